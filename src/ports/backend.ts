@@ -1,0 +1,81 @@
+import type { Index, Term } from '../base/ids.js';
+
+/** The tables of the state machine. Keys are ordered as bytes in each. */
+export const tableNames = ['current', 'history', 'revisions', 'meta'] as const;
+export type TableName = (typeof tableNames)[number];
+
+/** The newest log entry whose effects a state holds. */
+export interface AppliedPosition {
+  readonly index: Index;
+  readonly term: Term;
+}
+
+export interface RangeOptions {
+  /** Inclusive; undefined: from the first. */
+  readonly start?: Uint8Array | undefined;
+  /** Exclusive; undefined: to the last. */
+  readonly end?: Uint8Array | undefined;
+  /** From the last to the first of [start, end). */
+  readonly reverse?: boolean;
+}
+
+export interface Row {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+export interface BackendReader {
+  /** The bytes stay valid until the next write or turn; copy what is kept. */
+  get(table: TableName, key: Uint8Array): Uint8Array | undefined;
+  /** Lazy. Writes while it is open make it undefined behaviour: finish or leave it first. */
+  range(table: TableName, options: RangeOptions): Iterable<Row>;
+}
+
+/**
+ * The state machine's storage: ordered tables of bytes. Keys of 1 byte to 64 KiB + 32 bytes, values up to
+ * 16 MiB.
+ *
+ * Writes are visible to reads at once. commit() closes a batch: everything written since the last commit
+ * becomes durable later, together with its position, all or nothing, in order. After a crash the state is
+ * that of some commit at or behind `flushed`, never a mixture. fsync never happens on the event loop.
+ */
+export interface Backend extends BackendReader {
+  put(table: TableName, key: Uint8Array, value: Uint8Array): void;
+  delete(table: TableName, key: Uint8Array): void;
+  commit(position: AppliedPosition): void;
+
+  /** Of the last commit; what reads see. (0, 0) when empty. */
+  readonly applied: AppliedPosition;
+  /** Durable: the log may be cut up to here. */
+  readonly flushed: AppliedPosition;
+  /** Resolves when everything committed so far is durable. Rejects with DiskError; the backend is then dead. */
+  flush(): Promise<void>;
+  /** Bytes on disk. */
+  sizeBytes(): number;
+  /** Told each time `flushed` moves; an error means that the backend is dead. */
+  onFlushed(listener: (error?: Error) => void): void;
+
+  /** A consistent view as of a commit at or after the call. Writes go on meanwhile. Close it. */
+  view(): Promise<BackendView>;
+  /** Begins to build a replacement for the whole content. One at a time. */
+  beginInstall(): Promise<BackendInstall>;
+
+  close(): Promise<void>;
+}
+
+export interface BackendView {
+  readonly position: AppliedPosition;
+  /** All rows of all tables, in the order of tableNames, then of keys. */
+  rows(): Iterable<Row & { readonly table: TableName }>;
+  close(): void;
+}
+
+/** A replacement is built beside the live content, made durable, then switched to in one step. */
+export interface BackendInstall {
+  /** Rows in any order. Resolves when there is room for more. */
+  add(table: TableName, key: Uint8Array, value: Uint8Array): Promise<void>;
+  /** Makes the replacement durable and the content of the backend, atomically even under a crash. */
+  activate(position: AppliedPosition): Promise<void>;
+  /** Throws the replacement away. */
+  abort(): Promise<void>;
+}

@@ -1,0 +1,46 @@
+/**
+ * The member's data folder. Paths are relative to it, with `/`. Operations reject with DiskError.
+ * Contract (both implementations run test/contract/disk): what a resolved `sync`, `writeDurable`,
+ * `writeFileDurable`, `rename`, `remove` or `makeFolder` did survives a crash; anything else may be lost, in
+ * any subset of 512-byte sectors.
+ */
+export interface Disk {
+  /** Opens a file for reading and writing; `create` makes it, and its folder entry durable. */
+  open(path: string, options?: { create?: boolean }): Promise<DiskFile>;
+  /** Whole content; undefined if there is no such file. */
+  readFile(path: string): Promise<Uint8Array | undefined>;
+  /** Replaces the file as a whole (temporary file, sync, rename, sync of the folder). */
+  writeFileDurable(path: string, bytes: Uint8Array): Promise<void>;
+  /** Names in the folder, sorted; empty if there is no such folder. */
+  list(folder: string): Promise<string[]>;
+  /** Makes the folder and its parents; the parents are synced. */
+  makeFolder(path: string): Promise<void>;
+  /** Replaces `to` if it exists; both folders are synced. */
+  rename(from: string, to: string): Promise<void>;
+  /** Removes a file or a whole folder; harmless if absent. */
+  remove(path: string): Promise<void>;
+}
+
+export interface DiskFile {
+  sizeBytes(): Promise<number>;
+  /** Up to `lengthBytes` from `position`; shorter only at the end of the file. */
+  read(position: number, lengthBytes: number): Promise<Uint8Array>;
+  /** Written, not yet durable. */
+  write(position: number, chunks: readonly Uint8Array[]): Promise<void>;
+  /** Written and durable (data and size) when it resolves. After a rejection the content is undefined. */
+  writeDurable(position: number, chunks: readonly Uint8Array[]): Promise<void>;
+  sync(): Promise<void>;
+  truncate(sizeBytes: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** `full`: no space (ENOSPC, EDQUOT). `failed`: anything else. */
+export class DiskError extends Error {
+  override readonly name = 'DiskError';
+  readonly reason: 'full' | 'failed';
+
+  constructor(reason: 'full' | 'failed', message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.reason = reason;
+  }
+}

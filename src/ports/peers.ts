@@ -1,0 +1,71 @@
+import type { ClusterId, MemberId } from '../base/ids.js';
+import type { Message, SnapshotMeta } from '../raft/types.js';
+
+/** Where a member listens for other members: host:port. */
+export type PeerAddress = string;
+
+/** Message transport between members. Messages may be lost, never altered; order holds per connection. */
+export interface Peers {
+  /** Begins to listen and to deliver. Rejects when the address cannot be used. */
+  start(handler: PeersHandler): Promise<void>;
+  /** Replaces the set of others that may talk to this member and be talked to. */
+  setMembers(members: ReadonlyMap<MemberId, PeerAddress>): void;
+  /** Members that were removed from the cluster: they are told so when they call. */
+  setRemoved(removed: ReadonlySet<MemberId>): void;
+  /** Queues; never throws. Messages of one turn leave together. Unknown receivers are dropped. */
+  send(messages: readonly Message[]): void;
+  /** Sends a snapshot on a connection of its own; resumes where the receiver says it stands. */
+  sendSnapshot(to: MemberId, transfer: OutgoingSnapshot): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What identifies one file of a snapshot, so that a transfer that broke off can go on. */
+export interface SnapshotHeader {
+  /** Random, made with the file. */
+  readonly id: bigint;
+  readonly meta: SnapshotMeta;
+  readonly sizeBytes: number;
+  /** CRC-32C over the whole file. */
+  readonly crc: number;
+}
+
+export interface OutgoingSnapshot {
+  readonly header: SnapshotHeader;
+  read(position: number, lengthBytes: number): Promise<Uint8Array>;
+  /** Ends the transfer early; sendSnapshot then rejects. */
+  readonly signal: AbortSignal;
+}
+
+/** Where an arriving snapshot goes. Chunks come in order from `receivedBytes` on. */
+export interface IncomingSnapshot {
+  /** Already held from an earlier attempt at the same id; 0 to begin. */
+  readonly receivedBytes: number;
+  write(position: number, bytes: Uint8Array): Promise<void>;
+  /** All bytes are here: checks and delivers it. Rejects if it is damaged (the sender starts over). */
+  finish(): Promise<void>;
+  /** The connection broke: keep what is there. */
+  suspend(): Promise<void>;
+}
+
+export interface PeersHandler {
+  message(message: Message): void;
+  /** A connection that was up closed: the process at the other end probably died. */
+  connectionLost(id: MemberId): void;
+  /** Messages to this member are being dropped (no connection). At most once per loss. */
+  unreachable(id: MemberId): void;
+  /** Another member says that this one was removed from the cluster. */
+  removedFromCluster(by: MemberId): void;
+  /** A peer refused this member, or was refused, for good: other cluster, other version, wrong address. */
+  refused(id: MemberId, reason: string): void;
+  /** Undefined: not wanted (another transfer is under way, or it is older than what is here). */
+  incomingSnapshot(from: MemberId, header: SnapshotHeader): Promise<IncomingSnapshot | undefined>;
+}
+
+/** What a member says of itself when it connects. */
+export interface PeerIdentity {
+  readonly clusterId: ClusterId;
+  readonly memberId: MemberId;
+  readonly name: string;
+  /** Where it listens, as the others should have it in their member table. */
+  readonly address: PeerAddress;
+}
