@@ -1,0 +1,72 @@
+import type { LeaseId, MemberId, Revision } from '../base/ids.js';
+
+/** What clients can ask the replicated state machine to do. Encoded by command-codec.ts. */
+export type Command =
+  | {
+      readonly type: 'put';
+      readonly key: Uint8Array;
+      readonly value: Uint8Array;
+      readonly lease: LeaseId;
+      /** Answer with the pair as it was before. */
+      readonly previous: boolean;
+    }
+  | {
+      readonly type: 'delete-range';
+      readonly key: Uint8Array;
+      /** Exclusive; undefined: the one key. */
+      readonly end: Uint8Array | undefined;
+      readonly previous: boolean;
+    }
+  | { readonly type: 'compact'; readonly revision: Revision }
+  /** A member makes its attributes known after it started (etcd: publish). */
+  | {
+      readonly type: 'publish';
+      readonly id: MemberId;
+      readonly name: string;
+      readonly clientAddress: string;
+    };
+
+/** One key with its newest or an older value. Revisions as in etcd. */
+export interface KeyValue {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  readonly createRevision: Revision;
+  readonly modRevision: Revision;
+  /** 1 for the first put after creation. */
+  readonly version: number;
+  readonly lease: LeaseId;
+}
+
+/** The answer to one command. `revision` is the store's after it. */
+export type CommandResult =
+  | {
+      readonly type: 'put';
+      readonly revision: Revision;
+      readonly previous: KeyValue | undefined;
+    }
+  | {
+      readonly type: 'delete-range';
+      readonly revision: Revision;
+      readonly deletedCount: number;
+      readonly previous: readonly KeyValue[];
+    }
+  | { readonly type: 'compact'; readonly revision: Revision }
+  | { readonly type: 'publish'; readonly revision: Revision }
+  /** Refused by the state machine, deterministically; nothing was changed. */
+  | {
+      readonly type: 'refused';
+      readonly revision: Revision;
+      readonly code: 'REVISION_COMPACTED' | 'REVISION_IN_FUTURE' | 'MEMBER_NOT_FOUND';
+      readonly message: string;
+    };
+
+/**
+ * What one `normal` entry carries: the commands of one turn of one member.
+ * (proposer, sequence) tells the proposing member which of its waiting calls the entry answers.
+ */
+export interface CommandBatch {
+  /** Random per process start, so that an earlier life's entries answer nobody. */
+  readonly proposer: bigint;
+  readonly sequence: number;
+  readonly commands: readonly Command[];
+}

@@ -1,0 +1,27 @@
+import type { ClusterId, MemberId } from '../base/ids.js';
+
+/** A member as the cluster knows it; the replicated member table. */
+export interface MemberRecord {
+  readonly id: MemberId;
+  /** The operator's `-id`; unique; empty until the member has started when it was added by id alone. */
+  readonly name: string;
+  /** host:port of the Raft port; unique. */
+  readonly peerAddress: string;
+  /** host:port of the client port; empty until the member has published it. */
+  readonly clientAddress: string;
+  /** Promoted to voter as soon as it has caught up. */
+  readonly promoteWhenReady: boolean;
+}
+
+/** Rides in ConfigChange.context: what the change does to the member table. */
+export type MembershipUpdate =
+  | { readonly type: 'add'; readonly record: MemberRecord }
+  /** The id is never admitted again. */
+  | { readonly type: 'remove'; readonly id: MemberId }
+  | { readonly type: 'promote'; readonly id: MemberId }
+  | { readonly type: 'change-address'; readonly id: MemberId; readonly peerAddress: string };
+
+/** Written by the first entry of a new cluster; the same on all members. */
+export interface ClusterFacts {
+  readonly clusterId: ClusterId;
+}

@@ -1,0 +1,97 @@
+import type { ClusterId, Index, MemberId, Revision, Term } from '../base/ids.js';
+import type { Command, CommandResult, KeyValue } from '../fsm/command.js';
+import type { MemberRecord } from '../fsm/membership.js';
+import type { Role } from '../raft/types.js';
+
+/** How long and how a caller waits. Both are honoured while the call waits in the member. */
+export interface CallOptions {
+  /** Cancels the wait; a write already handed to Raft may still take effect (code CANCELLED). */
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds from now; the member's own request time-out applies if it is shorter or this is absent. */
+  readonly timeoutMs?: number | undefined;
+}
+
+export interface RangeQuery {
+  readonly key: Uint8Array;
+  /** Exclusive; undefined: the one key. A single zero byte: to the end of the key space (as in etcd). */
+  readonly end?: Uint8Array | undefined;
+  /** 0: newest. */
+  readonly revision: Revision;
+  /** 0: no limit. */
+  readonly limit: number;
+  readonly reverse?: boolean;
+  readonly keysOnly?: boolean;
+  readonly countOnly?: boolean;
+}
+
+export interface RangeAnswer {
+  readonly items: readonly KeyValue[];
+  /** Keys in the whole range, whatever the limit. */
+  readonly count: number;
+  readonly more: boolean;
+  /** Of the store at the time of the read. */
+  readonly revision: Revision;
+}
+
+export interface MemberStatus {
+  readonly clusterId: ClusterId;
+  readonly id: MemberId;
+  readonly name: string;
+  readonly version: string;
+  readonly role: Role;
+  readonly learner: boolean;
+  /** noMember if unknown. */
+  readonly leader: MemberId;
+  readonly term: Term;
+  readonly lastIndex: Index;
+  readonly commitIndex: Index;
+  readonly appliedIndex: Index;
+  readonly flushedIndex: Index;
+  readonly revision: Revision;
+  readonly compactRevision: Revision;
+  readonly databaseSizeBytes: number;
+  readonly logSizeBytes: number;
+}
+
+/** A member of the table, with its part in consensus. */
+export interface MemberView extends MemberRecord {
+  readonly voter: boolean;
+  readonly leader: boolean;
+}
+
+export interface JoinRequest {
+  readonly name: string;
+  readonly peerAddress: string;
+  /** Chosen by the joining member and kept in its data folder; 0n: chosen here. */
+  readonly id: MemberId;
+}
+
+export interface JoinAnswer {
+  readonly clusterId: ClusterId;
+  readonly id: MemberId;
+  readonly members: readonly MemberRecord[];
+}
+
+/** What the services stand on. All calls may be made at any member; rejects with KvorumError. */
+export interface Member {
+  /** Replicates and applies. Resolves when applied here. */
+  write(command: Command, options?: CallOptions): Promise<CommandResult>;
+  /** Several commands that enter the log together, in order, in one entry; not a transaction. */
+  writeAll(commands: readonly Command[], options?: CallOptions): Promise<readonly CommandResult[]>;
+  /** Linearizable, unless `serializable` allows the local, maybe older, state. */
+  range(query: RangeQuery, options?: CallOptions & { serializable?: boolean }): Promise<RangeAnswer>;
+  /** Resolves when this member's state holds everything acknowledged before the call. */
+  readBarrier(options?: CallOptions): Promise<void>;
+  /** Reads the local state as it is now. */
+  rangeLocal(query: RangeQuery): RangeAnswer;
+
+  status(): MemberStatus;
+  /** Linearizable. */
+  members(options?: CallOptions): Promise<readonly MemberView[]>;
+  join(request: JoinRequest, options?: CallOptions): Promise<JoinAnswer>;
+  removeMember(id: MemberId, options?: CallOptions): Promise<void>;
+  promoteMember(id: MemberId, options?: CallOptions): Promise<void>;
+  changeMemberAddress(id: MemberId, peerAddress: string, options?: CallOptions): Promise<void>;
+  /** `target` noMember: the most caught-up voter. Resolves with the new leader when it leads. */
+  transferLeadership(target: MemberId, options?: CallOptions): Promise<MemberId>;
+}
