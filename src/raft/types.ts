@@ -48,6 +48,8 @@ export interface SnapshotMeta {
   readonly index: Index;
   readonly term: Term;
   readonly config: ClusterConfig;
+  /** The index of the entry that made `config`; 0: the one that the cluster began with. */
+  readonly configIndex: Index;
 }
 
 interface Envelope {
