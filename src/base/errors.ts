@@ -27,6 +27,7 @@ export const errorCodes = {
   DATA_FOLDER_LOCKED: { grpc: 'FAILED_PRECONDITION', outcome: 'not-applied' },
   DATA_FOLDER_MISMATCH: { grpc: 'FAILED_PRECONDITION', outcome: 'not-applied' },
   DATA_FOLDER_UNUSABLE: { grpc: 'FAILED_PRECONDITION', outcome: 'not-applied' },
+  ADDRESS_UNAVAILABLE: { grpc: 'FAILED_PRECONDITION', outcome: 'not-applied' },
   DATA_DAMAGED: { grpc: 'DATA_LOSS', outcome: 'unknown' },
   INTERNAL: { grpc: 'INTERNAL', outcome: 'unknown' },
 } as const satisfies Record<string, { grpc: string; outcome: 'not-applied' | 'unknown' }>;

@@ -19,6 +19,8 @@ export interface RangeQuery {
   readonly revision: Revision;
   /** 0: no limit. */
   readonly limit: number;
+  /** Ends the answer (`more`) before the pair that takes keys and values beyond this; never before the first. */
+  readonly sizeBytesMax?: number;
   readonly reverse?: boolean;
   readonly keysOnly?: boolean;
   readonly countOnly?: boolean;

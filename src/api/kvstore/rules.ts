@@ -1,0 +1,53 @@
+import { isUtf8 } from 'node:buffer';
+import { decodeUtf8 } from '../../base/bytes.js';
+import { KvorumError, type ErrorCode } from '../../base/errors.js';
+import type { CommandResult } from '../../fsm/command.js';
+import type { ApiLimits } from '../limits.js';
+
+/** @throws KvorumError INVALID_KEY */
+export function checkKey(field: string, key: Uint8Array, limits: ApiLimits): void {
+  if (key.length === 0) throw new KvorumError('INVALID_KEY', `${field} is empty`);
+  if (key.length > limits.keySizeBytesMax) {
+    throw tooLong('INVALID_KEY', field, key, 'keySizeBytesMax', limits.keySizeBytesMax);
+  }
+}
+
+/** @throws KvorumError INVALID_VALUE */
+export function checkValue(field: string, value: Uint8Array, limits: ApiLimits): void {
+  if (value.length > limits.valueSizeBytesMax) {
+    throw tooLong('INVALID_VALUE', field, value, 'valueSizeBytesMax', limits.valueSizeBytesMax);
+  }
+}
+
+/** @throws KvorumError with `code` when the bytes of a protobuf `string` are none */
+export function checkUtf8(code: ErrorCode, field: string, bytes: Uint8Array): void {
+  if (!isUtf8(bytes)) throw new KvorumError(code, `${field} is not valid UTF-8`);
+}
+
+function tooLong(
+  code: ErrorCode,
+  field: string,
+  bytes: Uint8Array,
+  name: string,
+  limit: number,
+): KvorumError {
+  return new KvorumError(code, `${field} is ${bytes.length} bytes long, the limit is ${limit} (${name})`);
+}
+
+const keySizeBytesShownMax = 256;
+
+/** A key in a message. gRPC carries messages in headers, which clients limit to some KiB. */
+export function showKey(key: Uint8Array): string {
+  if (key.length <= keySizeBytesShownMax) return decodeUtf8(key);
+  return `${decodeUtf8(key.subarray(0, keySizeBytesShownMax))}... (${key.length} bytes)`;
+}
+
+/** Narrows a result to what the command's kind must answer. @throws KvorumError if it was refused */
+export function expectResult<Type extends CommandResult['type']>(
+  type: Type,
+  result: CommandResult | undefined,
+): Extract<CommandResult, { type: Type }> {
+  if (result?.type === 'refused') throw new KvorumError(result.code, result.message);
+  if (result?.type !== type) throw new Error(`a ${type} was answered by ${result?.type ?? 'nothing'}`);
+  return result as Extract<CommandResult, { type: Type }>;
+}

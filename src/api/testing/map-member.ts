@@ -1,0 +1,210 @@
+import { KvorumError } from '../../base/errors.js';
+import { noMember, type MemberId } from '../../base/ids.js';
+import type { Command, CommandResult } from '../../fsm/command.js';
+import type { MemberRecord } from '../../fsm/membership.js';
+import type {
+  CallOptions,
+  JoinAnswer,
+  JoinRequest,
+  Member,
+  MemberStatus,
+  MemberView,
+  RangeAnswer,
+  RangeQuery,
+} from '../../member/types.js';
+import { VersionedMap } from './versioned-map.js';
+
+interface TableRow extends MemberRecord {
+  readonly voter: boolean;
+}
+
+/**
+ * A cluster of one member in memory, without a log and without consensus. For tests and for trying out what
+ * stands on a Member.
+ */
+export class MapMember implements Member {
+  readonly #map = new VersionedMap();
+  readonly #table = new Map<MemberId, TableRow>();
+  readonly #requestTimeoutMs: number;
+  readonly #clusterId = 0x5eed_0000_0000_0001n;
+  readonly #id: MemberId = 1n;
+  #leader: MemberId;
+  #appliedIndex = 1;
+  #leaderWaits = new Set<() => void>();
+
+  /** @param options.requestTimeoutMs how long a call waits for a leader */
+  constructor(options: { name?: string; peerAddress?: string; requestTimeoutMs?: number } = {}) {
+    const { name = 'node1', peerAddress = '127.0.0.1:60051', requestTimeoutMs = 5000 } = options;
+    this.#requestTimeoutMs = requestTimeoutMs;
+    this.#leader = this.#id;
+    const record = { id: this.#id, name, peerAddress, clientAddress: '', promoteWhenReady: false };
+    this.#table.set(this.#id, { ...record, voter: true });
+  }
+
+  /** From here calls wait, as in a cluster without a quorum, until regainLeader(). */
+  loseLeader(): void {
+    this.#leader = noMember;
+  }
+
+  regainLeader(): void {
+    this.#leader = this.#id;
+    for (const wake of this.#leaderWaits) wake();
+  }
+
+  /** Calls that wait for a leader now. */
+  get waiting(): number {
+    return this.#leaderWaits.size;
+  }
+
+  async write(command: Command, options?: CallOptions): Promise<CommandResult> {
+    await this.#untilLed(options);
+    return this.#apply(command);
+  }
+
+  async writeAll(commands: readonly Command[], options?: CallOptions): Promise<readonly CommandResult[]> {
+    await this.#untilLed(options);
+    return commands.map((command) => this.#apply(command));
+  }
+
+  async range(query: RangeQuery, options?: CallOptions & { serializable?: boolean }): Promise<RangeAnswer> {
+    if (options?.serializable !== true) await this.#untilLed(options);
+    return this.#map.range(query);
+  }
+
+  readBarrier(options?: CallOptions): Promise<void> {
+    return this.#untilLed(options);
+  }
+
+  rangeLocal(query: RangeQuery): RangeAnswer {
+    return this.#map.range(query);
+  }
+
+  status(): MemberStatus {
+    return {
+      clusterId: this.#clusterId,
+      id: this.#id,
+      name: this.#table.get(this.#id)?.name ?? '',
+      version: '0.0.0',
+      role: this.#leader === this.#id ? 'leader' : 'follower',
+      learner: false,
+      leader: this.#leader,
+      term: 1,
+      lastIndex: this.#appliedIndex,
+      commitIndex: this.#appliedIndex,
+      appliedIndex: this.#appliedIndex,
+      flushedIndex: 0,
+      revision: this.#map.revision,
+      compactRevision: this.#map.compactRevision,
+      databaseSizeBytes: 0,
+      logSizeBytes: 0,
+    };
+  }
+
+  async members(options?: CallOptions): Promise<readonly MemberView[]> {
+    await this.#untilLed(options);
+    return [...this.#table.values()].map((row) => ({ ...row, leader: row.id === this.#leader }));
+  }
+
+  async join(request: JoinRequest, options?: CallOptions): Promise<JoinAnswer> {
+    await this.#untilLed(options);
+    const { name, peerAddress } = request;
+    for (const row of this.#table.values()) {
+      if (row.name === name) throw new KvorumError('MEMBER_NAME_TAKEN', `name ${name} is taken`);
+      if (row.peerAddress === peerAddress) {
+        throw new KvorumError('MEMBER_ADDRESS_TAKEN', `address ${peerAddress} is taken`);
+      }
+    }
+    const id = request.id === 0n ? BigInt(this.#table.size + 1) : request.id;
+    this.#table.set(id, {
+      ...{ id, name, peerAddress, clientAddress: '', promoteWhenReady: true },
+      voter: false,
+    });
+    return { clusterId: this.#clusterId, id, members: [...this.#table.values()] };
+  }
+
+  async removeMember(id: MemberId, options?: CallOptions): Promise<void> {
+    await this.#untilLed(options);
+    if (this.#row(id).voter) {
+      throw new KvorumError('QUORUM_WOULD_BE_LOST', 'the last voter cannot be removed');
+    }
+    this.#table.delete(id);
+  }
+
+  async promoteMember(id: MemberId, options?: CallOptions): Promise<void> {
+    await this.#untilLed(options);
+    if (!this.#row(id).voter) {
+      throw new KvorumError('LEARNER_NOT_READY', 'nothing is replicated here: a learner never catches up');
+    }
+  }
+
+  async changeMemberAddress(id: MemberId, peerAddress: string, options?: CallOptions): Promise<void> {
+    await this.#untilLed(options);
+    this.#table.set(id, { ...this.#row(id), peerAddress });
+  }
+
+  async transferLeadership(target: MemberId, options?: CallOptions): Promise<MemberId> {
+    await this.#untilLed(options);
+    if (target !== noMember && !this.#row(target).voter) {
+      throw new KvorumError('NOT_A_VOTER', `member ${this.#row(target).name} is a learner`);
+    }
+    return this.#id;
+  }
+
+  #row(id: MemberId): TableRow {
+    const row = this.#table.get(id);
+    if (row === undefined) throw new KvorumError('MEMBER_NOT_FOUND', `no member has the id ${id}`);
+    return row;
+  }
+
+  #apply(command: Command): CommandResult {
+    this.#appliedIndex += 1;
+    const map = this.#map;
+    switch (command.type) {
+      case 'put': {
+        const previous = map.put(command.key, command.value, command.lease);
+        return {
+          type: 'put',
+          revision: map.revision,
+          previous: command.previous ? previous : undefined,
+        };
+      }
+      case 'delete-range': {
+        const deleted = map.deleteRange(command.key, command.end);
+        const previous = command.previous ? deleted : [];
+        return { type: 'delete-range', revision: map.revision, deletedCount: deleted.length, previous };
+      }
+      case 'compact': {
+        map.compactRevision = Math.max(map.compactRevision, command.revision);
+        return { type: 'compact', revision: map.revision };
+      }
+      case 'publish': {
+        const { name, clientAddress } = command;
+        this.#table.set(command.id, { ...this.#row(command.id), name, clientAddress });
+        return { type: 'publish', revision: map.revision };
+      }
+    }
+  }
+
+  /** Resolves at once when there is a leader. Rejects when the caller stops waiting first. */
+  #untilLed(options: CallOptions = {}): Promise<void> {
+    if (this.#leader !== noMember) return Promise.resolve();
+    const { signal, timeoutMs = Infinity } = options;
+    return new Promise((resolve, reject) => {
+      const settle = (end: () => void) => (): void => {
+        clearTimeout(timer);
+        this.#leaderWaits.delete(wake);
+        signal?.removeEventListener('abort', cancel);
+        end();
+      };
+      const wake = settle(resolve);
+      const cancel = settle(() => reject(new KvorumError('CANCELLED', 'the caller cancelled')));
+      const timer = setTimeout(
+        settle(() => reject(new KvorumError('NO_LEADER', 'no leader within the time allowed'))),
+        Math.min(this.#requestTimeoutMs, timeoutMs),
+      );
+      this.#leaderWaits.add(wake);
+      if (signal?.aborted === true) cancel();
+      else signal?.addEventListener('abort', cancel);
+    });
+  }
+}
