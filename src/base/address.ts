@@ -15,7 +15,7 @@ const addressLengthMax = 261;
  * @throws KvorumError INVALID_REQUEST
  */
 export function parseHostPort(field: string, text: string): HostPort {
-  const match = /^(?:\[([0-9A-Fa-f:.%]+)\]|([^\s:/[\]@]+)):(\d{1,5})$/.exec(text);
+  const match = /^(?:\[([0-9A-Fa-f:.]+(?:%\w+)?)\]|([^\s:/[\]@]+)):(\d{1,5})$/.exec(text);
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
   if (text.length > addressLengthMax || host === undefined || !(port >= 1 && port <= 65_535)) {

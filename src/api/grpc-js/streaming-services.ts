@@ -42,7 +42,8 @@ export class StreamingServices {
       },
     };
     this.#health.addToServer(tracked);
-    new ReflectionService(loadSync([...protoFiles, healthProtoFile])).addToServer(tracked);
+    const files = loadSync([...protoFiles, healthProtoFile], { keepCase: true });
+    new ReflectionService(files).addToServer(tracked);
   }
 
   endStreams(): void {

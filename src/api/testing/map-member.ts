@@ -30,7 +30,8 @@ export class MapMember implements Member {
   readonly #id: MemberId = 1n;
   #leader: MemberId;
   #appliedIndex = 1;
-  #leaderWaits = new Set<() => void>();
+  readonly #leaderWaits = new Set<() => void>();
+  readonly #watchers = new Set<() => void>();
 
   /** @param options.requestTimeoutMs how long a call waits for a leader */
   constructor(options: { name?: string; peerAddress?: string; requestTimeoutMs?: number } = {}) {
@@ -51,9 +52,30 @@ export class MapMember implements Member {
     for (const wake of this.#leaderWaits) wake();
   }
 
-  /** Calls that wait for a leader now. */
-  get waiting(): number {
-    return this.#leaderWaits.size;
+  /** Resolves when that many calls wait for a leader. */
+  untilWaiting(count: number): Promise<void> {
+    return this.#until(() => this.#leaderWaits.size >= count);
+  }
+
+  /** Resolves when no call waits for a leader. */
+  untilNobodyWaits(): Promise<void> {
+    return this.#until(() => this.#leaderWaits.size === 0);
+  }
+
+  #until(holds: () => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (!holds()) return;
+        this.#watchers.delete(look);
+        resolve();
+      };
+      this.#watchers.add(look);
+      look();
+    });
+  }
+
+  #waitsChanged(): void {
+    for (const look of this.#watchers) look();
   }
 
   async write(command: Command, options?: CallOptions): Promise<CommandResult> {
@@ -193,6 +215,7 @@ export class MapMember implements Member {
       const settle = (end: () => void) => (): void => {
         clearTimeout(timer);
         this.#leaderWaits.delete(wake);
+        this.#waitsChanged();
         signal?.removeEventListener('abort', cancel);
         end();
       };
@@ -203,6 +226,7 @@ export class MapMember implements Member {
         Math.min(this.#requestTimeoutMs, timeoutMs),
       );
       this.#leaderWaits.add(wake);
+      this.#waitsChanged();
       if (signal?.aborted === true) cancel();
       else signal?.addEventListener('abort', cancel);
     });

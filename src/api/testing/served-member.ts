@@ -1,0 +1,93 @@
+import { Client, credentials, Metadata, type ClientUnaryCall, type ServiceError } from '@grpc/grpc-js';
+import type { TestContext } from 'node:test';
+import { silentLog, type Log } from '../../base/log.js';
+import type { Service } from '../../base/rpc.js';
+import { GrpcJsServer } from '../grpc-js/server.js';
+import { cluster } from '../kvstore/cluster.js';
+import { keyValueStore } from '../kvstore/key-value-store.js';
+import { store } from '../kvstore/store.js';
+import { makeApiLimits, type ApiLimits } from '../limits.js';
+import { MapMember } from './map-member.js';
+
+export interface ServeOptions {
+  readonly limits?: Partial<ApiLimits>;
+  readonly log?: Log;
+  readonly prefaceTimeoutMs?: number;
+  /** Served besides Kvorum's own. */
+  readonly services?: readonly Service[];
+}
+
+export interface ServedMember {
+  readonly member: MapMember;
+  readonly server: GrpcJsServer;
+  readonly port: number;
+  readonly client: RawClient;
+}
+
+/** A MapMember served on a free port of 127.0.0.1 until the test ends. */
+export async function serveMember(t: TestContext, options: ServeOptions = {}): Promise<ServedMember> {
+  const member = new MapMember();
+  const limits = makeApiLimits(options.limits);
+  const { prefaceTimeoutMs } = options;
+  const server = new GrpcJsServer({
+    services: [
+      keyValueStore(member, limits),
+      store(member, limits),
+      cluster(member),
+      ...(options.services ?? []),
+    ],
+    limits,
+    log: options.log ?? silentLog,
+    ...(prefaceTimeoutMs === undefined ? {} : { prefaceTimeoutMs }),
+  });
+  const port = await server.listen('127.0.0.1', 0);
+  const client = new RawClient(port);
+  t.after(async () => {
+    client.close();
+    await server.closeGracefully(0);
+  });
+  return { member, server, port, client };
+}
+
+export interface RawCallOptions {
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** A grpc-js client that knows no messages: bytes in, bytes out. */
+export class RawClient {
+  readonly grpc: Client;
+
+  constructor(port: number) {
+    this.grpc = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
+      // Connections are not shared between clients of one process.
+      'grpc.use_local_subchannel_pool': 1,
+      'grpc.max_receive_message_length': -1,
+      'grpc.initial_reconnect_backoff_ms': 50,
+    });
+  }
+
+  /** Rejects with grpc-js's ServiceError. */
+  call(path: string, request: Uint8Array, options: RawCallOptions = {}): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      const { timeoutMs, signal } = options;
+      const call: ClientUnaryCall = this.grpc.makeUnaryRequest(
+        path,
+        (bytes: Uint8Array) => Buffer.from(bytes),
+        (bytes: Buffer) => bytes,
+        request,
+        new Metadata(),
+        timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs },
+        (error: ServiceError | null, response?: Buffer) => {
+          if (error !== null) reject(error);
+          else resolve(response!);
+        },
+      );
+      signal?.addEventListener('abort', () => call.cancel());
+    });
+  }
+
+  close(): void {
+    this.grpc.close();
+  }
+}
