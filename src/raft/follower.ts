@@ -1,0 +1,135 @@
+import { noMember } from '../base/ids.js';
+import type { Core, MessageOf } from './core.js';
+import { becomeFollower } from './roles.js';
+import type { Entry, Index, MemberId } from './types.js';
+
+/**
+ * A message of this term's leader came in. @returns false if it cannot be the leader (there is one per term,
+ * paper figure 3): the message must be ignored
+ */
+function hearLeader(core: Core, from: MemberId): boolean {
+  if (core.role === 'leader') return false;
+  if (core.leader !== noMember && core.leader !== from) return false;
+  if (core.role !== 'follower' || core.leader === noMember) becomeFollower(core, core.term, from);
+  core.electionElapsed = 0;
+  core.hastyElections = 0;
+  return true;
+}
+
+export function handleAppend(core: Core, message: MessageOf<'append'>): void {
+  if (!isWellFormed(message) || !hearLeader(core, message.from)) return;
+  const { previousIndex, entries } = message;
+  const lastNew = previousIndex + entries.length;
+  if (lastNew <= core.commit) {
+    accept(core, message.from, core.commit);
+    return;
+  }
+  // What is committed here is the leader's too: only what follows can differ.
+  const committed = Math.max(0, core.commit - previousIndex);
+  if (committed === 0 && !core.log.matches(previousIndex, message.previousTerm)) {
+    reject(core, message);
+    return;
+  }
+  if (core.config.config.voters.length === 0) {
+    // The log cannot make sense without the first configuration: a snapshot must bring it.
+    reject(core, message);
+    return;
+  }
+  takeEntries(core, entries, committed);
+  core.commitTo(Math.min(message.commit, lastNew));
+  accept(core, message.from, lastNew);
+}
+
+/** Entries follow each other and `previousIndex`, and no term falls. */
+function isWellFormed(message: MessageOf<'append'>): boolean {
+  let index = message.previousIndex;
+  let term = message.previousTerm;
+  if (!(index >= 0)) return false;
+  for (const entry of message.entries) {
+    index++;
+    if (entry.index !== index || entry.term < term) return false;
+    term = entry.term;
+  }
+  return term <= message.term;
+}
+
+/** Keeps what is there already, replaces from the first conflict on (paper figure 2, AppendEntries 3 and 4). */
+function takeEntries(core: Core, entries: readonly Entry[], start: number): void {
+  let at = start;
+  while (at < entries.length && core.log.matches(entries[at]!.index, entries[at]!.term)) at++;
+  const first = entries[at];
+  if (first === undefined) return;
+  if (first.index <= core.log.lastIndex) core.truncateFrom(first.index);
+  for (; at < entries.length; at++) core.append(entries[at]!);
+}
+
+function accept(core: Core, to: MemberId, index: Index): void {
+  core.sendAfterPersist({
+    type: 'append-response',
+    from: core.id,
+    to,
+    term: core.term,
+    index,
+    rejected: false,
+    hintIndex: 0,
+    hintTerm: 0,
+  });
+}
+
+function reject(core: Core, message: MessageOf<'append'>): void {
+  const { previousIndex, previousTerm } = message;
+  const hintIndex = core.log.lastIndexUpToTerm(previousIndex, previousTerm);
+  core.sendAfterPersist({
+    type: 'append-response',
+    from: core.id,
+    to: message.from,
+    term: core.term,
+    index: previousIndex,
+    rejected: true,
+    hintIndex,
+    hintTerm: core.log.term(hintIndex) ?? 0,
+  });
+}
+
+/** Tells a leader of an older term, or one that this member has left behind, the term it must catch up with. */
+export function answerOldLeader(core: Core, to: MemberId): void {
+  accept(core, to, 0);
+}
+
+export function handleHeartbeat(core: Core, message: MessageOf<'heartbeat'>): void {
+  if (!hearLeader(core, message.from)) return;
+  core.leaderServesLease = message.leaseReads;
+  if (message.leaseReads) core.voteFreeTick = core.tickCount + core.options.electionTicks;
+  // The leader never tells more than what this member acknowledged; more would mean that its disk forgot.
+  if (message.commit <= core.log.lastIndex) core.commitTo(message.commit);
+  core.send({
+    type: 'heartbeat-response',
+    from: core.id,
+    to: message.from,
+    term: core.term,
+    readRound: message.readRound,
+  });
+}
+
+/**
+ * The state has arrived in full. It is committed state, whatever the term of the message: one of an older term
+ * is used all the same, but says nothing about who leads now.
+ */
+export function handleSnapshot(core: Core, message: MessageOf<'snapshot'>): void {
+  const { snapshot } = message;
+  if (core.role === 'leader' || snapshot.term > message.term) return;
+  if (message.term === core.term && !hearLeader(core, message.from)) return;
+  if (snapshot.index <= core.commit) {
+    accept(core, message.from, core.commit);
+    return;
+  }
+  if (core.log.matches(snapshot.index, snapshot.term)) {
+    // The log came faster than the snapshot.
+    core.commitTo(snapshot.index);
+    accept(core, message.from, core.commit);
+    return;
+  }
+  if (core.role !== 'follower') becomeFollower(core, core.term, noMember);
+  core.restore(snapshot);
+  accept(core, message.from, snapshot.index);
+}

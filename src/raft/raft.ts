@@ -1,0 +1,218 @@
+import { assert } from '../base/assert.js';
+import { encodeConfigChange } from './config-change.js';
+import type { RaftInitialState, RaftOptions } from './core.js';
+import { Core } from './core.js';
+import { leaderConnectionLost, ownVotePersisted, startElection } from './election.js';
+import { propose } from './proposals.js';
+import { readIndex } from './read-index.js';
+import { hasReady, takeReady } from './ready.js';
+import { advanceCommit, isActive, reportSnapshot, reportUnreachable, snapshotMetaAt } from './replication.js';
+import { settle } from './settle.js';
+import { step } from './step.js';
+import { tick } from './tick.js';
+import { transferLeadership } from './transfer.js';
+import type {
+  ConfigChange,
+  Index,
+  MemberId,
+  Message,
+  ProgressStatus,
+  RaftStatus,
+  Ready,
+  Role,
+  SnapshotMeta,
+  Term,
+} from './types.js';
+
+export type { RaftInitialState, RaftOptions } from './core.js';
+
+/**
+ * One member's part in consensus (Ongaro and Ousterhout 2014; Ongaro's thesis), without clock, disk or
+ * network: inputs are the methods, outputs come from ready(). See DESIGN.md.
+ *
+ * The caller's loop: give inputs; while hasReady(), take a Ready; start its write and send its `messages`
+ * side by side; when the write is durable, send its `messagesAfterPersist` and call persisted(); apply
+ * `committed` in order and call applied(). Further Readys may be taken meanwhile; writes keep their order.
+ *
+ * Throws InvariantError only for a bug or damaged state; the member must then stop.
+ */
+export class Raft {
+  readonly #core: Core;
+
+  constructor(options: RaftOptions, initial: RaftInitialState) {
+    this.#core = new Core(options, initial);
+  }
+
+  /** One unit of time has passed; electionTicks and heartbeatTicks count these. */
+  tick(): void {
+    tick(this.#core);
+    settle(this.#core);
+  }
+
+  /** A message of another member. Stale and odd ones are ignored. */
+  step(message: Message): void {
+    step(this.#core, message);
+    settle(this.#core);
+  }
+
+  /**
+   * @returns the proposal's id. Its outcome comes in Ready.proposalResults: at once at the leader or when none
+   * is known; after the leader's answer otherwise; never if a message is lost (a later term decides then)
+   */
+  propose(data: Uint8Array): number {
+    const proposalId = propose(this.#core, 'normal', data, 0);
+    settle(this.#core);
+    return proposalId;
+  }
+
+  /**
+   * @param basedOnConfigIndex index of the committed configuration that the change was checked against; the
+   * change is dropped as 'config-conflict' if that is no longer the newest
+   */
+  proposeConfig(change: ConfigChange, basedOnConfigIndex: Index): number {
+    const proposalId = propose(this.#core, 'config', encodeConfigChange(change), basedOnConfigIndex);
+    settle(this.#core);
+    return proposalId;
+  }
+
+  /**
+   * Asks for the index at which a read is linearizable; comes in Ready.readStates with `context`. No answer
+   * comes when no leader is known or a message is lost: ask again, with the same context or another.
+   */
+  readIndex(context: number): void {
+    readIndex(this.#core, context);
+  }
+
+  /** From any member; the leader does it. noMember: to the most caught-up voter. */
+  transferLeadership(target: MemberId): void {
+    transferLeadership(this.#core, target);
+  }
+
+  /** Stands for election now, if it may. */
+  campaign(): void {
+    startElection(this.#core, false);
+  }
+
+  /** A hint: the process of `id` has probably died. */
+  leaderConnectionLost(id: MemberId): void {
+    leaderConnectionLost(this.#core, id);
+  }
+
+  /** A hint: messages to `id` are being lost. */
+  reportUnreachable(id: MemberId): void {
+    reportUnreachable(this.#core, id);
+  }
+
+  /** The transfer of a snapshot to `id`, asked for by a `snapshot` message, has ended. */
+  reportSnapshot(id: MemberId, ok: boolean): void {
+    reportSnapshot(this.#core, id, ok);
+  }
+
+  hasReady(): boolean {
+    return hasReady(this.#core);
+  }
+
+  /** What is to be done since the last call; see the class comment. Never waits for earlier Readys. */
+  ready(): Ready {
+    return takeReady(this.#core);
+  }
+
+  /** The writes up to that of Ready.persistMark `mark` are durable. Marks come in order; some may be left out. */
+  persisted(mark: number): void {
+    const core = this.#core;
+    core.persistence.complete(mark);
+    this.#finishInstall();
+    if (core.role === 'candidate') ownVotePersisted(core);
+    else if (core.role === 'leader') advanceCommit(core);
+    settle(core);
+  }
+
+  /** The state machine holds everything up to `index` (from `committed` or a snapshot). */
+  applied(index: Index): void {
+    const core = this.#core;
+    assert(index <= core.handedOut, `applied ${index} was not handed out, only ${core.handedOut}`);
+    core.applied = Math.max(core.applied, index);
+    this.#finishInstall();
+  }
+
+  #finishInstall(): void {
+    const core = this.#core;
+    if (core.applied >= core.installing && core.persistence.snapshotIndex >= core.installing) {
+      core.installing = 0;
+    }
+  }
+
+  /** Forgets the entries up to `index`, which must be applied. Followers behind it need a snapshot. */
+  compact(index: Index): void {
+    const core = this.#core;
+    if (index <= core.log.offset) return;
+    assert(index <= core.applied, `cannot compact up to ${index}, applied is ${core.applied}`);
+    core.log.compact(index);
+    core.configs.compact(index);
+  }
+
+  get term(): Term {
+    return this.#core.term;
+  }
+
+  /** noMember if none is known. */
+  get leader(): MemberId {
+    return this.#core.leader;
+  }
+
+  get role(): Role {
+    return this.#core.role;
+  }
+
+  get commit(): Index {
+    return this.#core.commit;
+  }
+
+  get appliedIndex(): Index {
+    return this.#core.applied;
+  }
+
+  get firstIndex(): Index {
+    return this.#core.log.firstIndex;
+  }
+
+  get lastIndex(): Index {
+    return this.#core.log.lastIndex;
+  }
+
+  /** Undefined if the log no longer, or not yet, holds it. */
+  entryTerm(index: Index): Term | undefined {
+    return this.#core.log.term(index);
+  }
+
+  /** What describes the state as of `index`; undefined if the log no longer, or not yet, holds it. */
+  snapshotMetaAt(index: Index): SnapshotMeta | undefined {
+    return snapshotMetaAt(this.#core, index);
+  }
+
+  /** Builds an object: not for the hot path. */
+  status(): RaftStatus {
+    const core = this.#core;
+    const progress = new Map<MemberId, ProgressStatus>();
+    if (core.role === 'leader') {
+      for (const row of core.tracker.list) {
+        const { match, next, state, learner } = row;
+        progress.set(row.id, { match, next, state, learner, recentActive: isActive(core, row) });
+      }
+    }
+    return {
+      id: core.id,
+      role: core.role,
+      term: core.term,
+      leader: core.leader,
+      commit: core.commit,
+      applied: core.applied,
+      lastIndex: core.log.lastIndex,
+      firstIndex: core.log.firstIndex,
+      config: core.config.config,
+      configIndex: core.config.index,
+      progress,
+      transferTarget: core.transferTarget,
+    };
+  }
+}

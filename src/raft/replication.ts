@@ -1,0 +1,193 @@
+import type { Core, MessageOf } from './core.js';
+import { entrySizeBytes } from './log.js';
+import type { Progress } from './progress.js';
+import { memberIds } from './config-change.js';
+import type { Entry, EntryType, Index, MemberId, SnapshotMeta } from './types.js';
+
+/** Takes an entry into the leader's log. It is sent with the next Ready, together with its neighbours. */
+export function appendAsLeader(core: Core, type: EntryType, data: Uint8Array): Index {
+  const index = core.log.lastIndex + 1;
+  core.append({ term: core.term, index, type, data });
+  core.uncommittedSizeBytes += data.length;
+  core.replicationDue = true;
+  if (type === 'config') {
+    core.tracker.setConfig(core.config.config, index);
+    if (core.transferTarget !== 0n && !core.tracker.others.has(core.transferTarget)) core.transferTarget = 0n;
+    advanceCommit(core);
+  }
+  return index;
+}
+
+/**
+ * An entry is committed when a quorum holds it on disk and it is of the leader's own term; with it all before
+ * it (paper section 5.4.2 and figure 8).
+ */
+export function advanceCommit(core: Core): void {
+  core.tracker.self.match = core.persistence.index;
+  const index = core.tracker.quorumMatch();
+  if (index <= core.commit || core.log.term(index) !== core.term) return;
+  for (let at = core.commit + 1; at <= index; at++) {
+    core.uncommittedSizeBytes -= core.log.entry(at).data.length;
+  }
+  core.commitTo(index);
+  core.replicationDue = true;
+}
+
+/** Sends everyone what he lacks and has room for. */
+export function replicate(core: Core): void {
+  core.replicationDue = false;
+  for (const progress of core.tracker.list) sendAppends(core, progress);
+}
+
+function sendAppends(core: Core, progress: Progress): void {
+  while (!progress.paused) {
+    const previousIndex = progress.next - 1;
+    const previousTerm = core.log.term(previousIndex);
+    if (previousTerm === undefined || (previousIndex === 0 && !isFounder(core, progress.id))) {
+      sendSnapshot(core, progress);
+      return;
+    }
+    const entries = core.log.slice(
+      progress.next,
+      core.log.lastIndex,
+      core.options.messageEntriesSizeBytesMax,
+    );
+    const due = progress.sendDue || progress.state === 'probe' || progress.commitSent < core.commit;
+    if (entries.length === 0 && !due) return;
+    core.send({
+      type: 'append',
+      from: core.id,
+      to: progress.id,
+      term: core.term,
+      previousIndex,
+      previousTerm,
+      entries,
+      commit: core.commit,
+    });
+    progress.sendDue = false;
+    progress.commitSent = core.commit;
+    if (progress.state === 'probe') progress.probeSent = true;
+    if (entries.length === 0) return;
+    if (progress.state === 'replicate') {
+      progress.next += entries.length;
+      progress.inflights.add(progress.next - 1, totalSizeBytes(entries));
+    }
+  }
+}
+
+function totalSizeBytes(entries: readonly Entry[]): number {
+  let sizeBytes = 0;
+  for (const entry of entries) sizeBytes += entrySizeBytes(entry);
+  return sizeBytes;
+}
+
+/**
+ * The first configuration is not in the log: only those who were in it know it. Anyone else must be given a
+ * snapshot, though the log goes back to its first entry.
+ */
+function isFounder(core: Core, id: MemberId): boolean {
+  return memberIds(core.configs.base.config).includes(id);
+}
+
+function sendSnapshot(core: Core, progress: Progress): void {
+  if (!isActive(core, progress)) return;
+  const snapshot = snapshotMetaAt(core, core.applied);
+  if (snapshot === undefined || snapshot.index <= progress.match) return;
+  progress.becomeSnapshot(snapshot.index);
+  core.send({ type: 'snapshot', from: core.id, to: progress.id, term: core.term, snapshot });
+}
+
+/** Undefined when the log no longer, or not yet, holds `index`; and for index 0, where there is no state. */
+export function snapshotMetaAt(core: Core, index: Index): SnapshotMeta | undefined {
+  const term = core.log.term(index);
+  if (term === undefined || index === 0) return undefined;
+  const { config, index: configIndex } = core.configs.at(index);
+  return { index, term, config, configIndex };
+}
+
+/** Heard within the election timeout. */
+export function isActive(core: Core, progress: Progress): boolean {
+  return core.tickCount - progress.activeTick < core.options.electionTicks;
+}
+
+/** Also confirms leadership for all reads gathered so far. */
+export function broadcastHeartbeat(core: Core): void {
+  core.heartbeatDue = false;
+  for (const progress of core.tracker.list) {
+    core.send({
+      type: 'heartbeat',
+      from: core.id,
+      to: progress.id,
+      term: core.term,
+      commit: Math.min(progress.match, core.commit),
+      readRound: core.reads.round,
+      leaseReads: core.options.leaseReads,
+    });
+  }
+}
+
+export function handleAppendResponse(core: Core, message: MessageOf<'append-response'>): void {
+  const progress = core.tracker.others.get(message.from);
+  if (core.role !== 'leader' || progress === undefined) return;
+  progress.activeTick = core.tickCount;
+  if (message.index > core.log.lastIndex) return;
+  if (message.rejected) handleRejection(core, progress, message);
+  else handleAcceptance(core, progress, message.index);
+  progress.check(core.log.lastIndex);
+}
+
+/** Skips a whole term of conflicting entries per round trip, not one entry (paper section 5.3, end). */
+function handleRejection(core: Core, progress: Progress, message: MessageOf<'append-response'>): void {
+  const { index, hintIndex, hintTerm } = message;
+  const hint = hintTerm > 0 ? core.log.lastIndexUpToTerm(hintIndex, hintTerm) : hintIndex;
+  if (progress.backOff(index, hint)) core.replicationDue = true;
+}
+
+function handleAcceptance(core: Core, progress: Progress, index: Index): void {
+  const news = progress.acknowledge(index);
+  if (!news && !(progress.state === 'probe' && index === progress.match)) return;
+  switch (progress.state) {
+    case 'probe':
+      progress.becomeReplicate();
+      break;
+    case 'replicate':
+      progress.inflights.freeThrough(index);
+      break;
+    case 'snapshot':
+      if (index + 1 >= core.log.firstIndex || index >= progress.pendingSnapshot) progress.becomeReplicate();
+      break;
+  }
+  if (news) advanceCommit(core);
+  if (progress.next <= core.log.lastIndex || progress.commitSent < core.commit) core.replicationDue = true;
+}
+
+/**
+ * Once per heartbeat interval an answer lets a paused follower go on: what it was sent may be lost. Answers to
+ * further read rounds in the same interval do not, or reads would multiply the appends.
+ */
+export function nudge(core: Core, progress: Progress): void {
+  if (!progress.nudgeDue) return;
+  progress.nudgeDue = false;
+  progress.probeSent = false;
+  if (progress.state === 'replicate' && progress.inflights.full) progress.inflights.freeFirst();
+  if (progress.match < core.log.lastIndex || progress.state === 'probe') {
+    progress.sendDue = true;
+    core.replicationDue = true;
+  }
+}
+
+export function reportUnreachable(core: Core, id: MemberId): void {
+  const progress = core.tracker.others.get(id);
+  if (core.role === 'leader' && progress?.state === 'replicate') progress.becomeProbe();
+}
+
+/**
+ * Arrived: its acknowledgement is on the way, or lost; the next probe finds out. Failed: begin again. Both
+ * wait for the next sign of life, so that a transfer that fails at once is not repeated at once.
+ */
+export function reportSnapshot(core: Core, id: MemberId, ok: boolean): void {
+  const progress = core.tracker.others.get(id);
+  if (core.role !== 'leader' || progress?.state !== 'snapshot') return;
+  progress.becomeProbe(ok ? progress.pendingSnapshot + 1 : progress.match + 1);
+  progress.probeSent = true;
+}

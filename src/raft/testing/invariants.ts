@@ -1,0 +1,126 @@
+import { assert } from '../../base/assert.js';
+import { equalBytes } from '../../base/bytes.js';
+import { configVote } from '../tracker.js';
+import type { Entry, Index, MemberId, Ready, Term } from '../types.js';
+import type { Member } from './member.js';
+
+interface KnownEntry {
+  readonly entry: Entry;
+  readonly previousTerm: Term | undefined;
+}
+
+/**
+ * The safety properties of paper figure 3, checked over all members as they go:
+ * Election Safety, Log Matching, Leader Completeness and State Machine Safety; besides, that what a leader
+ * commits is on the disks of a quorum, and that commit never falls while a member runs.
+ */
+export class Invariants {
+  /** Committed by some leader, by index; slot 0 is unused. */
+  readonly committed: (Entry | undefined)[] = [undefined];
+  /** The term of the leader that committed it first. */
+  readonly #committedIn: Term[] = [0];
+  readonly #leaders = new Map<Term, MemberId>();
+  readonly #entries = new Map<string, KnownEntry>();
+  readonly #members: ReadonlyMap<MemberId, Member>;
+  /** Per run of a member: the newest commit seen, and the last index handed out. */
+  #commits = new WeakMap<object, { commit: Index; handedOut: Index }>();
+
+  constructor(members: ReadonlyMap<MemberId, Member>) {
+    this.#members = members;
+  }
+
+  /** The newest index that any leader has committed. */
+  get commit(): Index {
+    return this.committed.length - 1;
+  }
+
+  checkStep(member: Member): void {
+    const { raft } = member;
+    let seen = this.#commits.get(raft);
+    if (seen === undefined) this.#commits.set(raft, (seen = { commit: 0, handedOut: raft.appliedIndex }));
+    assert(raft.commit >= seen.commit, `commit fell from ${seen.commit} to ${raft.commit}`);
+    seen.commit = raft.commit;
+    if (raft.role !== 'leader') return;
+    const leader = this.#leaders.get(raft.term);
+    assert(leader === undefined || leader === member.id, `two leaders in term ${raft.term}`);
+    if (leader === undefined) {
+      this.#leaders.set(raft.term, member.id);
+      this.#checkCompleteness(member);
+    }
+    if (raft.commit > this.commit) this.#takeCommit(member);
+  }
+
+  #checkCompleteness(member: Member): void {
+    const { raft } = member;
+    for (let index = raft.firstIndex; index <= this.commit; index++) {
+      if (this.#committedIn[index]! >= raft.term) continue;
+      const term = raft.entryTerm(index);
+      assert(term === this.committed[index]!.term, `leader of ${raft.term} lacks committed entry ${index}`);
+    }
+  }
+
+  #takeCommit(member: Member): void {
+    const { raft } = member;
+    const { config } = raft.status();
+    const { commit } = raft;
+    const onDisk = configVote(config, (id) => {
+      const store = this.#members.get(id)?.store;
+      if (store === undefined) return false;
+      return store.snapshot.index >= commit || store.term(commit) === raft.entryTerm(commit);
+    });
+    assert(onDisk === 'won', `entry ${commit} was committed without a quorum of disks`);
+    for (let index = this.commit + 1; index <= commit; index++) {
+      const known = this.#entries.get(`${index}:${raft.entryTerm(index)}`);
+      assert(known !== undefined, `committed entry ${index} was never written`);
+      this.committed.push(known.entry);
+      this.#committedIn.push(raft.term);
+    }
+  }
+
+  checkReady(member: Member, ready: Ready): void {
+    for (const entry of ready.entries) this.#checkEntry(member, entry);
+    const seen = this.#commits.get(member.raft)!;
+    if (ready.snapshot !== undefined) {
+      assert(ready.snapshot.index > seen.handedOut, 'a snapshot must not go back');
+      const entry = this.committed[ready.snapshot.index];
+      assert(entry?.term === ready.snapshot.term, 'a snapshot must be of committed state');
+      seen.handedOut = ready.snapshot.index;
+    }
+    for (const entry of ready.committed) {
+      assert(entry.index === seen.handedOut + 1, `committed ${entry.index} follows ${seen.handedOut}`);
+      seen.handedOut = entry.index;
+      const agreed = this.committed[entry.index];
+      assert(agreed !== undefined, `entry ${entry.index} is applied before a leader committed it`);
+      assert(sameEntry(agreed, entry), `two different entries are committed at ${entry.index}`);
+      assert(
+        member.store.term(entry.index) === entry.term,
+        `entry ${entry.index} is applied before it is on disk`,
+      );
+    }
+  }
+
+  /** One (index, term) means one entry with one predecessor: by induction the logs match up to there. */
+  #checkEntry(member: Member, entry: Entry): void {
+    const key = `${entry.index}:${entry.term}`;
+    const previousTerm = member.raft.entryTerm(entry.index - 1);
+    const known = this.#entries.get(key);
+    if (known === undefined) {
+      this.#entries.set(key, { entry, previousTerm });
+      return;
+    }
+    assert(
+      sameEntry(known.entry, entry),
+      `two different entries at index ${entry.index} of term ${entry.term}`,
+    );
+    assert(known.previousTerm === previousTerm, `entry ${key} has two predecessors`);
+  }
+}
+
+function sameEntry(left: Entry, right: Entry): boolean {
+  return (
+    left.index === right.index &&
+    left.term === right.term &&
+    left.type === right.type &&
+    equalBytes(left.data, right.data)
+  );
+}

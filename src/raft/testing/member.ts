@@ -1,0 +1,131 @@
+import { assert } from '../../base/assert.js';
+import { Prng } from '../../base/prng.js';
+import type { RaftOptions } from '../raft.js';
+import { Raft } from '../raft.js';
+import type { Index, MemberId, Message, Ready, SnapshotMeta } from '../types.js';
+import { StableStore } from './stable-store.js';
+
+export interface MemberEvents {
+  send(message: Message): void;
+  /** Taken from the core; nothing of it has been done yet. */
+  ready(member: Member, ready: Ready): void;
+  /** An input was taken in. */
+  stepped(member: Member): void;
+}
+
+type ApplyTask = { readonly index: Index };
+
+/** One core with its disk and state machine: the least that a real member does, one step at a time. */
+export class Member {
+  readonly id: MemberId;
+  readonly store: StableStore;
+  raft: Raft;
+  alive = true;
+  /** Writes under way, oldest first. */
+  writes: Ready[] = [];
+  /** Committed and not yet applied. */
+  tasks: ApplyTask[] = [];
+  applied: Index;
+  readonly #options: Omit<RaftOptions, 'id' | 'random'>;
+  readonly #events: MemberEvents;
+  readonly #seed: number;
+  #starts = 0;
+
+  constructor(
+    id: MemberId,
+    options: Omit<RaftOptions, 'id' | 'random'>,
+    snapshot: SnapshotMeta,
+    seed: number,
+    events: MemberEvents,
+  ) {
+    this.id = id;
+    this.store = new StableStore(snapshot);
+    this.#options = options;
+    this.#events = events;
+    this.#seed = seed;
+    this.applied = 0;
+    this.raft = this.#start();
+  }
+
+  #start(): Raft {
+    const { hardState, snapshot, entries, applied } = this.store;
+    const random = new Prng(this.#seed * 1000 + Number(this.id) * 100 + this.#starts++);
+    this.applied = applied;
+    return new Raft(
+      { ...this.#options, id: this.id, random },
+      { hardState, snapshot, entries: [...entries], applied },
+    );
+  }
+
+  /** Takes an input, then all Readys that it made; their writes and applies wait. */
+  input(action: (raft: Raft) => void): void {
+    assert(this.alive, 'a dead member takes no input');
+    action(this.raft);
+    this.#events.stepped(this);
+    while (this.raft.hasReady()) this.#takeReady();
+  }
+
+  #takeReady(): void {
+    const ready = this.raft.ready();
+    this.#events.ready(this, ready);
+    for (const message of ready.messages) this.#events.send(message);
+    if (ready.snapshot !== undefined) this.tasks.push({ index: ready.snapshot.index });
+    for (const { index } of ready.committed) this.tasks.push({ index });
+    if (ready.persistMark !== undefined || this.writes.length > 0) {
+      this.writes.push(ready);
+    } else {
+      for (const message of ready.messagesAfterPersist) this.#events.send(message);
+    }
+  }
+
+  /** Ends the oldest write. Several marks may be reported as one: `report` false leaves this one out. */
+  persist(report = true): void {
+    const ready = this.writes.shift();
+    if (ready === undefined) return;
+    this.store.write(ready);
+    for (const message of ready.messagesAfterPersist) this.#events.send(message);
+    const mark = ready.persistMark;
+    if (mark !== undefined && (report || this.writes.length === 0)) {
+      this.input((raft) => raft.persisted(mark));
+    }
+  }
+
+  /** Applies the oldest committed entry or snapshot. */
+  apply(): void {
+    const task = this.tasks.shift();
+    if (task === undefined) return;
+    this.applied = Math.max(this.applied, task.index);
+    const { applied } = this;
+    this.input((raft) => raft.applied(applied));
+  }
+
+  /** The state machine's changes up to `index` reach its disk. */
+  flush(index = this.applied): void {
+    this.store.applied = Math.max(this.store.applied, Math.min(index, this.applied));
+  }
+
+  /** Cuts the log in memory and on disk. */
+  compact(index: Index): void {
+    const limit = Math.min(index, this.store.applied);
+    const snapshot = this.raft.snapshotMetaAt(limit);
+    if (snapshot === undefined || limit > this.raft.status().applied) return;
+    this.store.cut(snapshot);
+    this.input((raft) => raft.compact(limit));
+  }
+
+  /** @param writesKept so many of the writes under way still reached the disk */
+  crash(writesKept = 0): void {
+    for (const ready of this.writes.slice(0, writesKept)) this.store.write(ready);
+    this.writes = [];
+    this.tasks = [];
+    this.alive = false;
+  }
+
+  restart(): void {
+    assert(!this.alive, 'only a dead member is started');
+    this.alive = true;
+    this.raft = this.#start();
+    this.#events.stepped(this);
+    while (this.raft.hasReady()) this.#takeReady();
+  }
+}

@@ -1,0 +1,62 @@
+import { assert } from '../../base/assert.js';
+import { noMember } from '../../base/ids.js';
+import { emptyConfig } from '../config-change.js';
+import type { Entry, HardState, Index, Ready, SnapshotMeta, Term } from '../types.js';
+
+/** A snapshot of nothing: where the log of a new member begins. */
+export function genesis(config = emptyConfig): SnapshotMeta {
+  return { index: 0, term: 0, config, configIndex: 0 };
+}
+
+/** What one member has on disk: exactly what it would start from after a crash. */
+export class StableStore {
+  hardState: HardState = { term: 0, vote: noMember, commit: 0 };
+  snapshot: SnapshotMeta;
+  entries: Entry[] = [];
+  /** The state machine's durable position: at or behind what it has applied. */
+  applied: Index = 0;
+
+  constructor(snapshot: SnapshotMeta) {
+    this.snapshot = snapshot;
+  }
+
+  get lastIndex(): Index {
+    return this.snapshot.index + this.entries.length;
+  }
+
+  term(index: Index): Term | undefined {
+    if (index === this.snapshot.index) return this.snapshot.term;
+    return this.entries[index - this.snapshot.index - 1]?.term;
+  }
+
+  write(ready: Ready): void {
+    if (ready.snapshot !== undefined) {
+      this.snapshot = ready.snapshot;
+      this.entries = [];
+      this.applied = Math.max(this.applied, ready.snapshot.index);
+    }
+    const first = ready.entries[0];
+    if (first !== undefined) {
+      assert(
+        first.index <= this.lastIndex + 1,
+        `write of ${first.index} leaves a gap behind ${this.lastIndex}`,
+      );
+      assert(first.index > this.snapshot.index, `write of ${first.index} into the snapshot`);
+      this.entries.length = first.index - this.snapshot.index - 1;
+      this.entries.push(...ready.entries);
+    }
+    if (ready.hardState !== undefined) {
+      assert(ready.hardState.term >= this.hardState.term, 'the term on disk must not fall');
+      this.hardState = ready.hardState;
+    }
+    assert(this.hardState.commit <= this.lastIndex, 'commit on disk is beyond the log on disk');
+  }
+
+  /** The log now starts behind `snapshot`, which the state machine holds durably. */
+  cut(snapshot: SnapshotMeta): void {
+    assert(snapshot.index <= this.applied, 'the log is cut behind the durable state only');
+    if (snapshot.index <= this.snapshot.index) return;
+    this.entries = this.entries.slice(snapshot.index - this.snapshot.index);
+    this.snapshot = snapshot;
+  }
+}

@@ -1,0 +1,59 @@
+import { noMember } from '../base/ids.js';
+import type { Core, MessageOf } from './core.js';
+import { startElection } from './election.js';
+import { isActive } from './replication.js';
+import type { MemberId } from './types.js';
+
+/** Thesis section 3.10. While it is under way no proposal is taken; after an election timeout it is given up. */
+export function transferLeadership(core: Core, target: MemberId): void {
+  if (core.role === 'leader') {
+    beginTransfer(core, target);
+  } else if (core.leader !== noMember) {
+    core.send({ type: 'transfer-leader', from: core.id, to: core.leader, term: core.term, target });
+  }
+}
+
+export function beginTransfer(core: Core, wanted: MemberId): void {
+  const target = wanted === noMember ? bestVoter(core) : wanted;
+  if (target === core.id || target === core.transferTarget) return;
+  const progress = core.tracker.others.get(target);
+  if (progress === undefined || !core.config.config.voters.includes(target)) return;
+  core.transferTarget = target;
+  core.transferElapsed = 0;
+  progress.sendDue = true;
+  core.replicationDue = true;
+  continueTransfer(core, target);
+}
+
+/** `id` acknowledged something: when the target holds the whole log, it is told to stand. */
+export function continueTransfer(core: Core, id: MemberId): void {
+  if (id !== core.transferTarget || core.tracker.others.get(id)?.match !== core.log.lastIndex) return;
+  sendTimeoutNow(core, id);
+}
+
+/** From here on an election may override the lease of this leader: reads ask a quorum again. */
+export function sendTimeoutNow(core: Core, to: MemberId): void {
+  core.leaseRevoked = true;
+  core.send({ type: 'timeout-now', from: core.id, to, term: core.term });
+}
+
+/** The most caught-up of the other voters, those that are alive first. */
+export function bestVoter(core: Core): MemberId {
+  let best: MemberId = noMember;
+  let bestRank = -1;
+  for (const id of core.config.config.voters) {
+    const progress = core.tracker.others.get(id);
+    if (progress === undefined) continue;
+    const rank = progress.match + (isActive(core, progress) ? Number.MAX_SAFE_INTEGER / 2 : 0);
+    if (rank > bestRank) {
+      best = id;
+      bestRank = rank;
+    }
+  }
+  return best;
+}
+
+export function handleTimeoutNow(core: Core, message: MessageOf<'timeout-now'>): void {
+  if (core.role !== 'follower' || (core.leader !== noMember && core.leader !== message.from)) return;
+  startElection(core, true);
+}
