@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { serveMember } from '../../src/api/testing/served-member.js';
+
+const run = promisify(execFile);
+/** Debian's own, which sees the packages that apt installed. */
+const python = '/usr/bin/python3';
+const script = fileURLToPath(new URL('../../../test/debian/kvstore_client.py', import.meta.url));
+
+async function hasGrpc(): Promise<boolean> {
+  try {
+    await run(python, ['-c', 'import grpc']);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** In CI a missing package is a failure, not a reason to skip. */
+const skip =
+  process.env['CI'] === undefined && !(await hasGrpc())
+    ? 'apt-get install python3-grpcio to run this'
+    : false;
+
+const notApplied = { 'kvorum-outcome': 'not-applied' };
+
+describe('a client on python3-grpcio', { skip }, () => {
+  it('is served as by the original', async (t) => {
+    const { port } = await serveMember(t);
+    const { stdout } = await run(python, [script, `127.0.0.1:${port}`], { timeout: 60_000 });
+    const { join, unknownMethod, ...answers } = JSON.parse(stdout) as Record<string, unknown>;
+    assert.deepEqual(answers, {
+      set: '0801',
+      get: '0a0477657274',
+      delete: '0801',
+      missing: ['NOT_FOUND', 'key grüße not found', { 'kvorum-error': 'KEY_NOT_FOUND', ...notApplied }],
+      deleteMissing: '0801',
+      emptyKey: ['INVALID_ARGUMENT', 'key is empty', { 'kvorum-error': 'INVALID_KEY', ...notApplied }],
+      longKey: [
+        'INVALID_ARGUMENT',
+        'key is 65537 bytes long, the limit is 65536 (keySizeBytesMax)',
+        { 'kvorum-error': 'INVALID_KEY', ...notApplied },
+      ],
+      malformed: [
+        'INVALID_ARGUMENT',
+        "the request's bytes are no GetRequest message",
+        { 'kvorum-error': 'INVALID_REQUEST', ...notApplied },
+      ],
+      manyAtOnce: true,
+    });
+    assert.match(String(join), /^0801/);
+    assert.equal((unknownMethod as string[])[0], 'UNIMPLEMENTED');
+  });
+});
