@@ -1,6 +1,6 @@
 import { KvorumError } from './errors.js';
 
-export interface HostPort {
+interface HostPort {
   /** Without the brackets of an IPv6 address. */
   readonly host: string;
   readonly port: number;
@@ -27,7 +27,7 @@ export function parseHostPort(field: string, text: string): HostPort {
   return { host, port };
 }
 
-export const memberNameLengthMax = 128;
+const memberNameLengthMax = 128;
 
 /**
  * A member's name also names its data folder and stands in logs and metrics: letters, digits, `.`, `_` and

@@ -8,7 +8,7 @@ const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 const http1Answer =
   'HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\nThis port speaks gRPC over HTTP/2.\n';
 
-export interface ListenerOptions {
+interface ListenerOptions {
   readonly connectionsMax: number;
   /** A connection that has not sent HTTP/2's preface by then is closed. */
   readonly prefaceTimeoutMs: number;

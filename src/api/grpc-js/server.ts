@@ -7,7 +7,7 @@ import { Listener } from './listener.js';
 import { StreamingServices } from './streaming-services.js';
 import { UnaryCalls } from './unary-calls.js';
 
-export interface GrpcJsServerOptions {
+interface GrpcJsServerOptions {
   readonly services: readonly Service[];
   readonly limits: ApiLimits;
   readonly log: Log;

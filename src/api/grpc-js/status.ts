@@ -3,8 +3,8 @@ import { errorCodes, KvorumError, type ErrorCode } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 
 /** Trailing metadata of every error that Kvorum makes. */
-export const errorCodeKey = 'kvorum-error';
-export const outcomeKey = 'kvorum-outcome';
+const errorCodeKey = 'kvorum-error';
+const outcomeKey = 'kvorum-outcome';
 
 const trailers = new Map<ErrorCode, Metadata>();
 for (const [code, { outcome }] of Object.entries(errorCodes)) {

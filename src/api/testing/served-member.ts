@@ -49,7 +49,7 @@ export async function serveMember(t: TestContext, options: ServeOptions = {}): P
   return { member, server, port, client };
 }
 
-export interface RawCallOptions {
+interface RawCallOptions {
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
