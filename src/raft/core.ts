@@ -158,9 +158,15 @@ export class Core {
     return this.configs.newest;
   }
 
-  /** May stand for election: a voter whose log is complete on disk. */
+  /**
+   * May stand for election: a voter whose log is complete on disk. A voter that is no longer one by an entry
+   * not known to be committed may be the only one that has this entry, and must still stand; its own vote does
+   * not count (thesis section 4.2.2).
+   */
   get electable(): boolean {
-    return isVoter(this.config.config, this.id) && this.installing <= this.persistence.snapshotIndex;
+    const isCounted =
+      isVoter(this.config.config, this.id) || isVoter(this.configs.at(this.commit).config, this.id);
+    return isCounted && this.installing <= this.persistence.snapshotIndex;
   }
 
   /** The leader's own term has a committed entry: commit is now known to be the cluster's (paper 5.4.2, 8). */

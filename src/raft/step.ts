@@ -47,9 +47,9 @@ function stepOlderTerm(core: Core, message: Message): void {
   switch (message.type) {
     case 'append':
     case 'heartbeat':
-      // With these options nobody would raise the old leader's term by a vote request: this member, that may
-      // have been cut off at a higher term, would never be heard.
-      if (core.options.checkQuorum || core.options.preVote) answerOldLeader(core, message.from);
+      // Without an answer it would go on for ever, and this member, that was cut off and raised its term, would
+      // never hear a leader again: its vote requests are ignored while there is one.
+      answerOldLeader(core, message.from);
       return;
     case 'vote-request':
       answerVote(core, message, false);

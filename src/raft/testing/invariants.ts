@@ -23,7 +23,7 @@ export class Invariants {
   readonly #entries = new Map<string, KnownEntry>();
   readonly #members: ReadonlyMap<MemberId, Member>;
   /** Per run of a member: the newest commit seen, and the last index handed out. */
-  #commits = new WeakMap<object, { commit: Index; handedOut: Index }>();
+  #seen = new WeakMap<object, { commit: Index; handedOut: Index; ledTerm: Term }>();
 
   constructor(members: ReadonlyMap<MemberId, Member>) {
     this.#members = members;
@@ -36,11 +36,15 @@ export class Invariants {
 
   checkStep(member: Member): void {
     const { raft } = member;
-    let seen = this.#commits.get(raft);
-    if (seen === undefined) this.#commits.set(raft, (seen = { commit: 0, handedOut: raft.appliedIndex }));
+    let seen = this.#seen.get(raft);
+    if (seen === undefined)
+      this.#seen.set(raft, (seen = { commit: 0, handedOut: raft.appliedIndex, ledTerm: 0 }));
     assert(raft.commit >= seen.commit, `commit fell from ${seen.commit} to ${raft.commit}`);
     seen.commit = raft.commit;
+    // One input may commit a leader's own removal and end its leadership.
+    if (seen.ledTerm === raft.term && raft.commit > this.commit) this.#takeCommit(member);
     if (raft.role !== 'leader') return;
+    seen.ledTerm = raft.term;
     const leader = this.#leaders.get(raft.term);
     assert(leader === undefined || leader === member.id, `two leaders in term ${raft.term}`);
     if (leader === undefined) {
@@ -79,7 +83,7 @@ export class Invariants {
 
   checkReady(member: Member, ready: Ready): void {
     for (const entry of ready.entries) this.#checkEntry(member, entry);
-    const seen = this.#commits.get(member.raft)!;
+    const seen = this.#seen.get(member.raft)!;
     if (ready.snapshot !== undefined) {
       assert(ready.snapshot.index > seen.handedOut, 'a snapshot must not go back');
       const entry = this.committed[ready.snapshot.index];

@@ -13,7 +13,11 @@ export interface MemberEvents {
   stepped(member: Member): void;
 }
 
-type ApplyTask = { readonly index: Index };
+interface ApplyTask {
+  readonly index: Index;
+  /** A snapshot is live only when its write has ended. */
+  readonly after: Ready | undefined;
+}
 
 /** One core with its disk and state machine: the least that a real member does, one step at a time. */
 export class Member {
@@ -69,8 +73,8 @@ export class Member {
     const ready = this.raft.ready();
     this.#events.ready(this, ready);
     for (const message of ready.messages) this.#events.send(message);
-    if (ready.snapshot !== undefined) this.tasks.push({ index: ready.snapshot.index });
-    for (const { index } of ready.committed) this.tasks.push({ index });
+    if (ready.snapshot !== undefined) this.tasks.push({ index: ready.snapshot.index, after: ready });
+    for (const { index } of ready.committed) this.tasks.push({ index, after: undefined });
     if (ready.persistMark !== undefined || this.writes.length > 0) {
       this.writes.push(ready);
     } else {
@@ -85,15 +89,17 @@ export class Member {
     this.store.write(ready);
     for (const message of ready.messagesAfterPersist) this.#events.send(message);
     const mark = ready.persistMark;
-    if (mark !== undefined && (report || this.writes.length === 0)) {
+    const another = this.writes.some(({ persistMark }) => persistMark !== undefined);
+    if (mark !== undefined && (report || !another)) {
       this.input((raft) => raft.persisted(mark));
     }
   }
 
   /** Applies the oldest committed entry or snapshot. */
   apply(): void {
-    const task = this.tasks.shift();
-    if (task === undefined) return;
+    const task = this.tasks[0];
+    if (task === undefined || (task.after !== undefined && this.writes.includes(task.after))) return;
+    this.tasks.shift();
     this.applied = Math.max(this.applied, task.index);
     const { applied } = this;
     this.input((raft) => raft.applied(applied));
