@@ -1,0 +1,219 @@
+import { constants } from 'node:fs';
+import * as fs from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { DiskError, type Disk, type DiskFile } from '../../ports/disk.js';
+
+const fullCodes = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+
+async function attempt<T>(what: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    if (error instanceof DiskError) throw error;
+    const code = (error as NodeJS.ErrnoException).code ?? '';
+    const reason = fullCodes.has(code) ? 'full' : 'failed';
+    const detail = error instanceof Error ? error.message : String(error);
+    throw new DiskError(reason, `${what}: ${detail}`, { cause: error });
+  }
+}
+
+/** A folder of the file system. All work is done by the thread pool, none on the event loop. */
+export class RealDisk implements Disk {
+  readonly #root: string;
+
+  /** @param root absolute path of the folder, which exists */
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  #path(path: string): string {
+    return join(this.#root, path);
+  }
+
+  open(path: string, options?: { create?: boolean }): Promise<DiskFile> {
+    return attempt(`open ${path}`, async () => {
+      const full = this.#path(path);
+      const flags = constants.O_RDWR | (options?.create === true ? constants.O_CREAT : 0);
+      const plain = await fs.open(full, flags, 0o600);
+      try {
+        if (options?.create === true) await syncFolder(dirname(full));
+        const durable = await openDurable(full);
+        return new RealDiskFile(path, plain, durable);
+      } catch (error) {
+        await plain.close();
+        throw error;
+      }
+    });
+  }
+
+  readFile(path: string): Promise<Uint8Array | undefined> {
+    return attempt(`read ${path}`, async () => {
+      try {
+        return await fs.readFile(this.#path(path));
+      } catch (error) {
+        if (isAbsent(error)) return undefined;
+        throw error;
+      }
+    });
+  }
+
+  writeFileDurable(path: string, bytes: Uint8Array): Promise<void> {
+    return attempt(`write ${path}`, async () => {
+      const full = this.#path(path);
+      const temporary = `${full}.tmp`;
+      const file = await fs.open(temporary, 'w', 0o600);
+      try {
+        await file.writeFile(bytes);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await fs.rename(temporary, full);
+      await syncFolder(dirname(full));
+    });
+  }
+
+  list(folder: string): Promise<string[]> {
+    return attempt(`list ${folder}`, async () => {
+      try {
+        return (await fs.readdir(this.#path(folder))).sort();
+      } catch (error) {
+        if (isAbsent(error)) return [];
+        throw error;
+      }
+    });
+  }
+
+  makeFolder(path: string): Promise<void> {
+    return attempt(`make folder ${path}`, async () => {
+      const parts = path.split('/');
+      for (let count = 1; count <= parts.length; count++) {
+        const full = this.#path(parts.slice(0, count).join('/'));
+        try {
+          await fs.mkdir(full, { mode: 0o700 });
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+        }
+        await syncFolder(dirname(full));
+      }
+    });
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return attempt(`rename ${from}`, async () => {
+      const [source, target] = [this.#path(from), this.#path(to)];
+      await fs.rename(source, target);
+      await syncFolder(dirname(target));
+      if (dirname(source) !== dirname(target)) await syncFolder(dirname(source));
+    });
+  }
+
+  remove(path: string): Promise<void> {
+    return attempt(`remove ${path}`, async () => {
+      const full = this.#path(path);
+      await fs.rm(full, { recursive: true, force: true });
+      await syncFolder(dirname(full));
+    });
+  }
+}
+
+function isAbsent(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT';
+}
+
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const folder = await fs.open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/** O_DSYNC makes write and sync one job of the thread pool; undefined where the system has no such flag. */
+async function openDurable(path: string): Promise<fs.FileHandle | undefined> {
+  const dsync = (constants as Partial<typeof constants>).O_DSYNC;
+  return dsync === undefined ? undefined : await fs.open(path, constants.O_RDWR | dsync);
+}
+
+class RealDiskFile implements DiskFile {
+  readonly #name: string;
+  readonly #plain: fs.FileHandle;
+  readonly #durable: fs.FileHandle | undefined;
+
+  constructor(name: string, plain: fs.FileHandle, durable: fs.FileHandle | undefined) {
+    this.#name = name;
+    this.#plain = plain;
+    this.#durable = durable;
+  }
+
+  sizeBytes(): Promise<number> {
+    return attempt(`size of ${this.#name}`, async () => (await this.#plain.stat()).size);
+  }
+
+  read(position: number, lengthBytes: number): Promise<Uint8Array> {
+    return attempt(`read ${this.#name}`, async () => {
+      const bytes = Buffer.allocUnsafe(lengthBytes);
+      let at = 0;
+      while (at < lengthBytes) {
+        const { bytesRead } = await this.#plain.read(bytes, at, lengthBytes - at, position + at);
+        if (bytesRead === 0) break;
+        at += bytesRead;
+      }
+      return bytes.subarray(0, at);
+    });
+  }
+
+  write(position: number, chunks: readonly Uint8Array[]): Promise<void> {
+    return attempt(`write ${this.#name}`, () => writeAll(this.#plain, position, chunks));
+  }
+
+  writeDurable(position: number, chunks: readonly Uint8Array[]): Promise<void> {
+    return attempt(`write ${this.#name}`, async () => {
+      await writeAll(this.#durable ?? this.#plain, position, chunks);
+      if (this.#durable === undefined) await this.#plain.datasync();
+    });
+  }
+
+  sync(): Promise<void> {
+    return attempt(`sync ${this.#name}`, () => this.#plain.datasync());
+  }
+
+  truncate(sizeBytes: number): Promise<void> {
+    return attempt(`truncate ${this.#name}`, () => this.#plain.truncate(sizeBytes));
+  }
+
+  close(): Promise<void> {
+    return attempt(`close ${this.#name}`, async () => {
+      await this.#plain.close();
+      await this.#durable?.close();
+    });
+  }
+}
+
+async function writeAll(file: fs.FileHandle, position: number, chunks: readonly Uint8Array[]): Promise<void> {
+  let left = chunks.filter((chunk) => chunk.length > 0);
+  let at = position;
+  while (left.length > 0) {
+    const { bytesWritten } =
+      left.length === 1 ? await file.write(left[0]!, 0, left[0]!.length, at) : await file.writev(left, at);
+    at += bytesWritten;
+    left = without(left, bytesWritten);
+  }
+}
+
+/** What is left of `chunks` after a write that may have been short. */
+function without(chunks: readonly Uint8Array[], bytesWritten: number): Uint8Array[] {
+  let skip = bytesWritten;
+  const left: Uint8Array[] = [];
+  for (const chunk of chunks) {
+    if (skip >= chunk.length) {
+      skip -= chunk.length;
+    } else {
+      left.push(chunk.subarray(skip));
+      skip = 0;
+    }
+  }
+  return left;
+}
