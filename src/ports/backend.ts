@@ -4,6 +4,10 @@ import type { Index, Term } from '../base/ids.js';
 export const tableNames = ['current', 'history', 'revisions', 'meta'] as const;
 export type TableName = (typeof tableNames)[number];
 
+/** Of one key: a user's key of 64 KiB, escaped byte by byte at worst, and what the state machine adds. */
+export const keySizeBytesMax = 2 * 64 * 1024 + 64;
+export const valueSizeBytesMax = 16 * 1024 * 1024;
+
 /** The newest log entry whose effects a state holds. */
 export interface AppliedPosition {
   readonly index: Index;
@@ -32,8 +36,8 @@ export interface BackendReader {
 }
 
 /**
- * The state machine's storage: ordered tables of bytes. Keys of 1 byte to 64 KiB + 32 bytes, values up to
- * 16 MiB.
+ * The state machine's storage: ordered tables of bytes. Keys of 1 byte to keySizeBytesMax, values up to
+ * valueSizeBytesMax. Keys and values that are handed in are kept as they are: they must not change afterwards.
  *
  * Writes are visible to reads at once. commit() closes a batch: everything written since the last commit
  * becomes durable later, together with its position, all or nothing, in order. After a crash the state is
@@ -52,6 +56,8 @@ export interface Backend extends BackendReader {
   flush(): Promise<void>;
   /** Bytes on disk. */
   sizeBytes(): number;
+  /** Bytes that are applied and not yet flushed. */
+  readonly backlogSizeBytes: number;
   /** Told each time `flushed` moves; an error means that the backend is dead. */
   onFlushed(listener: (error?: Error) => void): void;
 

@@ -1,0 +1,179 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { open, type Database, type RootDatabase } from 'lmdb';
+import { concatBytes } from '../../base/bytes.js';
+import {
+  tableNames,
+  type AppliedPosition,
+  type RangeOptions,
+  type Row,
+  type TableName,
+} from '../../ports/backend.js';
+import { decodeLevel, encodeLevel, LongKeys, topLevel, type ShortKeyReader } from './long-keys.js';
+
+type Table = Database<Uint8Array, Uint8Array>;
+type ReadTransaction = ReturnType<Table['useReadTransaction']>;
+
+/** A change to one key; undefined removes it. */
+export interface Change {
+  readonly table: TableName;
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | undefined;
+}
+
+/** LMDB takes keys of 1,978 bytes; below a level, 8 of them name the level, and a pointer has its mark. */
+const chunkSizeBytes = 1960;
+const positionKey = Buffer.from('position');
+const levelsKey = Buffer.from('levels');
+const longSuffix = '-long';
+
+/**
+ * One LMDB environment: the tables, what long keys need besides, and the applied position. All writes go
+ * through write(), one transaction each, committed and synced by LMDB's own writer thread.
+ */
+export class LmdbEnvironment {
+  readonly path: string;
+  readonly #root: RootDatabase<Uint8Array, Uint8Array>;
+  readonly #own: Table;
+  readonly #tables: Readonly<Record<TableName, { readonly plain: Table; readonly long: Table }>>;
+  readonly #longKeys = new LongKeys(chunkSizeBytes);
+  #levels: bigint;
+
+  constructor(path: string) {
+    this.path = path;
+    const encoding = { keyEncoding: 'binary', encoding: 'binary' } as const;
+    this.#root = open<Uint8Array, Uint8Array>({
+      path,
+      maxDbs: 2 * tableNames.length + 2,
+      // The commit itself syncs, in the writer thread: a resolved write is durable.
+      overlappingSync: false,
+      noMemInit: true,
+      noSubdir: false,
+      cache: false,
+      ...encoding,
+    });
+    const table = (name: string): Table => this.#root.openDB<Uint8Array, Uint8Array>({ name, ...encoding });
+    this.#own = table('kvorum');
+    this.#tables = Object.fromEntries(
+      tableNames.map((name) => [name, { plain: table(name), long: table(name + longSuffix) }]),
+    ) as Record<TableName, { plain: Table; long: Table }>;
+    const levels = this.#own.get(levelsKey);
+    this.#levels = levels === undefined ? topLevel : decodeLevel(levels);
+  }
+
+  get position(): AppliedPosition {
+    const bytes = this.#own.get(positionKey);
+    if (bytes === undefined) return { index: 0, term: 0 };
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return { index: Number(view.getBigUint64(0)), term: Number(view.getBigUint64(8)) };
+  }
+
+  sizeBytes(): number {
+    try {
+      return statSync(join(this.path, 'data.mdb')).size;
+    } catch {
+      return 0;
+    }
+  }
+
+  get(name: TableName, key: Uint8Array): Uint8Array | undefined {
+    // Nearly all keys are short: no detour for them.
+    if (key.length <= chunkSizeBytes) return this.#tables[name].plain.get(key);
+    return this.#longKeys.get(this.#reader(name, undefined), key);
+  }
+
+  range(name: TableName, options: RangeOptions, transaction?: ReadTransaction): Iterable<Row> {
+    return this.#longKeys.range(this.#reader(name, transaction), options);
+  }
+
+  beginRead(): ReadTransaction {
+    return this.#own.useReadTransaction();
+  }
+
+  #reader(name: TableName, transaction: ReadTransaction | undefined): ShortKeyReader {
+    const { plain, long } = this.#tables[name];
+    const pinned = transaction === undefined ? {} : { transaction };
+    return {
+      get: (level, key) => (level === topLevel ? plain.get(key) : long.get(inLevel(level, key))),
+      range: (level, options) =>
+        level === topLevel
+          ? plain.getRange({ ...lmdbBounds(options.start, options.end, options.reverse === true), ...pinned })
+          : levelRange(long, level, options, pinned),
+    };
+  }
+
+  /** Makes `changes` and `position` durable together, or neither. Off the event loop. */
+  async write(changes: Iterable<Change>, position: AppliedPosition): Promise<void> {
+    const made = new Map<string, bigint>();
+    await this.#root.batch(() => {
+      for (const { table, key, value } of changes) this.#change(table, key, value, made);
+      if (made.size > 0) void this.#own.put(levelsKey, encodeLevel(this.#levels));
+      const bytes = Buffer.alloc(16);
+      bytes.writeBigUInt64BE(BigInt(position.index), 0);
+      bytes.writeBigUInt64BE(BigInt(position.term), 8);
+      void this.#own.put(positionKey, bytes);
+    });
+  }
+
+  #change(name: TableName, key: Uint8Array, value: Uint8Array | undefined, made: Map<string, bigint>): void {
+    const { plain, long } = this.#tables[name];
+    if (key.length <= chunkSizeBytes) {
+      void (value === undefined ? plain.remove(key) : plain.put(key, value));
+      return;
+    }
+    const reader = this.#reader(name, undefined);
+    const place = this.#longKeys.locate(key, (parent, pointer) => {
+      const known = reader.get(parent, pointer);
+      if (known !== undefined) return decodeLevel(known);
+      const label = `${name}/${parent}/${Buffer.from(pointer).toString('latin1')}`;
+      const fresh = made.get(label);
+      if (fresh !== undefined || value === undefined) return fresh;
+      this.#levels++;
+      made.set(label, this.#levels);
+      const id = encodeLevel(this.#levels);
+      void (parent === topLevel ? plain.put(pointer, id) : long.put(inLevel(parent, pointer), id));
+      return this.#levels;
+    });
+    if (place === undefined) return;
+    const inner = inLevel(place.level, place.key);
+    void (value === undefined ? long.remove(inner) : long.put(inner, value));
+  }
+
+  async close(): Promise<void> {
+    await this.#root.close();
+  }
+}
+
+function inLevel(level: bigint, key: Uint8Array): Uint8Array {
+  return concatBytes([encodeLevel(level), key]);
+}
+
+function* levelRange(
+  long: Table,
+  level: bigint,
+  options: RangeOptions,
+  pinned: { readonly transaction?: ReadTransaction },
+): Generator<Row> {
+  const start = inLevel(level, options.start ?? new Uint8Array(0));
+  const end = options.end === undefined ? encodeLevel(level + 1n) : inLevel(level, options.end);
+  for (const { key, value } of long.getRange({
+    ...lmdbBounds(start, end, options.reverse === true),
+    ...pinned,
+  })) {
+    yield { key: key.subarray(8), value };
+  }
+}
+
+/** lmdb-js takes the bounds in the direction of travel: start inclusive, end exclusive, by flags where not. */
+function lmdbBounds(start: Uint8Array | undefined, end: Uint8Array | undefined, reverse: boolean): object {
+  if (!reverse) return { ...(start && { start }), ...(end && { end }) };
+  return {
+    reverse: true,
+    ...(end && { start: end, exclusiveStart: true }),
+    // Left out, lmdb-js would stop before the smallest key of all.
+    end: start ?? smallestKey,
+    inclusiveEnd: true,
+  };
+}
+
+const smallestKey = Uint8Array.of(0);

@@ -1,0 +1,182 @@
+import { assert } from '../../base/assert.js';
+import {
+  tableNames,
+  type AppliedPosition,
+  type Backend,
+  type BackendInstall,
+  type BackendView,
+  type RangeOptions,
+  type Row,
+  type TableName,
+} from '../../ports/backend.js';
+import { checkPair } from './limits.js';
+import { OrderedTable } from './ordered-table.js';
+
+type Tables = Record<TableName, OrderedTable<Uint8Array>>;
+
+interface Change {
+  readonly table: TableName;
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | undefined;
+}
+
+interface Commit {
+  readonly changes: readonly Change[];
+  readonly position: AppliedPosition;
+}
+
+const nowhere: AppliedPosition = { index: 0, term: 0 };
+
+/** Keeps the state in memory. What is flushed, and so survives crash(), is told apart from what is applied. */
+export class MemoryBackend implements Backend {
+  #live = emptyTables();
+  #durable = emptyTables();
+  #changes: Change[] = [];
+  #unflushed: Commit[] = [];
+  #applied = nowhere;
+  #flushed = nowhere;
+  #backlogSizeBytes = 0;
+  #listener: (error?: Error) => void = () => {};
+  #closed = false;
+
+  /** The backend as it is found after a crash: somewhere between flushed and applied. */
+  crash(commitsKept = 0): MemoryBackend {
+    this.#closed = true;
+    for (const commit of this.#unflushed.slice(0, commitsKept)) this.#makeDurable(commit);
+    const after = new MemoryBackend();
+    after.#durable = this.#durable;
+    after.#live = copyTables(this.#durable);
+    after.#applied = after.#flushed = this.#flushed;
+    return after;
+  }
+
+  get applied(): AppliedPosition {
+    return this.#applied;
+  }
+
+  get flushed(): AppliedPosition {
+    return this.#flushed;
+  }
+
+  get backlogSizeBytes(): number {
+    return this.#backlogSizeBytes;
+  }
+
+  get unflushedCommits(): number {
+    return this.#unflushed.length;
+  }
+
+  sizeBytes(): number {
+    let sizeBytes = 0;
+    for (const name of tableNames) {
+      for (const [key, value] of this.#durable[name].range({})) sizeBytes += key.length + value.length;
+    }
+    return sizeBytes;
+  }
+
+  onFlushed(listener: (error?: Error) => void): void {
+    this.#listener = listener;
+  }
+
+  get(table: TableName, key: Uint8Array): Uint8Array | undefined {
+    return this.#live[table].get(key);
+  }
+
+  *range(table: TableName, options: RangeOptions): Generator<Row> {
+    for (const [key, value] of this.#live[table].range(options)) yield { key, value };
+  }
+
+  put(table: TableName, key: Uint8Array, value: Uint8Array): void {
+    checkPair(key, value);
+    this.#live[table].set(key, value);
+    this.#changes.push({ table, key, value });
+    this.#backlogSizeBytes += key.length + value.length;
+  }
+
+  delete(table: TableName, key: Uint8Array): void {
+    checkPair(key, undefined);
+    this.#live[table].delete(key);
+    this.#changes.push({ table, key, value: undefined });
+    this.#backlogSizeBytes += key.length;
+  }
+
+  commit(position: AppliedPosition): void {
+    assert(position.index >= this.#applied.index, 'the applied index never falls');
+    this.#unflushed.push({ changes: this.#changes, position });
+    this.#changes = [];
+    this.#applied = position;
+  }
+
+  async flush(): Promise<void> {
+    await Promise.resolve();
+    if (this.#closed || this.#unflushed.length === 0) return;
+    for (const commit of this.#unflushed) this.#makeDurable(commit);
+    this.#unflushed = [];
+    this.#backlogSizeBytes = 0;
+    this.#listener();
+  }
+
+  #makeDurable(commit: Commit): void {
+    for (const { table, key, value } of commit.changes) {
+      if (value === undefined) this.#durable[table].delete(key);
+      else this.#durable[table].set(key, value);
+    }
+    this.#flushed = commit.position;
+  }
+
+  async view(): Promise<BackendView> {
+    await this.flush();
+    const tables = copyTables(this.#durable);
+    return {
+      position: this.#flushed,
+      *rows() {
+        for (const table of tableNames) {
+          for (const [key, value] of tables[table].range({})) yield { table, key, value };
+        }
+      },
+      close() {
+        // Memory is given back when nobody holds it.
+      },
+    };
+  }
+
+  async beginInstall(): Promise<BackendInstall> {
+    await Promise.resolve();
+    const tables = emptyTables();
+    return {
+      add: async (table, key, value) => {
+        await Promise.resolve();
+        checkPair(key, value);
+        tables[table].set(key, value);
+      },
+      activate: async (position) => {
+        await Promise.resolve();
+        if (this.#closed) return;
+        this.#durable = tables;
+        this.#live = copyTables(tables);
+        this.#changes = [];
+        this.#unflushed = [];
+        this.#backlogSizeBytes = 0;
+        this.#applied = this.#flushed = position;
+        this.#listener();
+      },
+      abort: () => Promise.resolve(),
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.flush();
+    this.#closed = true;
+  }
+}
+
+function emptyTables(): Tables {
+  return Object.fromEntries(tableNames.map((name) => [name, new OrderedTable<Uint8Array>()])) as Tables;
+}
+
+function copyTables(tables: Tables): Tables {
+  const copy = emptyTables();
+  for (const name of tableNames)
+    for (const [key, value] of tables[name].range({})) copy[name].set(key, value);
+  return copy;
+}

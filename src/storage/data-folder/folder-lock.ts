@@ -1,0 +1,45 @@
+import { createRequire } from 'node:module';
+import * as fs from 'node:fs/promises';
+import { join } from 'node:path';
+import { KvorumError } from '../../base/errors.js';
+
+/** The part of fs-native-extensions that is used; the package has no types of its own. */
+interface FileLocks {
+  tryLock(descriptor: number): boolean;
+}
+
+const locks = createRequire(import.meta.url)('fs-native-extensions') as FileLocks;
+
+/** Keeps a second process out of a folder; the kernel releases it when this one dies. */
+export class FolderLock {
+  readonly #file: fs.FileHandle;
+
+  private constructor(file: fs.FileHandle) {
+    this.#file = file;
+  }
+
+  /** @throws KvorumError DATA_FOLDER_LOCKED */
+  static async take(folder: string): Promise<FolderLock> {
+    const file = await fs.open(join(folder, 'LOCK'), 'a+', 0o600);
+    try {
+      if (!locks.tryLock(file.fd)) {
+        const holder = (await fs.readFile(join(folder, 'LOCK'), 'utf8')).trim();
+        throw new KvorumError(
+          'DATA_FOLDER_LOCKED',
+          `data folder ${folder} is in use by another process${holder === '' ? '' : ` (pid ${holder})`}`,
+        );
+      }
+      await file.truncate(0);
+      await file.appendFile(`${process.pid}\n`);
+      return new FolderLock(file);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  /** The lock goes with the descriptor; the file stays, so that there is only ever one to lock. */
+  async release(): Promise<void> {
+    await this.#file.close();
+  }
+}

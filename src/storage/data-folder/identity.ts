@@ -1,0 +1,57 @@
+import { KvorumError } from '../../base/errors.js';
+import { formatId, type ClusterId, type MemberId } from '../../base/ids.js';
+
+/** Whose data the folder holds. */
+export interface Identity {
+  readonly formatVersion: 1;
+  /** 0n while joining, before the cluster has answered. */
+  readonly clusterId: ClusterId;
+  readonly memberId: MemberId;
+  readonly name: string;
+  /** `joining`: the folder does not hold a state yet that names this member. */
+  readonly state: 'joining' | 'member';
+}
+
+export function encodeIdentity(identity: Identity): string {
+  const { formatVersion, clusterId, memberId, name, state } = identity;
+  const plain = { formatVersion, clusterId: formatId(clusterId), memberId: formatId(memberId), name, state };
+  return `${JSON.stringify(plain, undefined, 2)}\n`;
+}
+
+/** @throws KvorumError DATA_DAMAGED, DATA_FOLDER_MISMATCH */
+export function decodeIdentity(path: string, text: string): Identity {
+  let fields: Partial<Record<string, unknown>>;
+  try {
+    fields = JSON.parse(text) as Partial<Record<string, unknown>>;
+  } catch {
+    throw damaged(path);
+  }
+  const { formatVersion, clusterId, memberId, name, state } = fields;
+  if (typeof formatVersion === 'number' && formatVersion > 1) {
+    throw new KvorumError(
+      'DATA_FOLDER_MISMATCH',
+      `${path} has format ${formatVersion}, this version reads 1: start it with the version that wrote it`,
+    );
+  }
+  if (formatVersion !== 1 || !isId(clusterId) || !isId(memberId) || typeof name !== 'string')
+    throw damaged(path);
+  if (state !== 'joining' && state !== 'member') throw damaged(path);
+  return {
+    formatVersion,
+    clusterId: BigInt(`0x${clusterId}`),
+    memberId: BigInt(`0x${memberId}`),
+    name,
+    state,
+  };
+}
+
+function isId(value: unknown): value is string {
+  return typeof value === 'string' && /^[0-9a-f]{16}$/.test(value);
+}
+
+function damaged(path: string): KvorumError {
+  return new KvorumError(
+    'DATA_DAMAGED',
+    `${path} is damaged; restore the data folder from where it was copied`,
+  );
+}

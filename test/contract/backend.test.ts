@@ -1,0 +1,41 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after } from 'node:test';
+import { RealClock } from '../../src/ports/real-clock.js';
+import { LmdbBackend } from '../../src/storage/backend/lmdb-backend.js';
+import { MemoryBackend } from '../../src/storage/backend/memory-backend.js';
+import type { Backend } from '../../src/ports/backend.js';
+import { backendContract } from './backend.js';
+
+backendContract({
+  name: 'memory',
+  create: () => Promise.resolve(new MemoryBackend()),
+  reopen: async (backend) => {
+    await backend.flush();
+    return (backend as MemoryBackend).crash();
+  },
+});
+
+const folders = new Map<Backend, string>();
+const clock = new RealClock();
+after(async () => {
+  for (const folder of folders.values()) await rm(folder, { recursive: true, force: true });
+});
+
+backendContract({
+  name: 'LMDB',
+  create: async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'kvorum-backend-'));
+    const backend = await LmdbBackend.open(folder, { clock });
+    folders.set(backend, folder);
+    return backend;
+  },
+  reopen: async (backend) => {
+    await backend.close();
+    const folder = folders.get(backend)!;
+    const again = await LmdbBackend.open(folder, { clock });
+    folders.set(again, folder);
+    return again;
+  },
+});
