@@ -20,6 +20,10 @@ export const errorCodes = {
   LIMIT_EXCEEDED: { grpc: 'RESOURCE_EXHAUSTED', outcome: 'not-applied' },
   NO_LEADER: { grpc: 'UNAVAILABLE', outcome: 'not-applied' },
   MEMBER_STOPPING: { grpc: 'UNAVAILABLE', outcome: 'not-applied' },
+  /** Made by the client: no server could be connected to, so nothing was sent. */
+  SERVER_UNREACHABLE: { grpc: 'UNAVAILABLE', outcome: 'not-applied' },
+  /** Made by the client: called after close(). */
+  CLIENT_CLOSED: { grpc: 'CANCELLED', outcome: 'not-applied' },
   STORAGE_FAILED: { grpc: 'UNAVAILABLE', outcome: 'unknown' },
   OUTCOME_UNKNOWN: { grpc: 'UNKNOWN', outcome: 'unknown' },
   DEADLINE_EXCEEDED: { grpc: 'DEADLINE_EXCEEDED', outcome: 'unknown' },

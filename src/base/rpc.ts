@@ -5,8 +5,20 @@
 export interface CallContext {
   /** Aborted when the caller cancels, its deadline passes or its connection is lost. */
   readonly signal: AbortSignal;
-  /** Milliseconds that the caller still waits; undefined without a deadline. */
+  /** Milliseconds that a handler may wait, see handlerTimeoutMs; undefined without a deadline. */
   readonly timeoutMs: number | undefined;
+}
+
+const answerTimeMsMax = 250;
+const answerTimePart = 0.25;
+
+/**
+ * How long a handler may wait for a caller that waits `callerTimeoutMs`: a little less, so that the answer "no
+ * leader, nothing was done" is there before the caller gives up and knows nothing.
+ */
+export function handlerTimeoutMs(callerTimeoutMs: number): number {
+  const leftMs = Math.max(0, callerTimeoutMs);
+  return leftMs - Math.min(answerTimeMsMax, leftMs * answerTimePart);
 }
 
 export type UnaryHandler<Request, Response> = (request: Request, context: CallContext) => Promise<Response>;

@@ -20,12 +20,9 @@ export function beginTransfer(core: Core, wanted: MemberId): void {
   if (progress === undefined || !core.config.config.voters.includes(target)) return;
   core.transferTarget = target;
   core.transferElapsed = 0;
-  if (progress.match === core.log.lastIndex) {
-    sendTimeoutNow(core, target);
-  } else {
-    progress.sendDue = true;
-    core.replicationDue = true;
-  }
+  progress.sendDue = true;
+  core.replicationDue = true;
+  continueTransfer(core, target);
 }
 
 /** `id` acknowledged something: when the target holds the whole log, it is told to stand. */

@@ -1,7 +1,7 @@
 import type { sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
 import { KvorumError } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
-import type { BoundUnaryMethod, CallContext } from '../../base/rpc.js';
+import { handlerTimeoutMs, type BoundUnaryMethod, type CallContext } from '../../base/rpc.js';
 import { limitExceeded, type ApiLimits } from '../limits.js';
 import { toStatus } from './status.js';
 
@@ -72,7 +72,7 @@ class GrpcJsCallContext implements CallContext {
   constructor(call: Call) {
     this.#call = call;
     const deadline = Number(call.getDeadline());
-    this.timeoutMs = deadline === Infinity ? undefined : Math.max(0, deadline - Date.now());
+    this.timeoutMs = deadline === Infinity ? undefined : handlerTimeoutMs(deadline - Date.now());
   }
 
   /** Made on demand: most calls end before anyone has to wait on it. */

@@ -1,0 +1,271 @@
+import { performance } from 'node:perf_hooks';
+import { parseHostPort } from '../base/address.js';
+import { emptyBytes } from '../base/bytes.js';
+import { KvorumError } from '../base/errors.js';
+import { Batcher } from './batcher.js';
+import { clientClosed, Endpoints, endpointsDefaults } from './endpoints.js';
+import { listPages, type ListOptions } from './listing.js';
+import * as methods from './methods.js';
+import type { OperationKind, PendingOperation, ResultKind } from './operation.js';
+import {
+  checkTimeout,
+  clientTimeoutMsDefault,
+  makeClientLimits,
+  parseEndpoints,
+  type CallOptions,
+  type ClientOptions,
+  type ReadOptions,
+} from './options.js';
+import {
+  toClusterMember,
+  toKeyValue,
+  toServerStatus,
+  type ClusterMembers,
+  type DeleteResult,
+  type JoinResult,
+  type KeyValue,
+  type ServerStatus,
+  type SetResult,
+} from './results.js';
+import { toBytes, valueToText } from './text.js';
+import { callUnary, type UnaryMethod, type Wait } from './unary-calls.js';
+
+/** A member, by its id (bigint) or its name. */
+export type MemberReference = bigint | string;
+
+/**
+ * Connects when the first call needs it. The client stays with one server and goes on to the next when that one
+ * cannot serve. It holds no process alive while it has nothing to do.
+ *
+ * @throws KvorumError INVALID_REQUEST for options that cannot work
+ */
+export function connect(options: ClientOptions): KvorumClient {
+  return new KvorumClient(options);
+}
+
+/**
+ * The typed client. Calls of one turn of the event loop travel as one request, and so do calls made while earlier
+ * requests are on their way.
+ *
+ * Calls on one key take effect in the order they are made, awaited or not. Calls on different keys that do not
+ * await each other may take effect in any order.
+ *
+ * Every call rejects with KvorumError. A write that may or may not have taken effect rejects with OUTCOME_UNKNOWN,
+ * and is never repeated; with any other code it did nothing.
+ */
+export class KvorumClient {
+  readonly #endpoints: Endpoints;
+  readonly #timeoutMs: number;
+  readonly #batcher: Batcher;
+  /** Apart, because these need no quorum and must not wait behind what does. */
+  readonly #localBatcher: Batcher;
+  readonly #responseSizeBytesMax: number;
+  readonly #others = new Set<Endpoints>();
+  #closed = false;
+
+  /** @throws KvorumError INVALID_REQUEST */
+  constructor(options: ClientOptions) {
+    const limits = makeClientLimits(options.limits);
+    this.#timeoutMs = checkTimeout(options.timeoutMs ?? clientTimeoutMsDefault);
+    this.#responseSizeBytesMax = limits.responseSizeBytesMax;
+    this.#endpoints = this.#connectTo(parseEndpoints(options.endpoints));
+    this.#batcher = new Batcher(this.#endpoints, limits);
+    this.#localBatcher = new Batcher(this.#endpoints, limits);
+  }
+
+  /**
+   * The value as text; undefined: no such key.
+   *
+   * Rejects with INVALID_VALUE if the value is no UTF-8: then take getBytes.
+   */
+  async get(key: string | Uint8Array, options?: ReadOptions): Promise<string | undefined> {
+    const bytes = await this.getBytes(key, options);
+    return bytes === undefined ? undefined : valueToText(bytes);
+  }
+
+  /** The value; undefined: no such key. */
+  async getBytes(key: string | Uint8Array, options?: ReadOptions): Promise<Uint8Array | undefined> {
+    return (await this.getPair(key, options))?.value;
+  }
+
+  /** The value with its revisions; undefined: no such key. */
+  async getPair(key: string | Uint8Array, options: ReadOptions = {}): Promise<KeyValue | undefined> {
+    const result = await this.#operate('get', key, emptyBytes, options);
+    const pair = result.$case === 'get' ? result.value.pair : undefined;
+    return pair === undefined ? undefined : toKeyValue(pair);
+  }
+
+  async set(
+    key: string | Uint8Array,
+    value: string | Uint8Array,
+    options: CallOptions = {},
+  ): Promise<SetResult> {
+    const result = await this.#operate('put', key, toBytes('INVALID_VALUE', 'value', value), options);
+    return { revision: result.$case === 'put' ? Number(result.value.revision) : 0 };
+  }
+
+  /** Deleting a missing key is no error. */
+  async delete(key: string | Uint8Array, options: CallOptions = {}): Promise<DeleteResult> {
+    const result = await this.#operate('delete', key, emptyBytes, options);
+    const { revision, deleted } = result.$case === 'delete' ? result.value : { revision: 0n, deleted: 0n };
+    return { revision: Number(revision), deleted: deleted > 0n };
+  }
+
+  /** The pairs of a range, in the byte order of their keys, all at one revision. */
+  async *list(options: ListOptions = {}): AsyncGenerator<KeyValue, void, undefined> {
+    for await (const { pairs } of this.listPages(options)) yield* pairs;
+  }
+
+  /** As list, page by page: cheaper for many pairs, and tells the revision. */
+  listPages(options: ListOptions = {}): ReturnType<typeof listPages> {
+    return listPages(this.#endpoints, options, this.#wait(options));
+  }
+
+  async members(options: CallOptions = {}): Promise<ClusterMembers> {
+    const { clusterId, members } = await this.#call(methods.memberList, {}, options);
+    return { clusterId, members: members.map(toClusterMember) };
+  }
+
+  /**
+   * What one server says about itself, without a round of consensus.
+   *
+   * @param endpoint which one; the connected one if it is not given
+   */
+  async status(endpoint?: string, options: CallOptions = {}): Promise<ServerStatus> {
+    if (endpoint === undefined) {
+      const told = await this.#call(methods.status, {}, options);
+      return toServerStatus(this.#endpoints.ready?.endpoint ?? '', told);
+    }
+    if (this.#closed) throw clientClosed();
+    parseHostPort('endpoint', endpoint);
+    const only = this.#connectTo([endpoint]);
+    this.#others.add(only);
+    try {
+      return toServerStatus(endpoint, await callUnary(only, methods.status, {}, this.#wait(options)));
+    } finally {
+      this.#others.delete(only);
+      only.close();
+    }
+  }
+
+  /**
+   * Adds a member, as a learner that is promoted when it has caught up. Servers do this for themselves.
+   *
+   * @param member.id chosen by the member and kept by it; 0n or nothing: the cluster chooses
+   */
+  async join(
+    member: { readonly name: string; readonly raftAddress: string; readonly id?: bigint },
+    options: CallOptions = {},
+  ): Promise<JoinResult> {
+    const request = { nodeId: member.name, raftAddr: member.raftAddress, memberId: member.id ?? 0n };
+    const { clusterId, memberId, members } = await this.#call(methods.join, request, options);
+    return {
+      clusterId,
+      memberId,
+      members: members.map((told) => ({
+        id: told.memberId,
+        name: told.nodeId,
+        raftAddress: told.raftAddr,
+        clientAddress: told.clientAddr,
+      })),
+    };
+  }
+
+  async removeMember(member: MemberReference, options: CallOptions = {}): Promise<void> {
+    await this.#call(methods.memberRemove, toTarget(member), options);
+  }
+
+  /** Makes a learner a voter. Rejects with LEARNER_NOT_READY before it has caught up. */
+  async promoteMember(member: MemberReference, options: CallOptions = {}): Promise<void> {
+    await this.#call(methods.memberPromote, toTarget(member), options);
+  }
+
+  /** Tells the cluster that a member's Raft port is reached at another address. */
+  async updateMember(member: MemberReference, raftAddress: string, options: CallOptions = {}): Promise<void> {
+    const request = { ...toTarget(member), raftAddr: raftAddress };
+    await this.#call(methods.memberChangeAddress, request, options);
+  }
+
+  /**
+   * @param member the voter that is to lead; without it the most caught-up one
+   * @returns who leads now
+   */
+  async transferLeadership(
+    member?: MemberReference,
+    options: CallOptions = {},
+  ): Promise<{ readonly id: bigint; readonly name: string }> {
+    const target = member === undefined ? { id: 0n, name: '' } : toTarget(member);
+    const { leaderId, leaderName } = await this.#call(methods.transferLeader, target, options);
+    return { id: leaderId, name: leaderName };
+  }
+
+  /** Ends the connections. What waits is rejected: CLIENT_CLOSED, or OUTCOME_UNKNOWN for writes that were sent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#batcher.close();
+    this.#localBatcher.close();
+    this.#endpoints.close();
+    for (const endpoints of this.#others) endpoints.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #connectTo(endpoints: readonly string[]): Endpoints {
+    return new Endpoints(endpoints, {
+      ...endpointsDefaults,
+      responseSizeBytesMax: this.#responseSizeBytesMax,
+    });
+  }
+
+  #wait(options: CallOptions): Wait {
+    const timeoutMs = options.timeoutMs === undefined ? this.#timeoutMs : checkTimeout(options.timeoutMs);
+    return { timeoutMs, signal: options.signal };
+  }
+
+  #call<Request, Response>(
+    method: UnaryMethod<Request, Response>,
+    request: Request,
+    options: CallOptions,
+  ): Promise<Response> {
+    return callUnary(this.#endpoints, method, request, this.#wait(options));
+  }
+
+  #operate(
+    kind: OperationKind,
+    key: string | Uint8Array,
+    value: Uint8Array,
+    options: ReadOptions,
+  ): Promise<ResultKind> {
+    const keyBytes = toBytes('INVALID_KEY', 'key', key);
+    const { timeoutMs } = this.#wait(options);
+    if (this.#closed) throw clientClosed();
+    const serializable = options.serializable ?? false;
+    return new Promise((resolve, reject) => {
+      const operation: PendingOperation = {
+        kind,
+        key: keyBytes,
+        keyText: Buffer.from(keyBytes.buffer, keyBytes.byteOffset, keyBytes.byteLength).toString('latin1'),
+        value,
+        serializable,
+        deadlineMs: performance.now() + timeoutMs,
+        resolve,
+        reject,
+        signal: options.signal,
+        onAbort: undefined,
+        sent: false,
+        lastError: undefined,
+        settled: false,
+      };
+      (serializable ? this.#localBatcher : this.#batcher).add(operation);
+    });
+  }
+}
+
+function toTarget(member: MemberReference): { readonly id: bigint; readonly name: string } {
+  if (typeof member === 'bigint') return { id: member, name: '' };
+  if (member !== '') return { id: 0n, name: member };
+  throw new KvorumError('INVALID_REQUEST', 'a member must be named by its id or its name');
+}

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { describe, it, type TestContext } from 'node:test';
+import { connect, type KvorumClient } from './client.js';
+import { allDone, allRefused, codeOf, ScriptedStore, silence } from './testing/scripted-store.js';
+
+function clientOf(t: TestContext, endpoints: readonly string[], timeoutMs = 5000): KvorumClient {
+  const client = connect({ endpoints, timeoutMs });
+  t.after(() => client.close());
+  return client;
+}
+
+/** An endpoint where nothing listens. */
+async function deadEndpoint(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  server.close();
+  await once(server, 'close');
+  return `127.0.0.1:${address.port}`;
+}
+
+describe('failover', () => {
+  it('goes on to a server that can be reached, and stays there', async (t) => {
+    const store = await ScriptedStore.serve(t, allDone);
+    const client = clientOf(t, [await deadEndpoint(), store.endpoint]);
+    await client.set('a', '1');
+    await client.set('b', '1');
+    assert.equal(store.batches.length, 2);
+  });
+
+  it('says that no server can be reached, and that nothing was done', async (t) => {
+    const endpoint = await deadEndpoint();
+    const client = clientOf(t, [endpoint], 400);
+    await assert.rejects(client.set('a', '1'), {
+      code: 'SERVER_UNREACHABLE',
+      outcome: 'not-applied',
+      message: `cannot connect to ${endpoint}`,
+    });
+  });
+
+  it('waits for a server that comes up within the time', async (t) => {
+    const endpoint = await deadEndpoint();
+    const client = clientOf(t, [endpoint]);
+    const write = client.set('a', '1');
+    await ScriptedStore.serve(t, allDone, Number(endpoint.split(':')[1]));
+    assert.deepEqual(await write, { revision: 2 });
+  });
+
+  for (const code of ['NO_LEADER', 'MEMBER_STOPPING', 'MEMBER_REMOVED'] as const) {
+    it(`asks the next server when one did nothing: ${code}`, async (t) => {
+      const first = await ScriptedStore.serve(t, (operations) => allRefused(operations, code));
+      const second = await ScriptedStore.serve(t, allDone);
+      const client = clientOf(t, [first.endpoint, second.endpoint]);
+      await client.set('a', '1');
+      assert.deepEqual([first.batches.length, second.batches.length], [1, 1]);
+    });
+  }
+
+  for (const code of ['STORAGE_FAILED', 'DEADLINE_EXCEEDED', 'OUTCOME_UNKNOWN', 'INTERNAL'] as const) {
+    it(`never repeats a write of unknown outcome, but reads: ${code}`, async (t) => {
+      const first = await ScriptedStore.serve(t, (operations) => allRefused(operations, code));
+      const second = await ScriptedStore.serve(t, allDone);
+      const client = clientOf(t, [first.endpoint, second.endpoint]);
+      const read = client.get('b');
+      assert.equal(await codeOf(client.set('a', '1')), 'OUTCOME_UNKNOWN');
+      if (code === 'INTERNAL') assert.equal(await codeOf(read), 'INTERNAL');
+      else assert.equal(await read, '');
+      const writes = second.batches.flat().filter(({ kind }) => kind?.$case === 'put');
+      assert.deepEqual(writes, []);
+    });
+  }
+
+  it('reports a write as unknown when the connection is lost under it, and repeats the read', async (t) => {
+    const first = await ScriptedStore.serve(t, silence);
+    const second = await ScriptedStore.serve(t, allDone);
+    const client = clientOf(t, [first.endpoint, second.endpoint]);
+    const write = codeOf(client.set('a', '1'));
+    const read = client.get('b');
+    while (first.batches.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    await first.stop();
+    assert.equal(await write, 'OUTCOME_UNKNOWN');
+    assert.equal(await read, '');
+    await client.set('a', '2');
+    assert.equal(second.batches.flat().filter(({ kind }) => kind?.$case === 'put').length, 1);
+  });
+
+  it('ends the wait at the deadline: unknown for a write that was sent, plain for a read', async (t) => {
+    const store = await ScriptedStore.serve(t, silence);
+    const client = clientOf(t, [store.endpoint], 200);
+    const write = codeOf(client.set('a', '1'));
+    const read = codeOf(client.get('b'));
+    assert.deepEqual([await write, await read], ['OUTCOME_UNKNOWN', 'DEADLINE_EXCEEDED']);
+  });
+
+  it("passes the server's own reason on when it comes within the time", async (t) => {
+    const store = await ScriptedStore.serve(t, (operations, { timeoutMs }) => {
+      assert.ok(timeoutMs !== undefined && timeoutMs < 1000, `${timeoutMs}`);
+      return new Promise((resolve) => {
+        setTimeout(() => resolve(allRefused(operations, 'NO_LEADER')), timeoutMs);
+      });
+    });
+    const client = clientOf(t, [store.endpoint], 1000);
+    assert.equal(await codeOf(client.set('a', '1')), 'NO_LEADER');
+  });
+
+  it('cancels: what was not sent is CANCELLED, a write on its way is unknown', async (t) => {
+    const store = await ScriptedStore.serve(t, silence);
+    const client = clientOf(t, [store.endpoint]);
+    assert.equal(await codeOf(client.set('a', '1', { signal: AbortSignal.abort() })), 'CANCELLED');
+    const controller = new AbortController();
+    const write = codeOf(client.set('a', '1', { signal: controller.signal }));
+    const read = codeOf(client.get('b', { signal: controller.signal }));
+    while (store.batches.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    controller.abort();
+    assert.deepEqual([await write, await read], ['OUTCOME_UNKNOWN', 'CANCELLED']);
+  });
+
+  it('rejects everything on close', async (t) => {
+    const store = await ScriptedStore.serve(t, silence);
+    const client = clientOf(t, [store.endpoint]);
+    const write = codeOf(client.set('a', '1'));
+    const read = codeOf(client.get('b'));
+    while (store.batches.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    client.close();
+    assert.deepEqual([await write, await read], ['OUTCOME_UNKNOWN', 'CLIENT_CLOSED']);
+    assert.equal(await codeOf(client.get('b')), 'CLIENT_CLOSED');
+    assert.equal(await codeOf(client.members()), 'CLIENT_CLOSED');
+  });
+});
