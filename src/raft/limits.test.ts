@@ -1,0 +1,127 @@
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { InvariantError } from '../base/assert.js';
+import { Prng } from '../base/prng.js';
+import { votersConfig } from './config-change.js';
+import { ProposalLedger, proposerRunsMax } from './proposal-ledger.js';
+import { Raft } from './raft.js';
+import { ReadQueue, pendingReadsMax } from './read-queue.js';
+import { Cluster, defaultClusterOptions } from './testing/cluster.js';
+import { genesis } from './testing/stable-store.js';
+import type { Message } from './types.js';
+
+function elected(): Cluster {
+  const cluster = new Cluster([1n, 2n, 3n], defaultClusterOptions, 1);
+  cluster.input(1n, (raft) => raft.campaign());
+  cluster.stabilize();
+  return cluster;
+}
+
+void test('reads beyond the limit are not answered, those before it are', () => {
+  const cluster = elected();
+  let answered = 0;
+  const { raft } = cluster.member(1n);
+  for (let context = 1; context <= pendingReadsMax + 1; context++) raft.readIndex(context);
+  const message = raft.ready().messages.find((sent) => sent.to === 2n)!;
+  assert.equal(message.type, 'heartbeat');
+  raft.step({ type: 'heartbeat-response', from: 2n, to: 1n, term: 1, readRound: 1 });
+  answered += raft.ready().readStates.length;
+  assert.equal(answered, pendingReadsMax);
+});
+
+void test('questions to the leader beyond the limit make the oldest give way', () => {
+  const queue = new ReadQueue();
+  for (let wire = 1; wire <= pendingReadsMax + 1; wire++) queue.ask(wire, wire);
+  assert.equal(queue.asked.size, pendingReadsMax);
+  assert.ok(!queue.asked.has(1));
+});
+
+void test('a proposal is recorded once, also out of order, and per run of its sender', () => {
+  const ledger = new ProposalLedger();
+  const run = 7 * 2 ** 32;
+  for (const id of [3, 1, 2, 40]) assert.ok(ledger.record(2n, run + id));
+  for (const id of [1, 2, 3, 40]) assert.ok(!ledger.record(2n, run + id));
+  assert.ok(!ledger.record(2n, run + 5), 'too old to tell');
+  assert.ok(ledger.record(2n, run + 39));
+  assert.ok(ledger.record(3n, run + 1));
+  for (let other = 1; other <= proposerRunsMax; other++)
+    assert.ok(ledger.record(2n, (100 + other) * 2 ** 32 + 1));
+});
+
+void test('runs of a proposer beyond the limit make the oldest give way', () => {
+  const ledger = new ProposalLedger();
+  for (let run = 1; run <= proposerRunsMax + 1; run++) assert.ok(ledger.record(2n, run * 2 ** 32 + 1));
+  assert.ok(!ledger.record(2n, 2 * 2 ** 32 + 1));
+  assert.ok(ledger.record(2n, 2 ** 32 + 1));
+});
+
+void test('odd messages are ignored', () => {
+  const cluster = elected();
+  const envelope = { from: 9n, to: 1n, term: 1 };
+  const odd: Message[] = [
+    { ...envelope, to: 2n, type: 'timeout-now' },
+    { ...envelope, from: 1n, type: 'timeout-now' },
+    { ...envelope, type: 'timeout-now' },
+    { ...envelope, type: 'append', previousIndex: 0, previousTerm: 0, entries: [], commit: 99 },
+    { ...envelope, type: 'heartbeat', commit: 99, readRound: 99, leaseReads: false },
+    { ...envelope, type: 'heartbeat-response', readRound: 99 },
+    { ...envelope, from: 2n, type: 'heartbeat-response', readRound: 99 },
+    { ...envelope, type: 'append-response', index: 99, rejected: false, hintIndex: 0, hintTerm: 0 },
+    { ...envelope, from: 2n, type: 'append-response', index: 99, rejected: false, hintIndex: 0, hintTerm: 0 },
+    {
+      ...envelope,
+      from: 2n,
+      type: 'append-response',
+      index: 99,
+      rejected: true,
+      hintIndex: 99,
+      hintTerm: 99,
+    },
+    { ...envelope, type: 'vote-response', preVote: false, granted: true },
+    { ...envelope, type: 'read-index-response', context: 5, index: 5 },
+    {
+      ...envelope,
+      type: 'propose-response',
+      proposalId: 5,
+      outcome: { kind: 'dropped', reason: 'no-leader' },
+    },
+    { ...envelope, type: 'transfer-leader', target: 9n },
+    {
+      ...envelope,
+      type: 'propose',
+      proposalId: 1,
+      entryType: 'config',
+      data: new Uint8Array(3),
+      configIndex: 0,
+    },
+    { ...envelope, type: 'snapshot', snapshot: { ...genesis(), index: 9, term: 1 } },
+  ];
+  for (const message of odd) cluster.input(1n, (raft) => raft.step(message));
+  const gap = { term: 1, index: 7, type: 'empty' as const, data: new Uint8Array() };
+  cluster.input(2n, (raft) =>
+    raft.step({
+      ...envelope,
+      from: 1n,
+      to: 2n,
+      type: 'append',
+      previousIndex: 1,
+      previousTerm: 1,
+      entries: [gap],
+      commit: 7,
+    }),
+  );
+  cluster.stabilize();
+  const { raft } = cluster.member(1n);
+  assert.deepEqual([raft.role, raft.term, raft.commit, raft.lastIndex], ['leader', 1, 1, 1]);
+  assert.equal(cluster.member(2n).raft.lastIndex, 1);
+});
+
+void test('misuse by the caller is a bug: it throws', () => {
+  const { raft } = elected().member(1n);
+  assert.throws(() => raft.persisted(99), InvariantError);
+  assert.throws(() => raft.applied(99), InvariantError);
+  const options = { ...defaultClusterOptions, id: 1n, random: new Prng(1) };
+  const snapshot = genesis(votersConfig([1n]));
+  const hardState = { term: 1, vote: 0n, commit: 5 };
+  assert.throws(() => new Raft(options, { hardState, snapshot, entries: [], applied: 0 }), InvariantError);
+});

@@ -1,0 +1,97 @@
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { emptyBytes } from '../base/bytes.js';
+import { InvariantError } from '../base/assert.js';
+import { RaftLog, entryOverheadSizeBytes } from './log.js';
+import type { Entry } from './types.js';
+
+function entry(index: number, term: number, sizeBytes = 0): Entry {
+  return { index, term, type: 'normal', data: sizeBytes === 0 ? emptyBytes : new Uint8Array(sizeBytes) };
+}
+
+function logOf(offset: number, terms: readonly number[]): RaftLog {
+  return new RaftLog(
+    offset,
+    0,
+    terms.map((term, at) => entry(offset + at + 1, term)),
+  );
+}
+
+type Step = { do: 'append'; rise: number } | { do: 'truncate' | 'compact'; at: number };
+
+const steps = fc.array(
+  fc.oneof(
+    { weight: 5, arbitrary: fc.record({ do: fc.constant('append' as const), rise: fc.nat(2) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({ do: fc.constantFrom('truncate' as const, 'compact' as const), at: fc.nat() }),
+    },
+  ),
+  { maxLength: 120 },
+) as fc.Arbitrary<Step[]>;
+
+void test('the log holds what a plain table holds', () => {
+  fc.assert(
+    fc.property(steps, (all) => {
+      const log = new RaftLog(0, 0, []);
+      const terms = new Map<number, number>([[0, 0]]);
+      let [offset, last] = [0, 0];
+      for (const step of all) {
+        if (step.do === 'append') {
+          const term = terms.get(last)! + step.rise;
+          log.append(entry(++last, term));
+          terms.set(last, term);
+        } else if (last > offset) {
+          const at = offset + 1 + (step.at % (last - offset));
+          if (step.do === 'truncate') {
+            log.truncateFrom(at);
+            for (; last >= at; last--) terms.delete(last);
+          } else {
+            log.compact(at);
+            for (; offset < at; offset++) terms.delete(offset);
+          }
+        }
+        assert.deepEqual([log.offset, log.lastIndex, log.lastTerm], [offset, last, terms.get(last)]);
+        for (let index = Math.max(0, offset - 1); index <= last + 1; index++) {
+          assert.equal(log.term(index), terms.get(index));
+        }
+      }
+    }),
+  );
+});
+
+void test('a slice ends before the limit on bytes, but holds one entry at least', () => {
+  const log = new RaftLog(0, 0, [entry(1, 1, 10), entry(2, 1, 10), entry(3, 1, 10)]);
+  const one = entryOverheadSizeBytes + 10;
+  assert.equal(log.slice(1, 3, 0).length, 1);
+  assert.equal(log.slice(1, 3, 2 * one - 1).length, 1);
+  assert.equal(log.slice(1, 3, 2 * one).length, 2);
+  assert.equal(log.slice(1, 3, Infinity).length, 3);
+  assert.equal(log.slice(2, 2, Infinity).length, 1);
+  assert.deepEqual(log.slice(4, 3, Infinity), []);
+});
+
+void test('the place where logs could match is found as a scan finds it (paper 5.3, end)', () => {
+  const terms = fc.array(fc.nat(2), { maxLength: 30 });
+  fc.assert(
+    fc.property(terms, fc.nat(5), fc.nat(40), fc.nat(70), (rises, offset, index, term) => {
+      let reached = 0;
+      const log = logOf(
+        offset,
+        rises.map((rise) => (reached += rise)),
+      );
+      let expected = Math.min(index, log.lastIndex);
+      while (expected > offset && log.term(expected)! > term) expected--;
+      assert.equal(log.lastIndexUpToTerm(index, term), expected);
+    }),
+  );
+});
+
+void test('gaps and falling terms are refused', () => {
+  const log = logOf(5, [1, 2]);
+  assert.throws(() => log.append(entry(9, 2)), InvariantError);
+  assert.throws(() => log.append(entry(8, 1)), InvariantError);
+  assert.throws(() => log.truncateFrom(5), InvariantError);
+  assert.throws(() => log.compact(9), InvariantError);
+});
