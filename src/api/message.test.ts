@@ -8,10 +8,10 @@ import { SetRequest } from '../generated/kvstore_bytes.js';
 import { decodeMessage, encodeMessage, type MessageType } from './message.js';
 
 const types: readonly [string, MessageType<unknown>][] = [
-  ['SetRequest', SetRequest as MessageType<unknown>],
-  ['JoinRequest', JoinRequest as MessageType<unknown>],
-  ['BatchRequest', BatchRequest as MessageType<unknown>],
-  ['RangeRequest', RangeRequest as MessageType<unknown>],
+  ['SetRequest', SetRequest],
+  ['JoinRequest', JoinRequest],
+  ['BatchRequest', BatchRequest],
+  ['RangeRequest', RangeRequest],
 ];
 
 describe('decodeMessage', () => {

@@ -24,7 +24,9 @@ export type Command =
       readonly id: MemberId;
       readonly name: string;
       readonly clientAddress: string;
-    };
+    }
+  /** A member moved: its Raft port is elsewhere now. */
+  | { readonly type: 'change-address'; readonly id: MemberId; readonly peerAddress: string };
 
 /** One key with its newest or an older value. Revisions as in etcd. */
 export interface KeyValue {
@@ -52,11 +54,13 @@ export type CommandResult =
     }
   | { readonly type: 'compact'; readonly revision: Revision }
   | { readonly type: 'publish'; readonly revision: Revision }
+  | { readonly type: 'change-address'; readonly revision: Revision }
   /** Refused by the state machine, deterministically; nothing was changed. */
   | {
       readonly type: 'refused';
       readonly revision: Revision;
-      readonly code: 'REVISION_COMPACTED' | 'REVISION_IN_FUTURE' | 'MEMBER_NOT_FOUND';
+      readonly code:
+        'REVISION_COMPACTED' | 'REVISION_IN_FUTURE' | 'MEMBER_NOT_FOUND' | 'MEMBER_ADDRESS_TAKEN';
       readonly message: string;
     };
 

@@ -18,8 +18,7 @@ export type MembershipUpdate =
   | { readonly type: 'add'; readonly record: MemberRecord }
   /** The id is never admitted again. */
   | { readonly type: 'remove'; readonly id: MemberId }
-  | { readonly type: 'promote'; readonly id: MemberId }
-  | { readonly type: 'change-address'; readonly id: MemberId; readonly peerAddress: string };
+  | { readonly type: 'promote'; readonly id: MemberId };
 
 /** Written by the first entry of a new cluster; the same on all members. */
 export interface ClusterFacts {

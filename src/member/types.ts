@@ -1,7 +1,10 @@
 import type { ClusterId, Index, MemberId, Revision, Term } from '../base/ids.js';
-import type { Command, CommandResult, KeyValue } from '../fsm/command.js';
+import type { Command, CommandResult } from '../fsm/command.js';
+import type { RangeAnswer, RangeQuery } from '../fsm/range.js';
 import type { MemberRecord } from '../fsm/membership.js';
 import type { Role } from '../raft/types.js';
+
+export type { RangeAnswer, RangeQuery };
 
 /** How long and how a caller waits. Both are honoured while the call waits in the member. */
 export interface CallOptions {
@@ -9,30 +12,6 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds from now; the member's own request time-out applies if it is shorter or this is absent. */
   readonly timeoutMs?: number | undefined;
-}
-
-export interface RangeQuery {
-  readonly key: Uint8Array;
-  /** Exclusive; undefined: the one key. A single zero byte: to the end of the key space (as in etcd). */
-  readonly end?: Uint8Array | undefined;
-  /** 0: newest. */
-  readonly revision: Revision;
-  /** 0: no limit. */
-  readonly limit: number;
-  /** Ends the answer (`more`) before the pair that takes keys and values beyond this; never before the first. */
-  readonly sizeBytesMax?: number;
-  readonly reverse?: boolean;
-  readonly keysOnly?: boolean;
-  readonly countOnly?: boolean;
-}
-
-export interface RangeAnswer {
-  readonly items: readonly KeyValue[];
-  /** Keys in the whole range, whatever the limit. */
-  readonly count: number;
-  readonly more: boolean;
-  /** Of the store at the time of the read. */
-  readonly revision: Revision;
 }
 
 export interface MemberStatus {

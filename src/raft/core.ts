@@ -60,6 +60,11 @@ export interface RaftInitialState {
   readonly entries: readonly Entry[];
   /** What the state machine already holds: handed out as `committed` is only what follows. */
   readonly applied: Index;
+  /**
+   * In force as of `applied`, if the state machine keeps it: the entries up to there, kept for followers that
+   * lag, then change it no more. Without it, it is worked out from `snapshot` and `entries`.
+   */
+  readonly appliedConfig?: ConfigAt;
 }
 
 export type MessageOf<Type extends MessageType> = Extract<Message, { readonly type: Type }>;
@@ -133,8 +138,13 @@ export class Core {
     this.options = options;
     this.id = options.id;
     this.log = new RaftLog(snapshot.index, snapshot.term, initial.entries);
-    this.configs = new ConfigHistory({ index: snapshot.configIndex, config: snapshot.config });
-    for (const entry of initial.entries) this.#takeConfig(entry);
+    const { appliedConfig } = initial;
+    this.configs = new ConfigHistory(
+      appliedConfig ?? { index: snapshot.configIndex, config: snapshot.config },
+    );
+    for (const entry of initial.entries) {
+      if (appliedConfig === undefined || entry.index > initial.applied) this.#takeConfig(entry);
+    }
     this.persistence = new Persistence(this.log.lastIndex, hardState);
     this.term = hardState.term;
     this.vote = hardState.vote;

@@ -6,7 +6,7 @@ import { errorCodes, type ErrorCode } from '../../base/errors.js';
 export async function failsWith(call: Promise<unknown>, code: ErrorCode): Promise<string> {
   const error = await call.then(
     () => assert.fail(`expected ${code}, got an answer`),
-    (reason: unknown) => reason as ServiceError,
+    (reason: unknown) => reason as Partial<ServiceError>,
   );
   assert.deepEqual(
     {
@@ -17,5 +17,5 @@ export async function failsWith(call: Promise<unknown>, code: ErrorCode): Promis
     { status: errorCodes[code].grpc, code: [code], outcome: [errorCodes[code].outcome] },
     error.message,
   );
-  return error.details;
+  return error.details ?? '';
 }

@@ -204,6 +204,11 @@ export class MapMember implements Member {
         this.#table.set(command.id, { ...this.#row(command.id), name, clientAddress });
         return { type: 'publish', revision: map.revision };
       }
+      case 'change-address': {
+        const { peerAddress } = command;
+        this.#table.set(command.id, { ...this.#row(command.id), peerAddress });
+        return { type: 'change-address', revision: map.revision };
+      }
     }
   }
 

@@ -1,4 +1,5 @@
-import { ByteReader, ByteWriter } from '../../base/byte-stream.js';
+import type { ByteWriter } from '../../base/byte-stream.js';
+import { ByteReader } from '../../base/byte-stream.js';
 import { tableNames, type TableName } from '../../ports/backend.js';
 
 /** A snapshot file is a row after row of (table, key, value), each with lengths, to the end. */

@@ -63,7 +63,7 @@ export class Wal {
   #queue: Work[] = [];
   #running: Promise<void> | undefined;
   #spare: Promise<string | undefined> | undefined;
-  #failure: unknown;
+  #failure: Error | undefined;
   #closed = false;
 
   private constructor(
@@ -189,7 +189,7 @@ export class Wal {
   #enqueue(make: (done: () => void, failed: Failed) => Work): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#failure !== undefined) {
-        reject(this.#failure as Error);
+        reject(this.#failure);
         return;
       }
       if (this.#closed) {
@@ -207,7 +207,7 @@ export class Wal {
       try {
         await (works[0]!.kind === 'reset' ? this.#writeReset(works[0]!) : this.#writeBatch(works));
       } catch (error) {
-        this.#failure = error;
+        this.#failure = error instanceof Error ? error : new Error(String(error));
         for (const work of [...works, ...this.#queue]) work.failed(error);
         this.#queue = [];
         break;

@@ -1,0 +1,68 @@
+/** The import order of ARCHITECTURE.md: a folder imports only from those below it. */
+const layers = [
+  ['cli', '^src/cli/'],
+  ['server', '^src/[^/]+[.]ts$'],
+  ['api', '^src/api/'],
+  ['member', '^src/member/'],
+  ['state', '^src/(fsm|storage|peer)/'],
+  ['ports', '^src/ports/'],
+  ['raft', '^src/raft/'],
+  ['base', '^src/base/'],
+];
+const tests = '([.]test[.]ts$|/testing/)';
+const order = layers.flatMap(([name, path], at) => {
+  const above = layers.slice(0, at).map(([, each]) => each);
+  if (above.length === 0) return [];
+  return [
+    {
+      name: `${name}-imports-upward`,
+      severity: 'error',
+      from: { path, pathNot: tests },
+      to: { path: above.join('|') },
+    },
+  ];
+});
+
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    ...order,
+    ...['fsm', 'storage', 'peer'].map((name, at, all) => ({
+      name: `${name}-imports-beside`,
+      severity: 'error',
+      from: { path: `^src/${name}/`, pathNot: tests },
+      to: { path: `^src/(${all.filter((other) => other !== name).join('|')})/` },
+    })),
+    {
+      name: 'client-imports-base-alone',
+      severity: 'error',
+      from: { path: '^src/client/', pathNot: tests },
+      to: { path: '^src/', pathNot: '^src/(client|base|generated)/' },
+    },
+    {
+      name: 'generated-imports-nothing-of-ours',
+      severity: 'error',
+      from: { path: '^src/generated/' },
+      to: { path: '^src/', pathNot: '^src/generated/' },
+    },
+    {
+      name: 'pure-core',
+      comment: 'raft and fsm are deterministic and run anywhere',
+      severity: 'error',
+      from: { path: '^src/(raft|fsm|base)/', pathNot: tests },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'member-knows-no-platform',
+      comment: 'the outside reaches a member through the ports alone, so that it can be simulated',
+      severity: 'error',
+      from: { path: '^src/member/', pathNot: tests },
+      to: { dependencyTypes: ['core', 'npm'] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+  },
+};

@@ -1,0 +1,44 @@
+import { readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
+
+/** A file that takes longer has hung. */
+const fileTimeoutMs = 170_000;
+
+/** Runs the compiled test files below the folders that are named, and ends with one line that counts them. */
+function testFiles(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.js'))
+    .map((name) => join(folder, name))
+    .sort();
+}
+
+const folders = process.argv.slice(2).filter((word) => !word.startsWith('-'));
+const excluded = process.argv.slice(2).flatMap((word) => (word.startsWith('-') ? [word.slice(1)] : []));
+const files = folders
+  .flatMap(testFiles)
+  .filter((file) => !excluded.some((folder) => file.startsWith(folder)));
+
+let passed = 0;
+let failed = 0;
+let skipped = 0;
+const stream = run({ files, concurrency: availableParallelism(), timeout: fileTimeoutMs });
+const isSuite = (details: object): boolean => 'type' in details && details.type === 'suite';
+/** With a file a process, the file itself is reported as a test too, where nothing in it was one. */
+stream.on('test:pass', (event) => {
+  if (isSuite(event.details) || files.includes(event.name)) return;
+  if (event.skip !== undefined) skipped++;
+  else passed++;
+});
+stream.on('test:fail', (event) => {
+  if (isSuite(event.details)) return;
+  failed++;
+});
+const report = stream.pipe(new spec());
+report.pipe(process.stdout, { end: false });
+report.on('end', () => {
+  process.stdout.write(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`);
+  process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
+});

@@ -1,0 +1,99 @@
+import { ByteReader, ByteWriter, MalformedBytesError } from '../base/byte-stream.js';
+import type { Command, CommandBatch } from './command.js';
+
+const formatVersion = 1;
+
+/** Commands in one entry. */
+export const batchCommandsMax = 1_000_000;
+
+const commandTypes = { put: 1, deleteRange: 2, compact: 3, publish: 4, changeAddress: 5 } as const;
+const flags = { previous: 1, lease: 2, end: 4 } as const;
+
+/** Version, proposer, sequence, count, then the commands. */
+export function encodeCommandBatch(batch: CommandBatch): Uint8Array {
+  let sizeBytes = 32;
+  for (const command of batch.commands) {
+    sizeBytes += 32;
+    if ('key' in command) sizeBytes += command.key.length;
+    if (command.type === 'put') sizeBytes += command.value.length;
+  }
+  const writer = new ByteWriter(sizeBytes);
+  writer.uint8(formatVersion).uint64(batch.proposer).varint(batch.sequence).varint(batch.commands.length);
+  for (const command of batch.commands) writeCommand(writer, command);
+  return writer.finish();
+}
+
+function writeCommand(writer: ByteWriter, command: Command): void {
+  switch (command.type) {
+    case 'put':
+      writer.uint8(commandTypes.put);
+      writer.uint8((command.previous ? flags.previous : 0) | (command.lease === 0n ? 0 : flags.lease));
+      writer.bytes(command.key).bytes(command.value);
+      if (command.lease !== 0n) writer.uint64(command.lease);
+      return;
+    case 'delete-range':
+      writer.uint8(commandTypes.deleteRange);
+      writer.uint8((command.previous ? flags.previous : 0) | (command.end === undefined ? 0 : flags.end));
+      writer.bytes(command.key);
+      if (command.end !== undefined) writer.bytes(command.end);
+      return;
+    case 'compact':
+      writer.uint8(commandTypes.compact).varint(command.revision);
+      return;
+    case 'publish':
+      writer
+        .uint8(commandTypes.publish)
+        .uint64(command.id)
+        .string(command.name)
+        .string(command.clientAddress);
+      return;
+    case 'change-address':
+      writer.uint8(commandTypes.changeAddress).uint64(command.id).string(command.peerAddress);
+      return;
+  }
+}
+
+/**
+ * Keys and values are views into `bytes`.
+ * @throws MalformedBytesError
+ */
+export function decodeCommandBatch(bytes: Uint8Array): CommandBatch {
+  const reader = new ByteReader(bytes);
+  const version = reader.uint8();
+  if (version !== formatVersion) throw new MalformedBytesError(`command batch of version ${version}`);
+  const proposer = reader.uint64();
+  const sequence = reader.varint();
+  const count = reader.varint();
+  if (count > batchCommandsMax) throw new MalformedBytesError(`${count} commands in one batch`);
+  const commands: Command[] = [];
+  for (let at = 0; at < count; at++) commands.push(readCommand(reader));
+  if (reader.remaining > 0) throw new MalformedBytesError(`${reader.remaining} bytes behind a command batch`);
+  return { proposer, sequence, commands };
+}
+
+function readCommand(reader: ByteReader): Command {
+  const type = reader.uint8();
+  switch (type) {
+    case commandTypes.put: {
+      const set = reader.uint8();
+      const key = reader.bytes();
+      const value = reader.bytes();
+      const lease = (set & flags.lease) === 0 ? 0n : reader.uint64();
+      return { type: 'put', key, value, lease, previous: (set & flags.previous) !== 0 };
+    }
+    case commandTypes.deleteRange: {
+      const set = reader.uint8();
+      const key = reader.bytes();
+      const end = (set & flags.end) === 0 ? undefined : reader.bytes();
+      return { type: 'delete-range', key, end, previous: (set & flags.previous) !== 0 };
+    }
+    case commandTypes.compact:
+      return { type: 'compact', revision: reader.varint() };
+    case commandTypes.publish:
+      return { type: 'publish', id: reader.uint64(), name: reader.string(), clientAddress: reader.string() };
+    case commandTypes.changeAddress:
+      return { type: 'change-address', id: reader.uint64(), peerAddress: reader.string() };
+    default:
+      throw new MalformedBytesError(`unknown command type ${type}`);
+  }
+}

@@ -1,0 +1,42 @@
+import { ByteWriter } from '../base/byte-stream.js';
+import type { KeyValue } from './command.js';
+import type { MemberTable } from './member-table.js';
+import { encodeConfig, encodeMember } from './membership-codec.js';
+import type { KeySpace } from './mvcc/key-space.js';
+import { toKeyValue } from './mvcc/rows.js';
+
+/** Sums up the visible contents in their order. */
+export function hashOf(
+  keys: KeySpace,
+  members: MemberTable,
+  sum: (bytes: Uint8Array, previous: number) => number,
+): number {
+  let hash = 0;
+  const add = (write: (writer: ByteWriter) => void): void => {
+    const writer = new ByteWriter(256);
+    write(writer);
+    hash = sum(writer.finish(), hash);
+  };
+  add((writer) => {
+    writer.uint64(members.clusterId).varint(members.configIndex).bytes(encodeConfig(members.config));
+    for (const member of members.members) writer.bytes(encodeMember(member));
+    for (const id of [...members.removed].sort((left, right) => (left < right ? -1 : 1))) writer.uint64(id);
+    writer.varint(keys.revision).varint(keys.compactRevision + 1);
+  });
+  for (const { key, record } of keys.live()) {
+    add((writer) => writePair(writer, toKeyValue(key, record, false)));
+  }
+  for (const event of keys.changesSince(Math.max(keys.compactRevision, 0))) {
+    add((writer) => {
+      writer.varint(event.place.revision).varint(event.place.sub).boolean(event.deleted).bytes(event.key);
+      if (event.previous !== undefined) writePair(writer, event.previous);
+      // Live versions were summed up above; older ones are the previous of their successor.
+    });
+  }
+  return hash;
+}
+
+function writePair(writer: ByteWriter, pair: KeyValue): void {
+  writer.bytes(pair.key).bytes(pair.value).uint64(pair.lease);
+  writer.varint(pair.createRevision).varint(pair.modRevision).varint(pair.version);
+}

@@ -1,0 +1,140 @@
+import { assert } from '../base/assert.js';
+import { concatBytes, encodeUtf8 } from '../base/bytes.js';
+import type { ClusterId, Index, MemberId } from '../base/ids.js';
+import { ByteReader, ByteWriter } from '../base/byte-stream.js';
+import type { Backend } from '../ports/backend.js';
+import { applyConfigChange, decodeConfigChange, emptyConfig } from '../raft/config-change.js';
+import type { ClusterConfig } from '../raft/types.js';
+import type { MemberRecord } from './membership.js';
+import {
+  decodeConfig,
+  decodeMember,
+  decodeMembershipUpdate,
+  encodeConfig,
+  encodeMember,
+} from './membership-codec.js';
+
+const configKey = encodeUtf8('config');
+const clusterKey = encodeUtf8('cluster');
+const memberPrefix = encodeUtf8('member/');
+const memberEnd = encodeUtf8('member0');
+const removedPrefix = encodeUtf8('removed/');
+const removedEnd = encodeUtf8('removed0');
+
+/** Who is in the cluster, as of the applied index: the table that rides on the configuration changes. */
+export class MemberTable {
+  readonly #backend: Backend;
+  #members: MemberRecord[] = [];
+  #removed = new Set<MemberId>();
+  #config: ClusterConfig = emptyConfig;
+  #configIndex: Index = 0;
+  #clusterId: ClusterId = 0n;
+
+  constructor(backend: Backend) {
+    this.#backend = backend;
+    this.reload();
+  }
+
+  reload(): void {
+    const config = this.#backend.get('meta', configKey);
+    this.#config = emptyConfig;
+    this.#configIndex = 0;
+    if (config !== undefined) {
+      const reader = new ByteReader(config);
+      this.#configIndex = reader.varint();
+      this.#config = decodeConfig(reader.bytes());
+    }
+    const cluster = this.#backend.get('meta', clusterKey);
+    this.#clusterId = cluster === undefined ? 0n : new ByteReader(cluster).uint64();
+    const members = this.#backend.range('meta', { start: memberPrefix, end: memberEnd });
+    this.#members = [...members].map((row) => decodeMember(row.value));
+    const removed = this.#backend.range('meta', { start: removedPrefix, end: removedEnd });
+    this.#removed = new Set(
+      [...removed].map((row) => new ByteReader(row.key, removedPrefix.length).uint64()),
+    );
+  }
+
+  get config(): ClusterConfig {
+    return this.#config;
+  }
+
+  get configIndex(): Index {
+    return this.#configIndex;
+  }
+
+  get clusterId(): ClusterId {
+    return this.#clusterId;
+  }
+
+  get members(): readonly MemberRecord[] {
+    return this.#members;
+  }
+
+  /** Never admitted again. */
+  get removed(): ReadonlySet<MemberId> {
+    return this.#removed;
+  }
+
+  initialise(initial: {
+    readonly clusterId: ClusterId;
+    readonly config: ClusterConfig;
+    readonly members: readonly MemberRecord[];
+  }): void {
+    this.#clusterId = initial.clusterId;
+    this.#backend.put('meta', clusterKey, new ByteWriter(8).uint64(initial.clusterId).finish());
+    this.#setConfig(initial.config, 0);
+    for (const member of initial.members) this.#put(member);
+  }
+
+  /** A configuration entry. @throws if it does not fit: Raft has checked it before */
+  applyConfigEntry(index: Index, data: Uint8Array): void {
+    const change = decodeConfigChange(data);
+    this.#setConfig(applyConfigChange(this.#config, change), index);
+    if (change.context.length === 0) return;
+    const update = decodeMembershipUpdate(change.context);
+    switch (update.type) {
+      case 'add':
+        assert(!this.#removed.has(update.record.id), 'a removed member is never admitted again');
+        this.#put(update.record);
+        return;
+      case 'promote': {
+        const member = this.find(update.id);
+        if (member !== undefined) this.#put({ ...member, promoteWhenReady: false });
+        return;
+      }
+      case 'remove':
+        this.#members = this.#members.filter((each) => each.id !== update.id);
+        this.#backend.delete('meta', idKey(memberPrefix, update.id));
+        this.#removed.add(update.id);
+        this.#backend.put('meta', idKey(removedPrefix, update.id), new Uint8Array(0));
+    }
+  }
+
+  find(id: MemberId): MemberRecord | undefined {
+    return this.#members.find((each) => each.id === id);
+  }
+
+  /** Replaces the record of a member that is there. */
+  update(record: MemberRecord): void {
+    assert(this.find(record.id) !== undefined, 'only a member that is there changes its record');
+    this.#put(record);
+  }
+
+  #put(record: MemberRecord): void {
+    this.#members = [...this.#members.filter((each) => each.id !== record.id), record].sort((left, right) =>
+      left.id < right.id ? -1 : 1,
+    );
+    this.#backend.put('meta', idKey(memberPrefix, record.id), encodeMember(record));
+  }
+
+  #setConfig(config: ClusterConfig, index: Index): void {
+    this.#config = config;
+    this.#configIndex = index;
+    const row = new ByteWriter(64).varint(index).bytes(encodeConfig(config)).finish();
+    this.#backend.put('meta', configKey, row);
+  }
+}
+
+function idKey(prefix: Uint8Array, id: MemberId): Uint8Array {
+  return concatBytes([prefix, new ByteWriter(8).uint64(id).finish()]);
+}

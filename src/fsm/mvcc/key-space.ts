@@ -1,0 +1,233 @@
+import { assert } from '../../base/assert.js';
+import { compareBytes } from '../../base/bytes.js';
+import { KvorumError } from '../../base/errors.js';
+import type { Revision } from '../../base/ids.js';
+import type { Backend, BackendReader } from '../../ports/backend.js';
+import type { KeyValue } from '../command.js';
+import type { RangeAnswer, RangeQuery } from '../range.js';
+import { Compaction } from './compaction.js';
+import { keysAt, type KeyBounds } from './past.js';
+import {
+  decodeChange,
+  decodePlaceKey,
+  decodeVersion,
+  historyKey,
+  placeKey,
+  readUint53,
+  toKeyValue,
+  writeUint53,
+  type Place,
+  type VersionRecord,
+} from './rows.js';
+import { WriteTxn } from './write-txn.js';
+
+/** The empty store; the first write makes revision 2 (as in etcd). */
+const firstRevision: Revision = 1;
+const revisionKey = Uint8Array.from([114, 101, 118]); // "rev"
+
+/** A change to a key, for watchers and for the hash. */
+export interface ChangeEvent {
+  readonly place: Place;
+  readonly deleted: boolean;
+  readonly key: Uint8Array;
+  /** What the key became; undefined for a deletion. */
+  readonly current: KeyValue | undefined;
+  /** What it was; undefined if it was not there, or is compacted. */
+  readonly previous: KeyValue | undefined;
+}
+
+/**
+ * Keys with all their versions since the last compaction (etcd's MVCC model). Reads at the newest revision are
+ * one look-up in `current`; older versions stand in `history`; `revisions` lists every change in order.
+ */
+export class KeySpace {
+  readonly #backend: Backend;
+  readonly #compaction: Compaction;
+  #revision: Revision = firstRevision;
+  #storedRevision: Revision = 0;
+
+  constructor(backend: Backend) {
+    this.#backend = backend;
+    this.#compaction = new Compaction(backend);
+    this.reload();
+  }
+
+  /** Takes over what the backend holds now. */
+  reload(): void {
+    const row = this.#backend.get('meta', revisionKey);
+    this.#revision =
+      row === undefined
+        ? firstRevision
+        : readUint53(new DataView(row.buffer, row.byteOffset, row.byteLength), 0);
+    this.#storedRevision = this.#revision;
+    this.#compaction.reload();
+  }
+
+  get revision(): Revision {
+    return this.#revision;
+  }
+
+  get compactRevision(): Revision {
+    return this.#compaction.revision;
+  }
+
+  /** All changes of one WriteTxn share one revision, which counts only if something was changed. */
+  write<T>(change: (txn: WriteTxn) => T): T {
+    const txn = new WriteTxn(this.#backend, this.#revision + 1);
+    const result = change(txn);
+    if (txn.changed) this.#revision++;
+    return result;
+  }
+
+  /** Before the backend's commit: what is kept in memory goes with it. */
+  save(): void {
+    if (this.#storedRevision === this.#revision) return;
+    const row = new Uint8Array(8);
+    writeUint53(new DataView(row.buffer), 0, this.#revision);
+    this.#backend.put('meta', revisionKey, row);
+    this.#storedRevision = this.#revision;
+  }
+
+  /** A bounded step of removing what was compacted. The same on every member at the same entry. */
+  compactStep(): void {
+    this.#compaction.step();
+  }
+
+  /** @returns an error code if the revision cannot be compacted to */
+  compact(revision: Revision): 'REVISION_COMPACTED' | 'REVISION_IN_FUTURE' | undefined {
+    if (revision > this.#revision) return 'REVISION_IN_FUTURE';
+    // On a fresh store 0 and 1 succeed, as in etcd.
+    if (revision <= this.#compaction.revision) return 'REVISION_COMPACTED';
+    this.#compaction.begin(revision);
+    return undefined;
+  }
+
+  /** @throws KvorumError REVISION_COMPACTED, REVISION_IN_FUTURE */
+  range(query: RangeQuery): RangeAnswer {
+    const past = query.revision > 0 && query.revision < this.#revision;
+    if (query.revision > this.#revision) {
+      throw new KvorumError(
+        'REVISION_IN_FUTURE',
+        `revision ${query.revision} is in the future, the store is at ${this.#revision}`,
+      );
+    }
+    if (query.revision > 0 && query.revision < this.compactRevision) {
+      throw new KvorumError(
+        'REVISION_COMPACTED',
+        `revision ${query.revision} is compacted, the oldest left is ${this.compactRevision}`,
+      );
+    }
+    if (query.end === undefined) return this.#single(query, past);
+    const bounds = toBounds(query.key, query.end);
+    const found = past
+      ? keysAt(this.#backend, bounds, query.revision, query.reverse === true)
+      : currentKeys(this.#backend, bounds, query.reverse === true);
+    return this.#collect(query, found);
+  }
+
+  #single(query: RangeQuery, past: boolean): RangeAnswer {
+    const record = past ? this.#at(query.key, query.revision) : this.#current(query.key);
+    const items =
+      record === undefined || query.countOnly === true
+        ? []
+        : [toKeyValue(query.key, record, query.keysOnly === true)];
+    return { items, count: record === undefined ? 0 : 1, more: false, revision: this.#revision };
+  }
+
+  #current(key: Uint8Array): VersionRecord | undefined {
+    const row = this.#backend.get('current', key);
+    return row === undefined ? undefined : decodeVersion(row);
+  }
+
+  #at(key: Uint8Array, revision: Revision): VersionRecord | undefined {
+    const current = this.#current(key);
+    if (current !== undefined && current.mod.revision <= revision) return current;
+    const start = historyKey(key, { revision: 0, sub: 0 });
+    const end = historyKey(key, { revision: revision + 1, sub: 0 });
+    for (const row of this.#backend.range('history', { start, end, reverse: true })) {
+      const record = decodeVersion(row.value);
+      return record.deleted ? undefined : record;
+    }
+    return undefined;
+  }
+
+  #collect(
+    query: RangeQuery,
+    found: Iterable<{ readonly key: Uint8Array; readonly record: VersionRecord }>,
+  ): RangeAnswer {
+    const items: KeyValue[] = [];
+    const keysOnly = query.keysOnly === true;
+    let count = 0;
+    let sizeBytes = 0;
+    let full = query.countOnly === true;
+    for (const { key, record } of found) {
+      count++;
+      if (full) continue;
+      sizeBytes += key.length + (keysOnly ? 0 : record.value.length);
+      const tooMany = query.limit > 0 && items.length >= query.limit;
+      const tooLarge = items.length > 0 && sizeBytes > (query.sizeBytesMax ?? Infinity);
+      if (tooMany || tooLarge) full = true;
+      else items.push(toKeyValue(key, record, keysOnly));
+    }
+    const more = query.countOnly !== true && count > items.length;
+    return { items, count, more, revision: this.#revision };
+  }
+
+  /**
+   * Changes from `revision` on, in order; none is left out that is newer than the compacted revision.
+   * @throws KvorumError REVISION_COMPACTED
+   */
+  *changesSince(revision: Revision): Generator<ChangeEvent> {
+    if (revision < this.compactRevision) {
+      throw new KvorumError('REVISION_COMPACTED', `revision ${revision} is compacted`);
+    }
+    for (const row of this.#backend.range('revisions', { start: placeKey({ revision, sub: 0 }) })) {
+      const place = decodePlaceKey(row.key);
+      const { deleted, key, previous } = decodeChange(row.value);
+      const current = deleted ? undefined : this.#version(key, place);
+      assert(deleted || current !== undefined, 'a change that is not compacted has its version');
+      yield {
+        place,
+        deleted,
+        key,
+        current: current === undefined ? undefined : toKeyValue(key, current, false),
+        previous: previous.revision === 0 ? undefined : this.#previous(key, previous),
+      };
+    }
+  }
+
+  #previous(key: Uint8Array, place: Place): KeyValue | undefined {
+    const record = this.#version(key, place);
+    return record === undefined ? undefined : toKeyValue(key, record, false);
+  }
+
+  #version(key: Uint8Array, place: Place): VersionRecord | undefined {
+    const current = this.#current(key);
+    if (current !== undefined && current.mod.revision === place.revision && current.mod.sub === place.sub) {
+      return current;
+    }
+    const row = this.#backend.get('history', historyKey(key, place));
+    return row === undefined ? undefined : decodeVersion(row);
+  }
+
+  /** Every live key with its newest version, in key order. */
+  live(): Iterable<{ readonly key: Uint8Array; readonly record: VersionRecord }> {
+    return currentKeys(this.#backend, { start: undefined, end: undefined }, false);
+  }
+}
+
+/** `end` of one zero byte: to the end of the key space. */
+function toBounds(key: Uint8Array, end: Uint8Array): KeyBounds {
+  if (end.length === 1 && end[0] === 0) return { start: key, end: undefined };
+  return { start: key, end: compareBytes(end, key) < 0 ? key : end };
+}
+
+function* currentKeys(
+  backend: BackendReader,
+  bounds: KeyBounds,
+  reverse: boolean,
+): Generator<{ readonly key: Uint8Array; readonly record: VersionRecord }> {
+  for (const row of backend.range('current', { ...bounds, reverse })) {
+    yield { key: row.key, record: decodeVersion(row.value) };
+  }
+}

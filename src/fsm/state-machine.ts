@@ -1,0 +1,196 @@
+import { assert } from '../base/assert.js';
+import { crc32c } from '../base/crc32c.js';
+import type { ClusterId, Index, MemberId, Revision } from '../base/ids.js';
+import type { AppliedPosition, Backend } from '../ports/backend.js';
+import type { ClusterConfig, Entry } from '../raft/types.js';
+import type { Command, CommandResult } from './command.js';
+import { decodeCommandBatch } from './command-codec.js';
+import { hashOf } from './hash.js';
+import { MemberTable } from './member-table.js';
+import type { MemberRecord } from './membership.js';
+import { KeySpace } from './mvcc/key-space.js';
+import type { RangeAnswer, RangeQuery } from './range.js';
+
+export interface AppliedEntry {
+  /** Of a normal entry: whose it is, and one result for each of its commands. */
+  readonly batch?: {
+    readonly proposer: bigint;
+    readonly sequence: number;
+    readonly results: readonly CommandResult[];
+  };
+  /** The member table or the configuration is not what it was. */
+  readonly membershipChanged: boolean;
+}
+
+export interface InitialState {
+  readonly clusterId: ClusterId;
+  readonly config: ClusterConfig;
+  readonly members: readonly MemberRecord[];
+}
+
+/**
+ * The replicated state: what it becomes is decided by the entries alone, so that all members agree. Entries are
+ * applied in order, each once; commit() ends a batch of them.
+ */
+export class StateMachine {
+  readonly #backend: Backend;
+  readonly #keys: KeySpace;
+  readonly #members: MemberTable;
+  #applied: AppliedPosition;
+
+  /** Goes on with what the backend holds. */
+  constructor(backend: Backend) {
+    this.#backend = backend;
+    this.#keys = new KeySpace(backend);
+    this.#members = new MemberTable(backend);
+    this.#applied = backend.applied;
+  }
+
+  /** Writes a new cluster's first state to an empty backend, as of `position`. */
+  static initialise(backend: Backend, initial: InitialState, position: AppliedPosition): StateMachine {
+    assert(backend.applied.index === 0, 'only an empty backend is initialised');
+    const machine = new StateMachine(backend);
+    machine.#members.initialise(initial);
+    machine.#applied = position;
+    machine.commit();
+    return machine;
+  }
+
+  /** A snapshot was installed below: forgets what was read before. */
+  reload(): void {
+    this.#keys.reload();
+    this.#members.reload();
+    this.#applied = this.#backend.applied;
+  }
+
+  get applied(): AppliedPosition {
+    return this.#applied;
+  }
+
+  get clusterId(): ClusterId {
+    return this.#members.clusterId;
+  }
+
+  get config(): ClusterConfig {
+    return this.#members.config;
+  }
+
+  /** Of the entry that made `config`; 0: the first one. */
+  get configIndex(): Index {
+    return this.#members.configIndex;
+  }
+
+  get revision(): Revision {
+    return this.#keys.revision;
+  }
+
+  get compactRevision(): Revision {
+    return this.#keys.compactRevision;
+  }
+
+  get keys(): KeySpace {
+    return this.#keys;
+  }
+
+  members(): readonly MemberRecord[] {
+    return this.#members.members;
+  }
+
+  removedMembers(): ReadonlySet<MemberId> {
+    return this.#members.removed;
+  }
+
+  /** @throws KvorumError REVISION_COMPACTED, REVISION_IN_FUTURE */
+  range(query: RangeQuery): RangeAnswer {
+    return this.#keys.range(query);
+  }
+
+  /** @throws MalformedBytesError for an entry that no member of this version wrote: the member must stop */
+  apply(entry: Entry): AppliedEntry {
+    assert(entry.index === this.#applied.index + 1, `entry ${entry.index} follows ${this.#applied.index}`);
+    this.#applied = { index: entry.index, term: entry.term };
+    this.#keys.compactStep();
+    switch (entry.type) {
+      case 'empty':
+        return { membershipChanged: false };
+      case 'config':
+        this.#members.applyConfigEntry(entry.index, entry.data);
+        return { membershipChanged: true };
+      case 'normal':
+        return this.#applyBatch(entry.data);
+    }
+  }
+
+  #applyBatch(data: Uint8Array): AppliedEntry {
+    const { proposer, sequence, commands } = decodeCommandBatch(data);
+    const results: CommandResult[] = [];
+    let membershipChanged = false;
+    for (const command of commands) {
+      const result = this.#applyCommand(command);
+      results.push(result);
+      membershipChanged ||= result.type === 'publish' || result.type === 'change-address';
+    }
+    return { batch: { proposer, sequence, results }, membershipChanged };
+  }
+
+  #applyCommand(command: Command): CommandResult {
+    switch (command.type) {
+      case 'put': {
+        const previous = this.#keys.write((txn) => txn.put(command.key, command.value, command.lease));
+        return { type: 'put', revision: this.revision, previous: command.previous ? previous : undefined };
+      }
+      case 'delete-range': {
+        const { key, end } = command;
+        const deleted = this.#keys.write((txn) => {
+          if (end !== undefined) return txn.deleteRange(key, end);
+          const one = txn.delete(key);
+          return one === undefined ? [] : [one];
+        });
+        const previous = command.previous ? deleted : [];
+        return { type: 'delete-range', revision: this.revision, deletedCount: deleted.length, previous };
+      }
+      case 'compact': {
+        const code = this.#keys.compact(command.revision);
+        if (code === undefined) return { type: 'compact', revision: this.revision };
+        const message = `cannot compact to revision ${command.revision}: the store is at ${this.revision}, compacted to ${this.compactRevision}`;
+        return { type: 'refused', revision: this.revision, code, message };
+      }
+      case 'publish':
+      case 'change-address':
+        return this.#applyToMember(command);
+    }
+  }
+
+  #applyToMember(command: Extract<Command, { type: 'publish' | 'change-address' }>): CommandResult {
+    const { revision } = this;
+    const record = this.#members.find(command.id);
+    if (record === undefined) {
+      return { type: 'refused', revision, code: 'MEMBER_NOT_FOUND', message: 'no member has this id' };
+    }
+    if (command.type === 'publish') {
+      this.#members.update({ ...record, name: command.name, clientAddress: command.clientAddress });
+      return { type: 'publish', revision };
+    }
+    const holder = this.members().find((each) => each.peerAddress === command.peerAddress);
+    if (holder !== undefined && holder.id !== command.id) {
+      const message = `raft address ${command.peerAddress} is taken by member ${holder.name}`;
+      return { type: 'refused', revision, code: 'MEMBER_ADDRESS_TAKEN', message };
+    }
+    this.#members.update({ ...record, peerAddress: command.peerAddress });
+    return { type: 'change-address', revision };
+  }
+
+  /** Ends a batch: what was applied becomes durable together, later. */
+  commit(): void {
+    this.#keys.save();
+    this.#backend.commit(this.#applied);
+  }
+
+  /**
+   * Over all that reads can see, and the members: equal on all members at one applied index. How far the
+   * physical compaction has come is not part of it. Reads everything: for checks, not for requests.
+   */
+  hash(): number {
+    return hashOf(this.#keys, this.#members, crc32c);
+  }
+}

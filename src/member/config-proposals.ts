@@ -1,0 +1,64 @@
+import type { Index, Term } from '../base/ids.js';
+import type { Raft } from '../raft/raft.js';
+import type { ConfigChange, DropReason, ProposalOutcome } from '../raft/types.js';
+
+/** `lost`: certainly not in the log. */
+export type ConfigOutcome =
+  | { readonly kind: 'applied' }
+  | { readonly kind: 'lost' }
+  | { readonly kind: 'dropped'; readonly reason: DropReason }
+  | { readonly kind: 'unknown' };
+
+interface Waiting {
+  readonly term: Term;
+  at: { readonly term: Term; readonly index: Index } | undefined;
+  readonly settle: (outcome: ConfigOutcome) => void;
+}
+
+/** Configuration changes on their way, answered when their entry is applied here. */
+export class ConfigProposals {
+  readonly #raft: Raft;
+  readonly #waiting = new Map<number, Waiting>();
+
+  constructor(raft: Raft) {
+    this.#raft = raft;
+  }
+
+  /** @param basedOnIndex the configuration that the caller looked at; any newer one refuses the change */
+  propose(change: ConfigChange, basedOnIndex: Index): Promise<ConfigOutcome> {
+    return new Promise((resolve) => {
+      const term = this.#raft.term;
+      const proposalId = this.#raft.proposeConfig(change, basedOnIndex);
+      const settle = (outcome: ConfigOutcome): void => {
+        this.#waiting.delete(proposalId);
+        resolve(outcome);
+      };
+      this.#waiting.set(proposalId, { term, at: undefined, settle });
+    });
+  }
+
+  outcome(proposalId: number, outcome: ProposalOutcome): void {
+    const waiting = this.#waiting.get(proposalId);
+    if (waiting === undefined) return;
+    if (outcome.kind === 'dropped') waiting.settle(outcome);
+    else if (outcome.index > this.#raft.appliedIndex) waiting.at = outcome;
+    else if (this.#raft.entryTerm(outcome.index) === outcome.term) waiting.settle({ kind: 'applied' });
+    else waiting.settle({ kind: 'lost' });
+  }
+
+  applied(index: Index, term: Term): void {
+    for (const waiting of this.#waiting.values()) {
+      if (waiting.at !== undefined && waiting.at.index <= index) {
+        const isOurs = waiting.at.index === index && waiting.at.term === term;
+        waiting.settle({ kind: isOurs ? 'applied' : 'lost' });
+      } else if (waiting.term < term) {
+        waiting.settle({ kind: 'lost' });
+      }
+    }
+  }
+
+  /** A snapshot was installed, or the member ends. */
+  abandon(): void {
+    for (const waiting of this.#waiting.values()) waiting.settle({ kind: 'unknown' });
+  }
+}

@@ -1,0 +1,50 @@
+import type { Entry, Index } from '../raft/types.js';
+
+/** Appended bytes between two marks; what is kept is counted to this precision. */
+const markSizeBytes = 1024 * 1024;
+
+/** Tells how much of the log may be forgotten: keeps the newest entries up to a count and a size. */
+export class LogRetention {
+  readonly #entriesKept: number;
+  readonly #sizeBytesKept: number;
+  /** Ascending: up to and with `index`, `totalBytes` were appended since the start. */
+  #marks: { readonly index: Index; readonly totalBytes: number }[] = [];
+  #totalBytes = 0;
+
+  constructor(entriesKept: number, sizeBytesKept: number) {
+    this.#entriesKept = entriesKept;
+    this.#sizeBytesKept = sizeBytesKept;
+  }
+
+  appended(entry: Entry): void {
+    while (this.#marks.length > 0 && this.#marks.at(-1)!.index >= entry.index) this.#marks.pop();
+    this.#totalBytes += entry.data.length;
+    const last = this.#marks.at(-1)?.totalBytes ?? 0;
+    if (this.#totalBytes - last >= markSizeBytes) {
+      this.#marks.push({ index: entry.index, totalBytes: this.#totalBytes });
+    }
+  }
+
+  /**
+   * The newest index that need not be kept for followers, at most `appliedIndex`. Asked again and again, the
+   * answer moves in steps of a tenth of what is kept, so that cutting is rare.
+   */
+  forgettable(firstIndex: Index, appliedIndex: Index): Index {
+    const slack = Math.max(1, Math.floor(this.#entriesKept / 10));
+    const byCount = appliedIndex - this.#entriesKept;
+    let bySize = 0;
+    for (const mark of this.#marks) {
+      if (mark.index > appliedIndex || this.#totalBytes - mark.totalBytes < this.#sizeBytesKept) break;
+      bySize = mark.index;
+    }
+    const index = Math.max(byCount - firstIndex + 1 >= slack ? byCount : 0, bySize);
+    return Math.max(index, 0);
+  }
+
+  /** Entries up to and with `index` are gone. */
+  forgotten(index: Index): void {
+    let count = 0;
+    while (count < this.#marks.length && this.#marks[count]!.index <= index) count++;
+    this.#marks = this.#marks.slice(count);
+  }
+}

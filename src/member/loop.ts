@@ -1,0 +1,276 @@
+import { assert } from '../base/assert.js';
+import type { MemberId, Term } from '../base/ids.js';
+import type { AppliedEntry } from '../fsm/state-machine.js';
+import type { Timer } from '../ports/clock.js';
+import type { Entry, Message, Ready, SnapshotMeta } from '../raft/types.js';
+import type { ConfigProposals } from './config-proposals.js';
+import { LogRetention } from './log-retention.js';
+import type { MemberParts } from './parts.js';
+import type { Proposals } from './proposals.js';
+import type { Reads } from './reads.js';
+import { SnapshotTransfers } from './snapshot-transfers.js';
+
+/** What the loop tells the member. */
+export interface LoopListener {
+  entryApplied(applied: AppliedEntry): void;
+  snapshotInstalled(): void;
+  /** Role, term or leader are not what they were a turn ago. */
+  statusChanged(): void;
+  ticked(): void;
+  failed(error: Error): void;
+}
+
+/**
+ * Ties Raft, log, state machine and peers together. A turn takes in what has gathered, and lets Raft say what
+ * is to be done. Appends leave beside this member's own disk write; votes and acknowledgements wait for it.
+ */
+export class Loop {
+  readonly #parts: MemberParts;
+  readonly #proposals: Proposals;
+  readonly #reads: Reads;
+  readonly #configs: ConfigProposals;
+  readonly #listener: LoopListener;
+  readonly #retention: LogRetention;
+  readonly snapshots: SnapshotTransfers;
+
+  #scheduled = false;
+  #ended = false;
+  #tickTimer: Timer | undefined;
+  /** Log writes that have begun, oldest first, with the messages that wait for them. */
+  readonly #outstanding: {
+    readonly mark: number;
+    readonly snapshot: SnapshotMeta | undefined;
+    readonly after: Message[];
+  }[] = [];
+  /** Log writes wait behind the installation of a snapshot. */
+  #installing: Promise<void> | undefined;
+  #appliedTerm: Term;
+  #seen: { role: string; term: Term; leader: MemberId };
+
+  constructor(
+    parts: MemberParts,
+    waiting: { proposals: Proposals; reads: Reads; configs: ConfigProposals },
+    listener: LoopListener,
+  ) {
+    this.#parts = parts;
+    this.#proposals = waiting.proposals;
+    this.#reads = waiting.reads;
+    this.#configs = waiting.configs;
+    this.#listener = listener;
+    this.#retention = new LogRetention(parts.options.logEntriesKept, parts.options.logSizeBytesKept);
+    const { id, raft, backend, snapshots, peers, log, machine } = parts;
+    this.snapshots = new SnapshotTransfers({
+      id,
+      raft,
+      backend,
+      peers,
+      log,
+      store: snapshots,
+      schedule: () => this.schedule(),
+    });
+    this.#appliedTerm = machine.applied.term;
+    this.#seen = { role: raft.role, term: raft.term, leader: raft.leader };
+  }
+
+  start(): void {
+    this.#parts.backend.onFlushed((error) => {
+      if (error === undefined) this.#cutLog();
+      else this.fail(error);
+    });
+    this.#armTick();
+    this.schedule();
+  }
+
+  #armTick(): void {
+    const { clock, options } = this.#parts;
+    this.#tickTimer = clock.setTimer(options.heartbeatIntervalMs, () => {
+      this.#guard(() => {
+        this.#armTick();
+        this.#parts.raft.tick();
+        this.#proposals.unstall();
+        this.#proposals.sweep();
+        this.#reads.tick();
+        this.#listener.ticked();
+        this.#turn();
+      });
+    });
+  }
+
+  /** Runs a turn once the input that is ready has been taken in. */
+  schedule(): void {
+    if (this.#scheduled || this.#ended) return;
+    this.#scheduled = true;
+    this.#parts.clock.nextTurn(() => {
+      this.#scheduled = false;
+      this.#guard(() => this.#turn());
+    });
+  }
+
+  /** Hands a member's message to Raft. */
+  step(message: Message): void {
+    this.#guard(() => {
+      this.#parts.raft.step(message);
+      this.schedule();
+    });
+  }
+
+  /** Runs `action` on Raft's side; whatever it throws stops the member. */
+  #guard(action: () => void): void {
+    if (this.#ended) return;
+    try {
+      action();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #turn(): void {
+    if (this.#ended) return;
+    const { raft } = this.#parts;
+    this.#proposals.submit();
+    this.#reads.submit();
+    if (raft.hasReady()) this.#process(raft.ready());
+    this.#noticeChanges();
+    if (raft.hasReady() || this.#proposals.ready || this.#reads.ready) this.schedule();
+  }
+
+  #noticeChanges(): void {
+    const { raft } = this.#parts;
+    const seen = this.#seen;
+    if (raft.role === seen.role && raft.term === seen.term && raft.leader === seen.leader) return;
+    const leaderChanged = raft.leader !== seen.leader || raft.term !== seen.term;
+    this.#seen = { role: raft.role, term: raft.term, leader: raft.leader };
+    if (leaderChanged) {
+      this.#proposals.unstall();
+      this.#reads.leaderChanged();
+    }
+    this.#listener.statusChanged();
+  }
+
+  #process(ready: Ready): void {
+    this.#send(ready.messages);
+    const lastWrite = this.#outstanding.at(-1);
+    if (ready.persistMark !== undefined) this.#persist(ready, ready.persistMark);
+    else if (lastWrite === undefined) this.#send(ready.messagesAfterPersist);
+    else lastWrite.after.push(...ready.messagesAfterPersist);
+
+    for (const { proposalId, outcome } of ready.proposalResults) {
+      this.#proposals.outcome(proposalId, outcome);
+      this.#configs.outcome(proposalId, outcome);
+    }
+    for (const { context, index } of ready.readStates) {
+      this.#reads.confirmed(context, index, this.#parts.machine.applied.index);
+    }
+    if (ready.committed.length > 0) this.#apply(ready.committed);
+  }
+
+  #send(messages: readonly Message[]): void {
+    if (messages.length === 0) return;
+    let plain = messages;
+    if (messages.some((message) => message.type === 'snapshot')) {
+      for (const message of messages) if (message.type === 'snapshot') this.snapshots.send(message.to);
+      plain = messages.filter((message) => message.type !== 'snapshot');
+    }
+    this.#parts.peers.send(plain);
+  }
+
+  #persist(ready: Ready, mark: number): void {
+    const { wal } = this.#parts;
+    for (const entry of ready.entries) this.#retention.appended(entry);
+    if (ready.snapshot !== undefined) this.#beginInstall(ready.snapshot);
+    this.#outstanding.push({ mark, snapshot: ready.snapshot, after: [...ready.messagesAfterPersist] });
+    const batch = { hardState: ready.hardState, entries: ready.entries };
+    const written =
+      this.#installing === undefined ? wal.append(batch) : this.#installing.then(() => wal.append(batch));
+    void written.then(
+      () => this.#guard(() => this.#persisted(mark)),
+      (error: unknown) => this.fail(error),
+    );
+  }
+
+  /** Writes end in the order in which they began. */
+  #persisted(mark: number): void {
+    const { raft } = this.#parts;
+    const first = this.#outstanding.shift();
+    assert(first?.mark === mark, 'log writes end in order');
+    raft.persisted(mark);
+    if (first.snapshot !== undefined) raft.applied(first.snapshot.index);
+    this.#send(first.after);
+    this.#turn();
+  }
+
+  #apply(entries: readonly Entry[]): void {
+    const { machine, raft } = this.#parts;
+    for (const entry of entries) {
+      const applied = machine.apply(entry);
+      if (entry.term > this.#appliedTerm) {
+        this.#appliedTerm = entry.term;
+        this.#proposals.termApplied(entry.term);
+      }
+      this.#listener.entryApplied(applied);
+    }
+    machine.commit();
+    const { index, term } = machine.applied;
+    raft.applied(index);
+    this.#configs.applied(index, term);
+    this.#reads.applied(index);
+  }
+
+  /** Rows first, then the switch, then the log: whichever is cut short, the start finds which is newer. */
+  #beginInstall(meta: SnapshotMeta): void {
+    const header = this.snapshots.takeArrived(meta.index);
+    assert(header !== undefined, 'Raft installs only a snapshot that has arrived');
+    const { backend, snapshots, wal, machine, log } = this.#parts;
+    const position = { index: meta.index, term: meta.term };
+    const install = async (): Promise<void> => {
+      const replacement = await backend.beginInstall();
+      try {
+        await snapshots.install(header, replacement);
+      } catch (error) {
+        await replacement.abort();
+        throw error;
+      }
+      await replacement.activate(position);
+      await wal.reset(position);
+      machine.reload();
+      this.#appliedTerm = meta.term;
+      this.#proposals.snapshotInstalled();
+      this.#configs.abandon();
+      this.#reads.applied(meta.index);
+      log.info({ index: meta.index, term: meta.term }, 'snapshot installed');
+      this.#listener.snapshotInstalled();
+    };
+    const running = (this.#installing ?? Promise.resolve()).then(install).then(() => {
+      if (this.#installing === running) this.#installing = undefined;
+    });
+    this.#installing = running;
+    running.catch((error: unknown) => this.fail(error));
+  }
+
+  /** The log is cut only behind what the state has safely on disk, and what a snapshot goes on from. */
+  #cutLog(): void {
+    const { raft, backend, wal } = this.#parts;
+    const index = Math.min(
+      this.#retention.forgettable(raft.firstIndex, raft.appliedIndex),
+      backend.flushed.index,
+      this.snapshots.oldestNeededIndex,
+    );
+    if (index < raft.firstIndex) return;
+    this.#guard(() => raft.compact(index));
+    this.#retention.forgotten(index);
+    wal.cut(index).catch((error: unknown) => this.fail(error));
+  }
+
+  fail(error: unknown): void {
+    if (this.#ended) return;
+    this.end();
+    this.#listener.failed(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  /** No more turns; what is being written may still end. */
+  end(): void {
+    this.#ended = true;
+    this.#tickTimer?.cancel();
+    this.snapshots.close();
+  }
+}

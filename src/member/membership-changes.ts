@@ -1,0 +1,235 @@
+import { KvorumError } from '../base/errors.js';
+import { formatId, noMember, type Index, type MemberId } from '../base/ids.js';
+import { randomId, type RandomSource } from '../base/prng.js';
+import type { MemberRecord, MembershipUpdate } from '../fsm/membership.js';
+import { encodeMembershipUpdate } from '../fsm/membership-codec.js';
+import type { StateMachine } from '../fsm/state-machine.js';
+import type { Clock } from '../ports/clock.js';
+import { isVoter } from '../raft/config-change.js';
+import type { Raft } from '../raft/raft.js';
+import type { ConfigChangeKind } from '../raft/types.js';
+import type { ConfigProposals } from './config-proposals.js';
+import type { MemberOptions } from './options.js';
+import { noLeaderError } from './proposals.js';
+import type { CallOptions, JoinAnswer, JoinRequest } from './types.js';
+
+/** What a membership call wants, decided from the member table as it is now. */
+type Decision =
+  | { readonly kind: 'done' }
+  | {
+      readonly kind: 'change';
+      readonly change: ConfigChangeKind;
+      readonly id: MemberId;
+      readonly update: MembershipUpdate;
+    };
+
+interface Parts {
+  readonly raft: Raft;
+  readonly machine: StateMachine;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  readonly options: MemberOptions;
+  readonly proposals: ConfigProposals;
+  /** Brings the member table up to date (a linearizable read). */
+  readonly readBarrier: (options: CallOptions | undefined) => Promise<void>;
+  /** Runs the member's loop soon. */
+  readonly schedule: () => void;
+}
+
+/**
+ * Joining, leaving, promotion: at any member. Each attempt reads the member table, decides, and proposes a
+ * change that is only accepted on the very configuration that was read; so two racing changes cannot both
+ * stand on the same picture. An attempt that was lost is decided anew, which makes every call repeatable.
+ */
+export class MembershipChanges {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  async join(request: JoinRequest, options: CallOptions | undefined): Promise<JoinAnswer> {
+    const chosenId = randomId(this.#parts.random);
+    let id = request.id === noMember ? chosenId : request.id;
+    await this.#change(options, () => {
+      const decision = decideJoin(this.#parts.machine, request, id);
+      if (decision.kind === 'done') id = decision.id;
+      return decision.kind === 'done' ? { kind: 'done' } : decision.decision;
+    });
+    return { clusterId: this.#parts.machine.clusterId, id, members: this.#parts.machine.members() };
+  }
+
+  async remove(id: MemberId, options: CallOptions | undefined): Promise<void> {
+    await this.#change(options, () => {
+      if (this.#parts.machine.removedMembers().has(id)) return { kind: 'done' };
+      this.#record(id);
+      const voters = this.#parts.machine.config.voters;
+      if (voters.length === 1 && voters[0] === id) {
+        throw new KvorumError('QUORUM_WOULD_BE_LOST', 'the only voter cannot be removed');
+      }
+      return { kind: 'change', change: 'remove', id, update: { type: 'remove', id } };
+    });
+  }
+
+  async promote(id: MemberId, options: CallOptions | undefined): Promise<void> {
+    await this.#change(options, () => {
+      this.#record(id);
+      if (isVoter(this.#parts.machine.config, id)) return { kind: 'done' };
+      return { kind: 'change', change: 'add-voter', id, update: { type: 'promote', id } };
+    });
+  }
+
+  /** The leader's own decision about a learner that has caught up; a lost attempt is made again later. */
+  promoteNow(id: MemberId, configIndex: Index): void {
+    void this.#parts.proposals.propose(
+      {
+        changes: [{ kind: 'add-voter', id }],
+        context: encodeMembershipUpdate({ type: 'promote', id }),
+      },
+      configIndex,
+    );
+  }
+
+  #record(id: MemberId): MemberRecord {
+    const record = this.#parts.machine.members().find((each) => each.id === id);
+    if (record === undefined) {
+      throw new KvorumError('MEMBER_NOT_FOUND', `no member has the id ${formatId(id)}`);
+    }
+    return record;
+  }
+
+  async #change(options: CallOptions | undefined, decide: () => Decision): Promise<void> {
+    const { clock, raft, proposals, schedule } = this.#parts;
+    const timeoutMs = Math.min(
+      options?.timeoutMs ?? this.#parts.options.requestTimeoutMs,
+      this.#parts.options.requestTimeoutMs,
+    );
+    const deadlineMs = clock.monotonicMs() + timeoutMs;
+    for (;;) {
+      const leftMs = deadlineMs - clock.monotonicMs();
+      if (leftMs <= 0) throw noLeaderError();
+      await this.#parts.readBarrier({ ...options, timeoutMs: leftMs });
+      const decision = decide();
+      if (decision.kind === 'done') return;
+      const { configIndex } = raft.status();
+      // A change that is in the log but not yet applied was not part of what decide() saw.
+      if (configIndex <= this.#parts.machine.applied.index) {
+        const outcome = proposals.propose(
+          {
+            changes: [{ kind: decision.change, id: decision.id }],
+            context: encodeMembershipUpdate(decision.update),
+          },
+          configIndex,
+        );
+        schedule();
+        if (await this.#settled(outcome, deadlineMs)) return;
+      }
+      await this.#pause(options);
+    }
+  }
+
+  /** True: applied. False: try again. */
+  async #settled(proposed: ReturnType<ConfigProposals['propose']>, deadlineMs: number): Promise<boolean> {
+    const { clock } = this.#parts;
+    let cancel = (): void => {};
+    const late = new Promise<{ readonly kind: 'late' }>((resolve) => {
+      const timer = clock.setTimer(Math.max(0, deadlineMs - clock.monotonicMs()), () => {
+        resolve({ kind: 'late' });
+      });
+      cancel = () => timer.cancel();
+    });
+    const outcome = await Promise.race([proposed, late]);
+    cancel();
+    switch (outcome.kind) {
+      case 'applied':
+        return true;
+      case 'lost':
+      case 'unknown':
+        return false;
+      case 'late':
+        throw new KvorumError(
+          'OUTCOME_UNKNOWN',
+          'no majority confirmed the change of membership in time; it may still take effect',
+        );
+      case 'dropped':
+        if (outcome.reason === 'quorum-would-be-lost') {
+          throw new KvorumError(
+            'QUORUM_WOULD_BE_LOST',
+            'refused: too few voters of the changed cluster are alive to reach a majority',
+          );
+        }
+        if (outcome.reason === 'invalid-config') {
+          throw new KvorumError('INVALID_REQUEST', 'refused: the change does not fit the cluster as it is');
+        }
+        return false;
+    }
+  }
+
+  #pause(options: CallOptions | undefined): Promise<void> {
+    const { clock, options: own } = this.#parts;
+    if (options?.signal?.aborted === true) {
+      throw new KvorumError('CANCELLED', 'the caller gave up');
+    }
+    return new Promise((resolve) => {
+      clock.setTimer(own.heartbeatIntervalMs / 2, resolve);
+    });
+  }
+}
+
+type JoinDecision =
+  { readonly kind: 'done'; readonly id: MemberId } | { readonly kind: 'new'; readonly decision: Decision };
+
+/**
+ * Joining twice with the id from the data folder is harmless. The same name and address without an id (a
+ * client of the original) is answered with the member that is there. Anything else that is taken is refused.
+ */
+function decideJoin(machine: StateMachine, request: JoinRequest, id: MemberId): JoinDecision {
+  if (machine.removedMembers().has(id)) {
+    throw new KvorumError(
+      'MEMBER_REMOVED',
+      `member ${request.name} was removed from this cluster; start it with an empty data folder to join anew`,
+    );
+  }
+  const members = machine.members();
+  const sameId = members.find((each) => each.id === id);
+  const sameName = members.find((each) => each.name === request.name);
+  if (sameId !== undefined) {
+    if (sameId.name === request.name && sameId.peerAddress === request.peerAddress)
+      return { kind: 'done', id };
+    throw new KvorumError(
+      'MEMBER_NAME_TAKEN',
+      `member id ${formatId(id)} is ${sameId.name} at ${sameId.peerAddress}; change its address with update-member`,
+    );
+  }
+  if (sameName !== undefined) {
+    if (request.id === noMember && sameName.peerAddress === request.peerAddress) {
+      return { kind: 'done', id: sameName.id };
+    }
+    throw new KvorumError(
+      'MEMBER_NAME_TAKEN',
+      `id ${request.name} is taken by the member at ${sameName.peerAddress}; choose another id, or remove that member first`,
+    );
+  }
+  refuseTakenAddress(members, request.peerAddress);
+  const record: MemberRecord = {
+    id,
+    name: request.name,
+    peerAddress: request.peerAddress,
+    clientAddress: '',
+    promoteWhenReady: true,
+  };
+  return {
+    kind: 'new',
+    decision: { kind: 'change', change: 'add-learner', id, update: { type: 'add', record } },
+  };
+}
+
+function refuseTakenAddress(members: readonly MemberRecord[], peerAddress: string): void {
+  const holder = members.find((each) => each.peerAddress === peerAddress);
+  if (holder !== undefined) {
+    throw new KvorumError(
+      'MEMBER_ADDRESS_TAKEN',
+      `raft address ${peerAddress} is taken by member ${holder.name}; choose another, or remove that member first`,
+    );
+  }
+}

@@ -1,0 +1,177 @@
+import { KvorumError } from '../base/errors.js';
+import type { ClusterId, MemberId } from '../base/ids.js';
+import type { Log } from '../base/log.js';
+import type { RandomSource } from '../base/prng.js';
+import type { MemberRecord } from '../fsm/membership.js';
+import { StateMachine } from '../fsm/state-machine.js';
+import type { AppliedPosition, Backend } from '../ports/backend.js';
+import type { Clock } from '../ports/clock.js';
+import type { Disk } from '../ports/disk.js';
+import type { Peers } from '../ports/peers.js';
+import { emptyConfig } from '../raft/config-change.js';
+import { Raft } from '../raft/raft.js';
+import type { Entry, HardState } from '../raft/types.js';
+import { SnapshotStore } from '../storage/snapshot/snapshot-store.js';
+import { Wal, type WalRecovered } from '../storage/wal/wal.js';
+import type { MemberOptions } from './options.js';
+import type { MemberParts } from './parts.js';
+import { RaftMember } from './raft-member.js';
+
+export interface OpenMember {
+  readonly clusterId: ClusterId;
+  readonly id: MemberId;
+  readonly name: string;
+  readonly version: string;
+  readonly clientAddress: string;
+  readonly peerAddress: string;
+  /** Founds a new cluster of this one member if the folder holds none. */
+  readonly found: boolean;
+  /** Where a member that has no state yet finds the cluster (from its join). */
+  readonly contacts: readonly MemberRecord[];
+  readonly options: MemberOptions;
+  readonly disk: Disk;
+  readonly backend: Backend;
+  readonly peers: Peers;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  readonly log: Log;
+}
+
+const walFolder = 'wal';
+const snapshotFolder = 'snapshot';
+
+/** A founded cluster begins as if a snapshot stood here, so that whoever joins begins with one. */
+const foundingPosition: AppliedPosition = { index: 1, term: 1 };
+
+interface OpenedLog {
+  readonly wal: Wal;
+  readonly base: AppliedPosition;
+  readonly hardState: HardState;
+  readonly entries: readonly Entry[];
+}
+
+/**
+ * Brings a member back from its data folder, or makes it new: log, state and Raft fit each other afterwards.
+ * Rejects with DATA_DAMAGED when they cannot. The member is not started.
+ */
+export async function openMember(open: OpenMember): Promise<RaftMember> {
+  const snapshots = new SnapshotStore(open.disk, snapshotFolder, { random: open.random, clock: open.clock });
+  const opened = await openLog(open);
+  const machine = await openState(open, opened);
+  const log = await reconcile(opened, machine, snapshots);
+  await snapshots.cleanUp(machine.applied.index);
+  const raft = startRaft(open, log, machine);
+  if (machine.members().length === 0 && open.contacts.length > 0) {
+    open.peers.setMembers(
+      new Map(open.contacts.filter((each) => each.id !== open.id).map((each) => [each.id, each.peerAddress])),
+    );
+  }
+  const parts: MemberParts = { ...open, raft, machine, wal: log.wal, snapshots };
+  return new RaftMember(parts);
+}
+
+async function openLog(open: OpenMember): Promise<OpenedLog> {
+  const { disk, clusterId, id, log } = open;
+  const owner = { clusterId, memberId: id };
+  if ((await disk.list(walFolder)).length > 0) {
+    const { wal, recovered } = await Wal.open(disk, walFolder, {}, owner);
+    tellRecovered(log, recovered);
+    return { wal, base: recovered.base, hardState: recovered.hardState, entries: recovered.entries };
+  }
+  if (open.backend.applied.index > 0) {
+    throw new KvorumError(
+      'DATA_DAMAGED',
+      'the data folder holds a state but no log (folder wal); restore the folder as a whole, or remove this member and join it anew with an empty one',
+    );
+  }
+  const wal = await Wal.create(disk, walFolder, {}, owner);
+  if (!open.found)
+    return { wal, base: { index: 0, term: 0 }, hardState: { term: 0, vote: 0n, commit: 0 }, entries: [] };
+  const hardState = { term: foundingPosition.term, vote: 0n, commit: 0 };
+  await wal.append({ hardState, entries: [] });
+  await wal.reset(foundingPosition);
+  return { wal, base: foundingPosition, hardState, entries: [] };
+}
+
+function tellRecovered(log: Log, recovered: WalRecovered): void {
+  if (recovered.tornTailBytes > 0) {
+    log.warn(
+      { bytes: recovered.tornTailBytes },
+      'cut the torn end of the log: a write that was never acknowledged',
+    );
+  }
+}
+
+async function openState(open: OpenMember, opened: OpenedLog): Promise<StateMachine> {
+  const { backend, id, name, clusterId, peerAddress, clientAddress } = open;
+  const foundingUnfinished =
+    backend.applied.index === 0 &&
+    opened.base.index === foundingPosition.index &&
+    opened.entries.length === 0;
+  if (!foundingUnfinished) return new StateMachine(backend);
+  const machine = StateMachine.initialise(
+    backend,
+    {
+      clusterId,
+      config: { ...emptyConfig, voters: [id] },
+      members: [{ id, name, peerAddress, clientAddress, promoteWhenReady: false }],
+    },
+    foundingPosition,
+  );
+  await backend.flush();
+  return machine;
+}
+
+/** The state may be newer than the log only when the installation of a snapshot was cut short in between. */
+async function reconcile(
+  opened: OpenedLog,
+  machine: StateMachine,
+  snapshots: SnapshotStore,
+): Promise<OpenedLog> {
+  const { base, entries } = opened;
+  const applied = machine.applied;
+  if (applied.index < base.index) {
+    throw new KvorumError(
+      'DATA_DAMAGED',
+      `the log begins behind index ${base.index}, but the state ends at ${applied.index}: entries between them are missing`,
+    );
+  }
+  const at = applied.index - base.index;
+  const termInLog = at === 0 ? base.term : entries[at - 1]?.term;
+  if (termInLog === applied.term) return opened;
+  if (!(await snapshots.holds(applied))) {
+    throw new KvorumError(
+      'DATA_DAMAGED',
+      `the state stands at index ${applied.index} of term ${applied.term}, which the log does not hold (it ends at ${base.index + entries.length}): the end of the log is missing`,
+    );
+  }
+  await opened.wal.reset(applied);
+  return { ...opened, base: applied, entries: [] };
+}
+
+function startRaft(open: OpenMember, log: OpenedLog, machine: StateMachine): Raft {
+  const { options } = open;
+  return new Raft(
+    {
+      id: open.id,
+      heartbeatTicks: 1,
+      electionTicks: Math.max(3, Math.round(options.electionTimeoutMs / options.heartbeatIntervalMs)),
+      preVote: true,
+      checkQuorum: true,
+      leaseReads: options.leaseReads,
+      messageEntriesSizeBytesMax: options.messageEntriesSizeBytesMax,
+      inflightMessagesMax: options.inflightMessagesMax,
+      inflightSizeBytesMax: options.inflightSizeBytesMax,
+      uncommittedSizeBytesMax: options.uncommittedSizeBytesMax,
+      committedSizeBytesMax: options.committedSizeBytesMax,
+      random: open.random,
+    },
+    {
+      hardState: log.hardState,
+      snapshot: { ...log.base, config: machine.config, configIndex: machine.configIndex },
+      entries: log.entries,
+      applied: machine.applied.index,
+      appliedConfig: { index: machine.configIndex, config: machine.config },
+    },
+  );
+}

@@ -1,0 +1,47 @@
+/** Named settings and limits of one member. Times in milliseconds, sizes in bytes. */
+export interface MemberOptions {
+  readonly heartbeatIntervalMs: number;
+  readonly electionTimeoutMs: number;
+  /** Serve reads at the leader under its lease, without a round; trusts clocks to run at like speed. */
+  readonly leaseReads: boolean;
+  /** How long a call waits in the member at most. */
+  readonly requestTimeoutMs: number;
+  /** Calls that wait for consensus; one more is refused with LIMIT_EXCEEDED. */
+  readonly proposalsWaitingMax: number;
+  readonly readsWaitingMax: number;
+  /** Bytes of the commands that go into one Raft entry. */
+  readonly entrySizeBytesMax: number;
+  /** Entries of this member that are on their way; what comes meanwhile gathers into the next. */
+  readonly entriesInFlightMax: number;
+  /** Bytes of entries appended at the leader and not yet committed. */
+  readonly uncommittedSizeBytesMax: number;
+  /** Bytes of entries in one append message, of unacknowledged appends per follower, and applied per turn. */
+  readonly messageEntriesSizeBytesMax: number;
+  readonly inflightMessagesMax: number;
+  readonly inflightSizeBytesMax: number;
+  readonly committedSizeBytesMax: number;
+  /** What the log keeps behind the applied index for followers that lag. */
+  readonly logEntriesKept: number;
+  readonly logSizeBytesKept: number;
+  /** A learner is promoted when it is at most this many entries behind. */
+  readonly promotionLagEntriesMax: number;
+}
+
+export const memberDefaults: MemberOptions = {
+  heartbeatIntervalMs: 100,
+  electionTimeoutMs: 1000,
+  leaseReads: false,
+  requestTimeoutMs: 7000,
+  proposalsWaitingMax: 16_384,
+  readsWaitingMax: 65_536,
+  entrySizeBytesMax: 4 * 1024 * 1024,
+  entriesInFlightMax: 4,
+  uncommittedSizeBytesMax: 64 * 1024 * 1024,
+  messageEntriesSizeBytesMax: 1024 * 1024,
+  inflightMessagesMax: 256,
+  inflightSizeBytesMax: 16 * 1024 * 1024,
+  committedSizeBytesMax: 8 * 1024 * 1024,
+  logEntriesKept: 10_000,
+  logSizeBytesKept: 64 * 1024 * 1024,
+  promotionLagEntriesMax: 16,
+};

@@ -1,0 +1,39 @@
+import type { ClusterId, MemberId } from '../base/ids.js';
+import type { Log } from '../base/log.js';
+import type { RandomSource } from '../base/prng.js';
+import type { StateMachine } from '../fsm/state-machine.js';
+import type { Backend } from '../ports/backend.js';
+import type { Clock } from '../ports/clock.js';
+import type { Peers } from '../ports/peers.js';
+import type { Raft } from '../raft/raft.js';
+import type { SnapshotStore } from '../storage/snapshot/snapshot-store.js';
+import type { Wal } from '../storage/wal/wal.js';
+import type { MemberOptions } from './options.js';
+
+/** Everything that one running member is made of. */
+export interface MemberParts {
+  readonly clusterId: ClusterId;
+  readonly id: MemberId;
+  readonly name: string;
+  readonly version: string;
+  /** host:port that clients use; made known to the cluster. */
+  readonly clientAddress: string;
+  /** host:port that members use. */
+  readonly peerAddress: string;
+  readonly options: MemberOptions;
+  readonly raft: Raft;
+  readonly machine: StateMachine;
+  readonly backend: Backend;
+  readonly wal: Wal;
+  readonly snapshots: SnapshotStore;
+  readonly peers: Peers;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  readonly log: Log;
+}
+
+export type StopReason =
+  | { readonly kind: 'requested' }
+  /** Removed from the cluster; it must not start again with this data folder. */
+  | { readonly kind: 'removed'; readonly message: string }
+  | { readonly kind: 'failed'; readonly error: Error };

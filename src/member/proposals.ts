@@ -1,0 +1,248 @@
+import { assert } from '../base/assert.js';
+import { KvorumError } from '../base/errors.js';
+import type { Term } from '../base/ids.js';
+import type { Command, CommandResult } from '../fsm/command.js';
+import { encodeCommandBatch } from '../fsm/command-codec.js';
+import type { Clock } from '../ports/clock.js';
+import type { Raft } from '../raft/raft.js';
+import type { ProposalOutcome } from '../raft/types.js';
+import { Waiter } from './deadline.js';
+import type { MemberOptions } from './options.js';
+import type { CallOptions } from './types.js';
+
+interface Call {
+  readonly commands: readonly Command[];
+  readonly sizeBytes: number;
+  readonly waiter: Waiter<readonly CommandResult[]>;
+}
+
+/** Calls that went into one entry together. */
+interface Group {
+  readonly sequence: number;
+  readonly calls: readonly Call[];
+  /** The term it was proposed in: it can stand in the log under this term only. */
+  readonly term: Term;
+  readonly proposalId: number;
+}
+
+/**
+ * Writes on their way. What arrives in one turn becomes one entry. A group is answered when its entry is
+ * applied here. It is certainly lost, and proposed again, when the leader refused it or when an entry of a
+ * later term is applied first: leaders only append proposals of their own term, so nothing of an earlier term
+ * can follow. Otherwise its outcome is unknown, and nobody retries it.
+ */
+export class Proposals {
+  readonly #raft: Raft;
+  readonly #clock: Clock;
+  readonly #options: MemberOptions;
+  readonly #proposer: bigint;
+  #queue: Call[] = [];
+  readonly #groups = new Map<number, Group>();
+  readonly #byProposal = new Map<number, Group>();
+  #sequence = 0;
+  #waitingCount = 0;
+  /** No leader took the last attempt: wait for a tick or a change of leader. */
+  #stalled = false;
+
+  /** @param proposer random, of this life of the member alone */
+  constructor(raft: Raft, clock: Clock, options: MemberOptions, proposer: bigint) {
+    this.#raft = raft;
+    this.#clock = clock;
+    this.#options = options;
+    this.#proposer = proposer;
+  }
+
+  get waitingCount(): number {
+    return this.#waitingCount;
+  }
+
+  add(commands: readonly Command[], options: CallOptions | undefined): Promise<readonly CommandResult[]> {
+    if (this.#waitingCount >= this.#options.proposalsWaitingMax) {
+      throw new KvorumError(
+        'LIMIT_EXCEEDED',
+        `proposalsWaitingMax: ${this.#options.proposalsWaitingMax} writes wait already`,
+      );
+    }
+    const waiter = new Waiter<readonly CommandResult[]>(this.#clock, this.#options.requestTimeoutMs, options);
+    this.#waitingCount++;
+    let sizeBytes = 0;
+    for (const command of commands) sizeBytes += commandSizeBytes(command);
+    this.#queue.push({ commands, sizeBytes, waiter });
+    return waiter.promise;
+  }
+
+  /** Whether submit() would propose something now. */
+  get ready(): boolean {
+    return !this.#stalled && this.#queue.length > 0 && this.#groups.size < this.#options.entriesInFlightMax;
+  }
+
+  /** Turns what has gathered into entries. */
+  submit(): void {
+    while (this.ready) {
+      const calls = this.#takeCalls();
+      if (calls.length === 0) return;
+      const sequence = ++this.#sequence;
+      const commands = calls.length === 1 ? calls[0]!.commands : calls.flatMap((call) => call.commands);
+      const data = encodeCommandBatch({ proposer: this.#proposer, sequence, commands });
+      const term = this.#raft.term;
+      const proposalId = this.#raft.propose(data);
+      const group = { sequence, calls, term, proposalId };
+      this.#groups.set(sequence, group);
+      this.#byProposal.set(proposalId, group);
+    }
+  }
+
+  #takeCalls(): Call[] {
+    const calls: Call[] = [];
+    let sizeBytes = 0;
+    let taken = 0;
+    for (const call of this.#queue) {
+      if (call.waiter.settled) {
+        taken++;
+        this.#waitingCount--;
+        continue;
+      }
+      if (calls.length > 0 && sizeBytes + call.sizeBytes > this.#options.entrySizeBytesMax) break;
+      taken++;
+      sizeBytes += call.sizeBytes;
+      calls.push(call);
+    }
+    this.#queue = taken === this.#queue.length ? [] : this.#queue.slice(taken);
+    return calls;
+  }
+
+  /** What the leader (here or elsewhere) said to a proposal. */
+  outcome(proposalId: number, outcome: ProposalOutcome): void {
+    const group = this.#byProposal.get(proposalId);
+    if (group === undefined || outcome.kind === 'appended') return;
+    this.#remove(group);
+    if (outcome.reason === 'overloaded') {
+      for (const call of group.calls) {
+        this.#waitingCount--;
+        call.waiter.reject(
+          new KvorumError(
+            'LIMIT_EXCEEDED',
+            `uncommittedSizeBytesMax: ${this.#options.uncommittedSizeBytesMax} bytes wait for the majority`,
+          ),
+        );
+      }
+      return;
+    }
+    this.#putBack(group);
+    this.#stalled = true;
+  }
+
+  /** An entry of ours was applied. */
+  applied(sequence: number, results: readonly CommandResult[]): void {
+    const group = this.#groups.get(sequence);
+    if (group === undefined) return;
+    this.#remove(group);
+    let at = 0;
+    for (const call of group.calls) {
+      this.#waitingCount--;
+      call.waiter.resolve(results.slice(at, at + call.commands.length));
+      at += call.commands.length;
+    }
+    assert(at === results.length, 'an entry has as many results as commands');
+  }
+
+  /** An entry of `term` was applied: what was proposed in an earlier term and is not in yet never will be. */
+  termApplied(term: Term): void {
+    for (const group of [...this.#groups.values()].reverse()) {
+      if (group.term >= term) continue;
+      this.#remove(group);
+      this.#putBack(group);
+    }
+  }
+
+  /** The state jumped: entries of ours may be in it without having been seen. */
+  snapshotInstalled(): void {
+    for (const group of [...this.#groups.values()]) {
+      this.#remove(group);
+      this.#waitingCount -= group.calls.length;
+      rejectUnknown(group, 'this member received a snapshot while the write was on its way');
+    }
+  }
+
+  /** A leader may be there now. */
+  unstall(): void {
+    this.#stalled = false;
+  }
+
+  /** Ends the calls whose time is over. */
+  sweep(): void {
+    const now = this.#clock.monotonicMs();
+    let expired = false;
+    for (const call of this.#queue) {
+      if (!call.waiter.settled && call.waiter.deadlineMs > now) continue;
+      expired = true;
+      call.waiter.reject(noLeaderError());
+    }
+    if (expired) {
+      const left = this.#queue.filter((call) => !call.waiter.settled);
+      this.#waitingCount -= this.#queue.length - left.length;
+      this.#queue = left;
+    }
+    for (const group of this.#groups.values()) {
+      for (const call of group.calls) {
+        if (call.waiter.deadlineMs > now) continue;
+        call.waiter.reject(
+          new KvorumError(
+            'OUTCOME_UNKNOWN',
+            'no majority confirmed the write in time; it may still take effect',
+          ),
+        );
+      }
+      // A group without an answer must not hold its place for ever: its entry may never come.
+      if (group.calls.every((call) => call.waiter.settled)) {
+        this.#remove(group);
+        this.#waitingCount -= group.calls.length;
+      }
+    }
+  }
+
+  /** The member ends. */
+  close(reason: KvorumError): void {
+    for (const call of this.#queue) call.waiter.reject(reason);
+    for (const group of this.#groups.values()) {
+      rejectUnknown(group, reason.message);
+    }
+    this.#queue = [];
+    this.#groups.clear();
+    this.#byProposal.clear();
+    this.#waitingCount = 0;
+  }
+
+  #remove(group: Group): void {
+    this.#groups.delete(group.sequence);
+    this.#byProposal.delete(group.proposalId);
+  }
+
+  #putBack(group: Group): void {
+    this.#queue = [...group.calls, ...this.#queue];
+  }
+}
+
+function rejectUnknown(group: Group, reason: string): void {
+  for (const call of group.calls) {
+    call.waiter.reject(new KvorumError('OUTCOME_UNKNOWN', `${reason}; the write may have taken effect`));
+  }
+}
+
+export function noLeaderError(): KvorumError {
+  return new KvorumError('NO_LEADER', 'no leader was found in time; nothing was changed');
+}
+
+function commandSizeBytes(command: Command): number {
+  const fixedSizeBytes = 32;
+  switch (command.type) {
+    case 'put':
+      return fixedSizeBytes + command.key.length + command.value.length;
+    case 'delete-range':
+      return fixedSizeBytes + command.key.length + (command.end?.length ?? 0);
+    case 'compact':
+    case 'publish':
+    case 'change-address':
+      return fixedSizeBytes;
+  }
+}

@@ -1,0 +1,335 @@
+import { KvorumError } from '../base/errors.js';
+import { formatId, noMember, type MemberId } from '../base/ids.js';
+import { randomId } from '../base/prng.js';
+import type { Command, CommandResult } from '../fsm/command.js';
+import type { AppliedEntry } from '../fsm/state-machine.js';
+import { DiskError } from '../ports/disk.js';
+import type { PeersHandler } from '../ports/peers.js';
+import { isLearner, isVoter } from '../raft/config-change.js';
+import { ConfigProposals } from './config-proposals.js';
+import { Loop } from './loop.js';
+import { MembershipChanges } from './membership-changes.js';
+import type { MemberParts, StopReason } from './parts.js';
+import { Proposals } from './proposals.js';
+import { Publication } from './publication.js';
+import { Reads } from './reads.js';
+import { transferLeadership } from './leadership.js';
+import type {
+  CallOptions,
+  JoinAnswer,
+  JoinRequest,
+  Member,
+  MemberStatus,
+  MemberView,
+  RangeAnswer,
+  RangeQuery,
+} from './types.js';
+
+/** One running member of a cluster. */
+export class RaftMember implements Member {
+  readonly #parts: MemberParts;
+  readonly #proposals: Proposals;
+  readonly #reads: Reads;
+  readonly #configs: ConfigProposals;
+  readonly #loop: Loop;
+  readonly #changes: MembershipChanges;
+  readonly #publication: Publication;
+  readonly #proposer: bigint;
+  readonly #changeListeners = new Set<() => void>();
+  #ended: KvorumError | undefined;
+  #leading = false;
+  #resolveStopped!: (reason: StopReason) => void;
+  /** How the member ended. */
+  readonly stopped: Promise<StopReason>;
+
+  constructor(parts: MemberParts) {
+    this.#parts = parts;
+    const { raft, clock, options, random, machine } = parts;
+    this.stopped = new Promise((resolve) => {
+      this.#resolveStopped = resolve;
+    });
+    this.#proposer = randomId(random);
+    this.#proposals = new Proposals(raft, clock, options, this.#proposer);
+    this.#reads = new Reads(raft, clock, options);
+    this.#configs = new ConfigProposals(raft);
+    this.#loop = new Loop(
+      parts,
+      { proposals: this.#proposals, reads: this.#reads, configs: this.#configs },
+      {
+        entryApplied: (applied) => this.#entryApplied(applied),
+        snapshotInstalled: () => this.#membersChanged(),
+        statusChanged: () => this.#statusChanged(),
+        ticked: () => this.#ticked(),
+        failed: (error) => this.#failed(error),
+      },
+    );
+    this.#changes = new MembershipChanges({
+      raft,
+      machine,
+      clock,
+      random,
+      options,
+      proposals: this.#configs,
+      readBarrier: (call) => this.readBarrier(call),
+      schedule: () => this.#loop.schedule(),
+    });
+    this.#publication = new Publication(parts, (command) => this.write(command));
+  }
+
+  /** Begins to take part. Rejects when the Raft port cannot be used. */
+  async start(): Promise<void> {
+    this.#membersChanged();
+    await this.#parts.peers.start(this.#peersHandler());
+    this.#loop.start();
+  }
+
+  #peersHandler(): PeersHandler {
+    const { raft, log } = this.#parts;
+    return {
+      message: (message) => this.#loop.step(message),
+      connectionLost: (id) => {
+        raft.leaderConnectionLost(id);
+        this.#loop.schedule();
+      },
+      unreachable: (id) => {
+        raft.reportUnreachable(id);
+        this.#loop.schedule();
+      },
+      removedFromCluster: (by) => this.#removed(`member ${formatId(by)} says so`),
+      refused: (id, reason) => log.error({ peer: formatId(id), reason }, 'refused by another member'),
+      incomingSnapshot: (from, header) => this.#loop.snapshots.receive(from, header),
+    };
+  }
+
+  #entryApplied(applied: AppliedEntry): void {
+    if (applied.batch?.proposer === this.#proposer) {
+      this.#proposals.applied(applied.batch.sequence, applied.batch.results);
+    }
+    if (applied.membershipChanged) this.#membersChanged();
+  }
+
+  /** The member table moved: the transport follows, and a member that is no longer in it ends. */
+  #membersChanged(): void {
+    const { machine, peers, id, log } = this.#parts;
+    const others = machine.members().filter((each) => each.id !== id);
+    const removed = machine.removedMembers();
+    if (others.length > 0 || machine.members().length > 0) {
+      peers.setMembers(new Map(others.map((each) => [each.id, each.peerAddress])));
+    }
+    peers.setRemoved(removed);
+    const { voters, learners } = machine.config;
+    log.info(
+      { voters: voters.map(formatId), learners: learners.map(formatId), index: machine.applied.index },
+      'members are',
+    );
+    this.#tellChange();
+    if (removed.has(id)) this.#removed('its removal was applied');
+  }
+
+  #removed(how: string): void {
+    const { log, name, clock, options } = this.#parts;
+    if (this.#ended !== undefined) return;
+    const message = `member ${name} was removed from the cluster (${how}); its data folder is of no more use`;
+    log.warn({}, message);
+    this.#ended = new KvorumError('MEMBER_REMOVED', message);
+    // The last messages of a leader that removed itself hand over to the others.
+    clock.setTimer(options.heartbeatIntervalMs, () => void this.#end({ kind: 'removed', message }));
+  }
+
+  #statusChanged(): void {
+    const { raft, log, machine } = this.#parts;
+    const leader = machine.members().find((each) => each.id === raft.leader);
+    log.info(
+      {
+        role: this.#role(),
+        term: raft.term,
+        leader: raft.leader === noMember ? 'none' : (leader?.name ?? formatId(raft.leader)),
+      },
+      'role and term',
+    );
+    this.#leading = raft.role === 'leader';
+    this.#tellChange();
+  }
+
+  #role(): string {
+    const { raft, machine, id } = this.#parts;
+    return isLearner(machine.config, id) ? 'learner' : raft.role;
+  }
+
+  #ticked(): void {
+    this.#publication.tick();
+    if (this.#leading) this.#promoteLearners();
+  }
+
+  /** Learners that have caught up become voters without being asked for. */
+  #promoteLearners(): void {
+    const { raft, machine, options } = this.#parts;
+    if (machine.config.learners.length === 0) return;
+    const status = raft.status();
+    if (status.configIndex > machine.applied.index) return;
+    for (const record of machine.members()) {
+      if (!record.promoteWhenReady || isVoter(machine.config, record.id)) continue;
+      const progress = status.progress.get(record.id);
+      if (progress?.recentActive !== true || progress.state === 'snapshot') continue;
+      if (progress.match + options.promotionLagEntriesMax < status.lastIndex) continue;
+      this.#changes.promoteNow(record.id, status.configIndex);
+      return;
+    }
+  }
+
+  #failed(error: Error): void {
+    const message = error instanceof DiskError ? `storage failed: ${error.message}` : error.message;
+    this.#parts.log.error({ error: error.stack ?? error.message }, `member stops: ${message}`);
+    this.#ended = new KvorumError('STORAGE_FAILED', message, { cause: error });
+    void this.#end({ kind: 'failed', error });
+  }
+
+  /** Leaves the others a leader before this one stops; nothing to do where it does not lead. */
+  async handOver(): Promise<void> {
+    const { raft, machine, log, options, id } = this.#parts;
+    const others = machine.config.voters.filter((each) => each !== id);
+    if (this.#ended !== undefined || raft.role !== 'leader' || others.length === 0) return;
+    try {
+      await this.transferLeadership(noMember, { timeoutMs: options.electionTimeoutMs });
+    } catch (error) {
+      log.warn({ reason: error instanceof Error ? error.message : String(error) }, 'no successor in time');
+    }
+  }
+
+  /** Hands over and ends. What is acknowledged is on disk already. */
+  async stop(): Promise<void> {
+    await this.handOver();
+    if (this.#ended === undefined) {
+      this.#ended = new KvorumError('MEMBER_STOPPING', 'this member is stopping');
+      await this.#end({ kind: 'requested' });
+    }
+    await this.stopped;
+  }
+
+  /** Whether this member's own state, flushed to disk, knows it as a member. */
+  holdsOwnRecord(): boolean {
+    return this.#parts.machine.members().some((each) => each.id === this.#parts.id);
+  }
+
+  async #end(reason: StopReason): Promise<void> {
+    const { peers, wal, backend, log } = this.#parts;
+    this.#loop.end();
+    const ended = this.#ended ?? new KvorumError('MEMBER_STOPPING', 'this member is stopping');
+    this.#proposals.close(ended);
+    this.#reads.close(ended);
+    this.#configs.abandon();
+    for (const close of [() => peers.close(), () => wal.close(), () => backend.close()]) {
+      try {
+        await close();
+      } catch (error) {
+        if (reason.kind !== 'failed') log.warn({ error: String(error) }, 'closing');
+      }
+    }
+    this.#resolveStopped(reason);
+  }
+
+  /** Calls `listener` whenever role, term, leader or members changed. @returns ends that */
+  onChange(listener: () => void): () => void {
+    this.#changeListeners.add(listener);
+    return () => this.#changeListeners.delete(listener);
+  }
+
+  #tellChange(): void {
+    for (const listener of this.#changeListeners) listener();
+  }
+
+  #checkRunning(): void {
+    if (this.#ended !== undefined) {
+      throw new KvorumError('MEMBER_STOPPING', this.#ended.message);
+    }
+  }
+
+  async write(command: Command, options?: CallOptions): Promise<CommandResult> {
+    const [result] = await this.writeAll([command], options);
+    return result!;
+  }
+
+  async writeAll(commands: readonly Command[], options?: CallOptions): Promise<readonly CommandResult[]> {
+    this.#checkRunning();
+    const results = this.#proposals.add(commands, options);
+    this.#loop.schedule();
+    return results;
+  }
+
+  async readBarrier(options?: CallOptions): Promise<void> {
+    this.#checkRunning();
+    const confirmed = this.#reads.add(options);
+    this.#loop.schedule();
+    return confirmed;
+  }
+
+  async range(query: RangeQuery, options?: CallOptions & { serializable?: boolean }): Promise<RangeAnswer> {
+    if (options?.serializable !== true) await this.readBarrier(options);
+    return this.rangeLocal(query);
+  }
+
+  rangeLocal(query: RangeQuery): RangeAnswer {
+    return this.#parts.machine.range(query);
+  }
+
+  status(): MemberStatus {
+    const { clusterId, id, name, version, raft, machine, backend, wal } = this.#parts;
+    return {
+      clusterId,
+      id,
+      name,
+      version,
+      role: raft.role,
+      learner: isLearner(machine.config, id),
+      leader: raft.leader,
+      term: raft.term,
+      lastIndex: raft.lastIndex,
+      commitIndex: raft.commit,
+      appliedIndex: machine.applied.index,
+      flushedIndex: backend.flushed.index,
+      revision: machine.revision,
+      compactRevision: machine.compactRevision,
+      databaseSizeBytes: backend.sizeBytes(),
+      logSizeBytes: wal.sizeBytes,
+    };
+  }
+
+  async members(options?: CallOptions): Promise<readonly MemberView[]> {
+    await this.readBarrier(options);
+    const { machine, raft } = this.#parts;
+    return machine.members().map((record) => ({
+      ...record,
+      voter: isVoter(machine.config, record.id),
+      leader: raft.leader === record.id,
+    }));
+  }
+
+  async join(request: JoinRequest, options?: CallOptions): Promise<JoinAnswer> {
+    this.#checkRunning();
+    return this.#changes.join(request, options);
+  }
+
+  async removeMember(id: MemberId, options?: CallOptions): Promise<void> {
+    this.#checkRunning();
+    await this.#changes.remove(id, options);
+  }
+
+  async promoteMember(id: MemberId, options?: CallOptions): Promise<void> {
+    this.#checkRunning();
+    await this.#changes.promote(id, options);
+  }
+
+  async changeMemberAddress(id: MemberId, peerAddress: string, options?: CallOptions): Promise<void> {
+    this.#checkRunning();
+    const result = await this.write({ type: 'change-address', id, peerAddress }, options);
+    if (result.type === 'refused') throw new KvorumError(result.code, result.message);
+  }
+
+  async transferLeadership(target: MemberId, options?: CallOptions): Promise<MemberId> {
+    this.#checkRunning();
+    return transferLeadership(this.#parts, target, options, {
+      schedule: () => this.#loop.schedule(),
+      onChange: (listener) => this.onChange(listener),
+    });
+  }
+}

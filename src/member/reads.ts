@@ -1,0 +1,129 @@
+import { KvorumError } from '../base/errors.js';
+import type { Index } from '../base/ids.js';
+import type { Clock } from '../ports/clock.js';
+import type { Raft } from '../raft/raft.js';
+import { Waiter } from './deadline.js';
+import type { MemberOptions } from './options.js';
+import { noLeaderError } from './proposals.js';
+import type { CallOptions } from './types.js';
+
+/** Ticks after which an unanswered round is asked for again: its message may be lost. */
+const retryTicks = 5;
+
+/**
+ * Linearizable reads (thesis section 6.4). All reads of a turn share one round; those that come while a round
+ * is on its way wait for the next, for the index of a round is only good for reads that began before it.
+ */
+export class Reads {
+  readonly #raft: Raft;
+  readonly #clock: Clock;
+  readonly #options: MemberOptions;
+  #gathering: Waiter<void>[] = [];
+  #inRound: Waiter<void>[] = [];
+  /** Have their index, which is not applied yet; ascending. */
+  #awaitingApply: { readonly index: Index; readonly waiters: readonly Waiter<void>[] }[] = [];
+  #context = 0;
+  #roundAgeTicks = 0;
+  #waitingCount = 0;
+
+  constructor(raft: Raft, clock: Clock, options: MemberOptions) {
+    this.#raft = raft;
+    this.#clock = clock;
+    this.#options = options;
+  }
+
+  add(options: CallOptions | undefined): Promise<void> {
+    if (this.#waitingCount >= this.#options.readsWaitingMax) {
+      throw new KvorumError(
+        'LIMIT_EXCEEDED',
+        `readsWaitingMax: ${this.#options.readsWaitingMax} reads wait already`,
+      );
+    }
+    const waiter = new Waiter<void>(this.#clock, this.#options.requestTimeoutMs, options);
+    this.#waitingCount++;
+    this.#gathering.push(waiter);
+    return waiter.promise;
+  }
+
+  get ready(): boolean {
+    return this.#gathering.length > 0 && this.#inRound.length === 0;
+  }
+
+  submit(): void {
+    if (!this.ready) return;
+    this.#inRound = this.#gathering;
+    this.#gathering = [];
+    this.#ask();
+  }
+
+  #ask(): void {
+    this.#roundAgeTicks = 0;
+    this.#context++;
+    this.#raft.readIndex(this.#context);
+  }
+
+  /** The round was confirmed: its reads are good once `index` is applied. */
+  confirmed(context: number, index: Index, appliedIndex: Index): void {
+    if (context !== this.#context || this.#inRound.length === 0) return;
+    const waiters = this.#inRound;
+    this.#inRound = [];
+    if (index <= appliedIndex) this.#release(waiters);
+    else this.#awaitingApply.push({ index, waiters });
+  }
+
+  applied(index: Index): void {
+    while (this.#awaitingApply.length > 0 && this.#awaitingApply[0]!.index <= index) {
+      this.#release(this.#awaitingApply.shift()!.waiters);
+    }
+  }
+
+  #release(waiters: readonly Waiter<void>[]): void {
+    this.#waitingCount -= waiters.length;
+    for (const waiter of waiters) waiter.resolve();
+  }
+
+  /** The leader changed: whoever had the round is no longer there to answer. */
+  leaderChanged(): void {
+    if (this.#inRound.length > 0) this.#ask();
+  }
+
+  /** Asks again where no answer came; ends the reads whose time is over. */
+  tick(): void {
+    if (this.#inRound.length > 0 && ++this.#roundAgeTicks >= retryTicks) this.#ask();
+    const now = this.#clock.monotonicMs();
+    this.#gathering = this.#sweep(this.#gathering, now);
+    this.#inRound = this.#sweep(this.#inRound, now);
+    for (const { waiters } of this.#awaitingApply) {
+      for (const waiter of waiters) {
+        if (waiter.deadlineMs <= now) {
+          waiter.reject(
+            new KvorumError('DEADLINE_EXCEEDED', 'this member lags too far behind to answer in time'),
+          );
+        }
+      }
+    }
+  }
+
+  #sweep(waiters: Waiter<void>[], now: number): Waiter<void>[] {
+    const left: Waiter<void>[] = [];
+    for (const waiter of waiters) {
+      if (waiter.deadlineMs <= now) waiter.reject(noLeaderError());
+      if (!waiter.settled) left.push(waiter);
+    }
+    this.#waitingCount -= waiters.length - left.length;
+    return left;
+  }
+
+  close(reason: KvorumError): void {
+    const all = [
+      ...this.#gathering,
+      ...this.#inRound,
+      ...this.#awaitingApply.flatMap((each) => each.waiters),
+    ];
+    this.#gathering = [];
+    this.#inRound = [];
+    this.#awaitingApply = [];
+    this.#waitingCount = 0;
+    for (const waiter of all) waiter.reject(reason);
+  }
+}

@@ -1,0 +1,162 @@
+import { assert } from '../base/assert.js';
+import { formatId, type Index, type MemberId } from '../base/ids.js';
+import type { Log } from '../base/log.js';
+import type { Backend } from '../ports/backend.js';
+import type { IncomingSnapshot, Peers, SnapshotHeader } from '../ports/peers.js';
+import type { Raft } from '../raft/raft.js';
+import type { SnapshotFile, SnapshotStore } from '../storage/snapshot/snapshot-store.js';
+
+interface Parts {
+  readonly id: MemberId;
+  readonly raft: Raft;
+  readonly backend: Backend;
+  readonly store: SnapshotStore;
+  readonly peers: Peers;
+  readonly log: Log;
+  /** Runs the member's loop soon. */
+  readonly schedule: () => void;
+}
+
+/** State on its way to members whose entries are gone from the log, and from a leader to this member. */
+export class SnapshotTransfers {
+  readonly #parts: Parts;
+  readonly #outgoing = new Map<MemberId, { readonly abort: AbortController; index: Index | undefined }>();
+  #making: Promise<SnapshotFile> | undefined;
+  #receiving = false;
+  #closed = false;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** The log is still needed behind this index, for those that will go on from their snapshot. */
+  get oldestNeededIndex(): Index {
+    let oldest = Infinity;
+    for (const { index } of this.#outgoing.values()) oldest = Math.min(oldest, index ?? 0);
+    return oldest;
+  }
+
+  /** Raft wants `to` to get this member's state. */
+  send(to: MemberId): void {
+    if (this.#closed || this.#outgoing.has(to)) return;
+    const abort = new AbortController();
+    const transfer: { abort: AbortController; index: Index | undefined } = { abort, index: undefined };
+    this.#outgoing.set(to, transfer);
+    void this.#transfer(to, transfer).then(
+      () => this.#sent(to, true),
+      (error: unknown) => {
+        if (!this.#closed) {
+          this.#parts.log.warn(
+            { to: formatId(to), reason: error instanceof Error ? error.message : String(error) },
+            'sending a snapshot broke off; it goes on where it stopped',
+          );
+        }
+        this.#sent(to, false);
+      },
+    );
+  }
+
+  async #transfer(
+    to: MemberId,
+    transfer: { readonly abort: AbortController; index: Index | undefined },
+  ): Promise<void> {
+    const { peers, log } = this.#parts;
+    const file = await this.#current(transfer.abort.signal);
+    transfer.index = file.header.meta.index;
+    log.info(
+      { to: formatId(to), index: file.header.meta.index, sizeBytes: file.header.sizeBytes },
+      'sending a snapshot',
+    );
+    await peers.sendSnapshot(to, {
+      header: file.header,
+      read: (position, lengthBytes) => file.read(position, lengthBytes),
+      signal: transfer.abort.signal,
+    });
+    log.info({ to: formatId(to), index: file.header.meta.index }, 'snapshot sent');
+  }
+
+  #sent(to: MemberId, ok: boolean): void {
+    this.#outgoing.delete(to);
+    if (this.#closed) return;
+    this.#parts.raft.reportSnapshot(to, ok);
+    this.#parts.schedule();
+  }
+
+  /** A file that the log still reaches back to; a new one when there is none. */
+  #current(signal: AbortSignal): Promise<SnapshotFile> {
+    const { raft, store, backend } = this.#parts;
+    const latest = store.latest();
+    if (latest !== undefined && latest.header.meta.index + 1 >= raft.firstIndex)
+      return Promise.resolve(latest);
+    this.#making ??= (async () => {
+      const view = await backend.view();
+      try {
+        const meta = raft.snapshotMetaAt(view.position.index);
+        assert(meta?.term === view.position.term, 'the log reaches back to what is flushed');
+        return await store.create(view, meta, signal);
+      } finally {
+        view.close();
+        this.#making = undefined;
+      }
+    })();
+    return this.#making;
+  }
+
+  /** @returns undefined when it is not wanted */
+  async receive(from: MemberId, header: SnapshotHeader): Promise<IncomingSnapshot | undefined> {
+    const { raft, store, log, schedule } = this.#parts;
+    if (this.#closed || this.#receiving || header.meta.index <= raft.commit) return undefined;
+    this.#receiving = true;
+    try {
+      const incoming = await store.receive(header);
+      log.info(
+        {
+          from: formatId(from),
+          index: header.meta.index,
+          sizeBytes: header.sizeBytes,
+          receivedBytes: incoming.receivedBytes,
+        },
+        'receiving a snapshot',
+      );
+      const end = (): void => {
+        this.#receiving = false;
+      };
+      return {
+        receivedBytes: incoming.receivedBytes,
+        write: (position, bytes) => incoming.write(position, bytes),
+        finish: async () => {
+          try {
+            await incoming.finish();
+          } finally {
+            end();
+          }
+          this.#arrived.set(header.meta.index, header);
+          // Term 0: committed state is good whoever sent it, and says nothing of who leads now.
+          raft.step({ type: 'snapshot', from, to: this.#parts.id, term: 0, snapshot: header.meta });
+          schedule();
+        },
+        suspend: async () => {
+          end();
+          await incoming.suspend();
+        },
+      };
+    } catch (error) {
+      this.#receiving = false;
+      throw error;
+    }
+  }
+
+  readonly #arrived = new Map<Index, SnapshotHeader>();
+
+  /** The snapshot that Raft decided to install; its rows are here. */
+  takeArrived(index: Index): SnapshotHeader | undefined {
+    const header = this.#arrived.get(index);
+    this.#arrived.clear();
+    return header;
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const { abort } of this.#outgoing.values()) abort.abort();
+  }
+}

@@ -1,0 +1,286 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cluster } from './api/kvstore/cluster.js';
+import { keyValueStore } from './api/kvstore/key-value-store.js';
+import { store } from './api/kvstore/store.js';
+import { GrpcJsServer } from './api/grpc-js/server.js';
+import { makeApiLimits, type ApiLimits } from './api/limits.js';
+import { KvorumError } from './base/errors.js';
+import { formatId, noMember } from './base/ids.js';
+import { Prng, randomId } from './base/prng.js';
+import type { MemberRecord } from './fsm/membership.js';
+import { joinCluster } from './join-cluster.js';
+import { memberDefaults } from './member/options.js';
+import { openMember } from './member/open.js';
+import type { StopReason } from './member/parts.js';
+import type { RaftMember } from './member/raft-member.js';
+import { TcpPeers } from './peer/tcp-peers.js';
+import { RealClock } from './ports/real-clock.js';
+import { reservePort } from './reserve-port.js';
+import { serverDefaults, type ServerOptions } from './server-options.js';
+import { LmdbBackend } from './storage/backend/lmdb-backend.js';
+import { DataFolder, type Identity } from './storage/data-folder/data-folder.js';
+import { version } from './version.js';
+
+export { serverDefaults, type ServerOptions } from './server-options.js';
+export type { StopReason } from './member/parts.js';
+
+export interface RunningServer {
+  readonly name: string;
+  /** host:port for clients. */
+  readonly grpcAddress: string;
+  /** host:port for members. */
+  readonly raftAddress: string;
+  readonly dataDir: string;
+  /** Why it ended; the process may exit then. */
+  readonly stopped: Promise<StopReason>;
+  /** Hands leadership over, ends what is being served, and stops. */
+  stop(): Promise<void>;
+}
+
+/** How long open calls may go on once a stop was asked for. */
+const drainTimeoutMs = 2000;
+
+/**
+ * Starts one member on the real disk and network. Rejects with KvorumError when the options, the ports, the
+ * data folder or the cluster do not fit; nothing is left running then.
+ */
+export async function startServer(
+  given: Partial<ServerOptions> & Pick<ServerOptions, 'dataDir' | 'log'>,
+): Promise<RunningServer> {
+  const host = given.host ?? serverDefaults.host;
+  const options: ServerOptions = { ...serverDefaults, host, advertiseHost: host, ...given };
+  if (options.bootstrap && options.join.length > 0) {
+    throw new KvorumError(
+      'INVALID_REQUEST',
+      'bootstrap and join exclude each other: found a cluster, or join one',
+    );
+  }
+  const limits = makeApiLimits({
+    valueSizeBytesMax: options.valueSizeBytesMax,
+    connectionsMax: options.connectionsMax,
+  });
+  const folder = await DataFolder.open(options.dataDir, options.id);
+  try {
+    return await startIn(folder, options, limits);
+  } catch (error) {
+    await folder.close();
+    throw error;
+  }
+}
+
+interface Addresses {
+  readonly grpcPort: number;
+  readonly raftPort: number;
+  readonly grpcAddress: string;
+  readonly raftAddress: string;
+}
+
+async function startIn(
+  folder: DataFolder,
+  options: ServerOptions,
+  limits: ApiLimits,
+): Promise<RunningServer> {
+  const grpcPort = await reservePort('grpcport', options.host, options.grpcPort);
+  const raftPort = await reservePort('raftport', options.host, options.raftPort);
+  const addresses: Addresses = {
+    grpcPort,
+    raftPort,
+    grpcAddress: `${options.advertiseHost}:${grpcPort}`,
+    raftAddress: `${options.advertiseHost}:${raftPort}`,
+  };
+  const { identity, contacts, found } = await enter(folder, options, addresses);
+  const member = await openRealMember(folder, options, addresses, { identity, contacts, found });
+  const api = new GrpcJsServer({
+    services: [keyValueStore(member, limits), store(member, limits), cluster(member)],
+    limits,
+    log: options.log,
+  });
+  const showHealth = (): void => api.setServing(member.status().leader !== noMember);
+  member.onChange(() => {
+    showHealth();
+    void confirmMembership(folder, member);
+  });
+  try {
+    await member.start();
+    await api.listen(options.host, grpcPort);
+  } catch (error) {
+    await member.stop();
+    throw error;
+  }
+  showHealth();
+  options.log.info(
+    {
+      id: options.id,
+      grpc: addresses.grpcAddress,
+      raft: addresses.raftAddress,
+      data: options.dataDir,
+      version,
+    },
+    'member is up',
+  );
+  return run(folder, options, addresses, member, api);
+}
+
+function run(
+  folder: DataFolder,
+  options: ServerOptions,
+  addresses: Addresses,
+  member: RaftMember,
+  api: GrpcJsServer,
+): RunningServer {
+  const stopped = member.stopped.then(async (reason) => {
+    await api.closeGracefully(reason.kind === 'requested' ? drainTimeoutMs : 0);
+    await folder.close();
+    options.log.info({ reason: reason.kind }, 'member has stopped');
+    return reason;
+  });
+  return {
+    name: options.id,
+    grpcAddress: addresses.grpcAddress,
+    raftAddress: addresses.raftAddress,
+    dataDir: options.dataDir,
+    stopped,
+    stop: async () => {
+      options.log.info({}, 'stopping');
+      await member.handOver();
+      await api.closeGracefully(drainTimeoutMs);
+      await member.stop();
+      await stopped;
+    },
+  };
+}
+
+interface Entrance {
+  readonly identity: Identity;
+  readonly contacts: readonly MemberRecord[];
+  readonly found: boolean;
+}
+
+/** Who this member is: from its folder, by founding a cluster, or by joining one. */
+async function enter(folder: DataFolder, options: ServerOptions, addresses: Addresses): Promise<Entrance> {
+  const known = folder.identity;
+  if (known?.state === 'member') return { identity: known, contacts: [], found: options.bootstrap };
+  if (options.bootstrap && known === undefined) {
+    const identity: Identity = {
+      formatVersion: 1,
+      clusterId: randomId(entropy()),
+      memberId: randomId(entropy()),
+      name: options.id,
+      state: 'member',
+    };
+    await folder.saveIdentity(identity);
+    options.log.info({ cluster: formatId(identity.clusterId) }, 'founding a new cluster');
+    return { identity, contacts: [], found: true };
+  }
+  if (options.join.length === 0) {
+    throw new KvorumError(
+      'DATA_FOLDER_MISMATCH',
+      known === undefined
+        ? `data folder ${options.dataDir} is empty: start with -bootstrap to found a cluster, or with -join=HOST:PORT to join one`
+        : `member ${options.id} had begun to join a cluster: start it with -join=HOST:PORT (any member's client address) to go on`,
+    );
+  }
+  return joinAsNew(folder, options, addresses);
+}
+
+/** The id is kept before the cluster hears it, so that a join that was cut short is taken up again. */
+async function joinAsNew(
+  folder: DataFolder,
+  options: ServerOptions,
+  addresses: Addresses,
+): Promise<Entrance> {
+  let identity: Identity = folder.identity ?? {
+    formatVersion: 1,
+    clusterId: 0n,
+    memberId: randomId(entropy()),
+    name: options.id,
+    state: 'joining',
+  };
+  await folder.saveIdentity(identity);
+  const answer = await joinCluster({
+    endpoints: options.join,
+    name: options.id,
+    raftAddress: addresses.raftAddress,
+    memberId: identity.memberId,
+    timeoutMs: options.joinTimeoutMs,
+    log: options.log,
+  });
+  if (identity.clusterId !== 0n && identity.clusterId !== answer.clusterId) {
+    throw new KvorumError(
+      'WRONG_CLUSTER',
+      `data folder ${options.dataDir} belongs to cluster ${formatId(identity.clusterId)}, but ${options.join.join(', ')} is of cluster ${formatId(answer.clusterId)}`,
+    );
+  }
+  identity = { ...identity, clusterId: answer.clusterId };
+  await folder.saveIdentity(identity);
+  options.log.info({ cluster: formatId(answer.clusterId) }, 'joined; catching up');
+  return { identity, contacts: answer.members, found: false };
+}
+
+/** Once its state names it, a member starts without being told to join. */
+async function confirmMembership(folder: DataFolder, member: RaftMember): Promise<void> {
+  const identity = folder.identity;
+  if (identity?.state !== 'joining' || !member.holdsOwnRecord()) return;
+  await folder.saveIdentity({ ...identity, state: 'member' });
+}
+
+async function openRealMember(
+  folder: DataFolder,
+  options: ServerOptions,
+  addresses: Addresses,
+  entrance: Entrance,
+): Promise<RaftMember> {
+  const clock = new RealClock();
+  const { identity } = entrance;
+  await mkdir(join(folder.path, 'state'), { recursive: true });
+  const backend = await LmdbBackend.open(join(folder.path, 'state'), { clock });
+  const peers = new TcpPeers({
+    identity: {
+      clusterId: identity.clusterId,
+      memberId: identity.memberId,
+      name: identity.name,
+      address: addresses.raftAddress,
+    },
+    listenHost: options.host,
+    listenPort: addresses.raftPort,
+    random: entropy(),
+    clock,
+    log: options.log,
+  });
+  try {
+    return await openMember({
+      clusterId: identity.clusterId,
+      id: identity.memberId,
+      name: identity.name,
+      version,
+      clientAddress: addresses.grpcAddress,
+      peerAddress: addresses.raftAddress,
+      found: entrance.found,
+      contacts: entrance.contacts,
+      options: {
+        ...memberDefaults,
+        heartbeatIntervalMs: options.heartbeatIntervalMs,
+        electionTimeoutMs: options.electionTimeoutMs,
+        leaseReads: options.leaseReads,
+        requestTimeoutMs: options.requestTimeoutMs,
+        logEntriesKept: options.logEntriesKept,
+      },
+      disk: folder.disk,
+      backend,
+      peers,
+      clock,
+      random: entropy(),
+      log: options.log,
+    });
+  } catch (error) {
+    await backend.close();
+    throw error;
+  }
+}
+
+/** A generator that no other member has: its seed is the operating system's. */
+function entropy(): Prng {
+  return new Prng(randomBytes(8).readBigUInt64LE());
+}
