@@ -1,0 +1,234 @@
+import { unreachable } from '../base/assert.js';
+import { MalformedBytesError, type ByteReader, type ByteWriter } from '../base/byte-stream.js';
+import { emptyBytes } from '../base/bytes.js';
+import type { DropReason, Entry, EntryType, Message, MessageType, ProposalOutcome } from '../raft/types.js';
+import { readSnapshotMeta, writeSnapshotMeta } from './snapshot-meta-codec.js';
+
+/** The bytes begin with a type this version does not know: the sender speaks a newer protocol. */
+export class UnknownMessageTypeError extends MalformedBytesError {
+  readonly typeByte: number;
+
+  constructor(typeByte: number) {
+    super(`unknown message type ${typeByte}`);
+    this.typeByte = typeByte;
+  }
+}
+
+/** Numbers on the wire. They never change; a new message gets a new one. */
+const typeBytes = {
+  'vote-request': 1,
+  'vote-response': 2,
+  append: 3,
+  'append-response': 4,
+  heartbeat: 5,
+  'heartbeat-response': 6,
+  snapshot: 7,
+  'timeout-now': 8,
+  'transfer-leader': 9,
+  'read-index': 10,
+  'read-index-response': 11,
+  propose: 12,
+  'propose-response': 13,
+} as const satisfies Record<MessageType, number>;
+
+const typesByByte = new Map<number, MessageType>(
+  Object.entries(typeBytes).map(([type, byte]) => [byte, type as MessageType]),
+);
+
+const entryTypes: readonly EntryType[] = ['normal', 'config', 'empty'];
+const dropReasons: readonly DropReason[] = [
+  'no-leader',
+  'overloaded',
+  'config-conflict',
+  'quorum-would-be-lost',
+  'invalid-config',
+];
+
+/** What each entry takes at least on the wire: its term, type and length. */
+const entrySizeBytesMin = 3;
+
+/** An upper bound of what the message takes, for filling queues; not exact. */
+export function messageSizeBytes(message: Message): number {
+  switch (message.type) {
+    case 'append': {
+      let sizeBytes = 64;
+      for (const entry of message.entries) sizeBytes += 16 + entry.data.length;
+      return sizeBytes;
+    }
+    case 'propose':
+      return 64 + message.data.length;
+    case 'snapshot': {
+      const { voters, votersOutgoing, learners, learnersNext } = message.snapshot.config;
+      return 96 + 8 * (voters.length + votersOutgoing.length + learners.length + learnersNext.length);
+    }
+    default:
+      return 64;
+  }
+}
+
+/** Type byte, sender, receiver, term, then the type's fields. */
+export function writeMessage(writer: ByteWriter, message: Message): void {
+  writer.uint8(typeBytes[message.type]).uint64(message.from).uint64(message.to).varint(message.term);
+  switch (message.type) {
+    case 'vote-request':
+      writer.boolean(message.preVote).boolean(message.transfer);
+      writer.varint(message.lastIndex).varint(message.lastTerm);
+      return;
+    case 'vote-response':
+      writer.boolean(message.preVote).boolean(message.granted);
+      return;
+    case 'append':
+      writer.varint(message.previousIndex).varint(message.previousTerm).varint(message.commit);
+      writeEntries(writer, message.previousIndex, message.entries);
+      return;
+    case 'append-response':
+      writer.varint(message.index).boolean(message.rejected);
+      writer.varint(message.hintIndex).varint(message.hintTerm);
+      return;
+    case 'heartbeat':
+      writer.varint(message.commit).varint(message.readRound).boolean(message.leaseReads);
+      return;
+    case 'heartbeat-response':
+      writer.varint(message.readRound);
+      return;
+    case 'snapshot':
+      writeSnapshotMeta(writer, message.snapshot);
+      return;
+    case 'timeout-now':
+      return;
+    case 'transfer-leader':
+      writer.uint64(message.target);
+      return;
+    case 'read-index':
+      writer.varint(message.context);
+      return;
+    case 'read-index-response':
+      writer.varint(message.context).varint(message.index);
+      return;
+    case 'propose':
+      writer.varint(message.proposalId).uint8(entryTypes.indexOf(message.entryType));
+      writer.varint(message.configIndex).bytes(message.data);
+      return;
+    case 'propose-response':
+      writer.varint(message.proposalId);
+      writeOutcome(writer, message.outcome);
+      return;
+    default:
+      unreachable(message);
+  }
+}
+
+/**
+ * Reads one message. Data of entries and proposals is copied, so that it does not hold on to the bytes read
+ * from.
+ *
+ * @throws MalformedBytesError, UnknownMessageTypeError
+ */
+export function readMessage(reader: ByteReader): Message {
+  const typeByte = reader.uint8();
+  const type = typesByByte.get(typeByte);
+  if (type === undefined) throw new UnknownMessageTypeError(typeByte);
+  const envelope = { from: reader.uint64(), to: reader.uint64(), term: reader.varint() };
+  switch (type) {
+    case 'vote-request': {
+      const [preVote, transfer] = [reader.boolean(), reader.boolean()];
+      return { type, ...envelope, preVote, transfer, lastIndex: reader.varint(), lastTerm: reader.varint() };
+    }
+    case 'vote-response':
+      return { type, ...envelope, preVote: reader.boolean(), granted: reader.boolean() };
+    case 'append':
+      return readAppend(reader, envelope);
+    case 'append-response': {
+      const [index, rejected] = [reader.varint(), reader.boolean()];
+      return { type, ...envelope, index, rejected, hintIndex: reader.varint(), hintTerm: reader.varint() };
+    }
+    case 'heartbeat': {
+      const [commit, readRound] = [reader.varint(), reader.varint()];
+      return { type, ...envelope, commit, readRound, leaseReads: reader.boolean() };
+    }
+    case 'heartbeat-response':
+      return { type, ...envelope, readRound: reader.varint() };
+    case 'snapshot':
+      return { type, ...envelope, snapshot: readSnapshotMeta(reader) };
+    case 'timeout-now':
+      return { type, ...envelope };
+    case 'transfer-leader':
+      return { type, ...envelope, target: reader.uint64() };
+    case 'read-index':
+      return { type, ...envelope, context: reader.varint() };
+    case 'read-index-response':
+      return { type, ...envelope, context: reader.varint(), index: reader.varint() };
+    case 'propose': {
+      const [proposalId, entryType] = [reader.varint(), readEntryType(reader)];
+      if (entryType === 'empty') throw new MalformedBytesError('a proposal cannot be empty');
+      const configIndex = reader.varint();
+      return { type, ...envelope, proposalId, entryType, configIndex, data: readData(reader) };
+    }
+    case 'propose-response':
+      return { type, ...envelope, proposalId: reader.varint(), outcome: readOutcome(reader) };
+    default:
+      return unreachable(type);
+  }
+}
+
+/** Entries stand at consecutive indexes after `previousIndex`, so the indexes are not sent. */
+function writeEntries(writer: ByteWriter, previousIndex: number, entries: readonly Entry[]): void {
+  writer.varint(entries.length);
+  let expected = previousIndex;
+  for (const entry of entries) {
+    expected++;
+    if (entry.index !== expected) throw new RangeError(`entry ${entry.index} stands where ${expected} must`);
+    writer.varint(entry.term).uint8(entryTypes.indexOf(entry.type)).bytes(entry.data);
+  }
+}
+
+function readAppend(
+  reader: ByteReader,
+  envelope: Pick<Message, 'from' | 'to' | 'term'>,
+): Extract<Message, { type: 'append' }> {
+  const previousIndex = reader.varint();
+  const previousTerm = reader.varint();
+  const commit = reader.varint();
+  const count = reader.varint();
+  if (count * entrySizeBytesMin > reader.remaining) {
+    throw new MalformedBytesError(`${count} entries announced, ${reader.remaining} bytes left`);
+  }
+  if (previousIndex + count > Number.MAX_SAFE_INTEGER) throw new MalformedBytesError('index beyond 2^53');
+  const entries: Entry[] = [];
+  for (let index = previousIndex + 1; index <= previousIndex + count; index++) {
+    const term = reader.varint();
+    entries.push({ index, term, type: readEntryType(reader), data: readData(reader) });
+  }
+  return { type: 'append', ...envelope, previousIndex, previousTerm, commit, entries };
+}
+
+function readEntryType(reader: ByteReader): EntryType {
+  const byte = reader.uint8();
+  const type = entryTypes[byte];
+  if (type === undefined) throw new MalformedBytesError(`unknown entry type ${byte}`);
+  return type;
+}
+
+function readData(reader: ByteReader): Uint8Array {
+  const view = reader.bytes();
+  // Not slice(): a Buffer's slice() is a view.
+  return view.length === 0 ? emptyBytes : new Uint8Array(view);
+}
+
+function writeOutcome(writer: ByteWriter, outcome: ProposalOutcome): void {
+  if (outcome.kind === 'appended') {
+    writer.uint8(0).varint(outcome.term).varint(outcome.index);
+  } else {
+    writer.uint8(1).uint8(dropReasons.indexOf(outcome.reason));
+  }
+}
+
+function readOutcome(reader: ByteReader): ProposalOutcome {
+  const kind = reader.uint8();
+  if (kind === 0) return { kind: 'appended', term: reader.varint(), index: reader.varint() };
+  if (kind !== 1) throw new MalformedBytesError(`unknown outcome ${kind}`);
+  const byte = reader.uint8();
+  const reason = dropReasons[byte];
+  if (reason === undefined) throw new MalformedBytesError(`unknown reason ${byte}`);
+  return { kind: 'dropped', reason };
+}

@@ -1,0 +1,188 @@
+import { assert } from '../base/assert.js';
+import type { Clock, Timer } from './clock.js';
+
+interface Pending {
+  readonly dueMs: number;
+  readonly callback: () => void;
+}
+
+/** More turns than this in a row without time passing is a loop that never ends. */
+const turnsInRowMax = 1_000_000;
+
+/**
+ * Time that moves only when told. Deterministic: timers fire in the order of their due times, those due at
+ * the same time in the order they were set, and all turns asked for run before time moves on.
+ */
+export class VirtualClock implements Clock {
+  #nowMs: number;
+  readonly #wallOffsetMs: number;
+  /** A binary heap by (dueMs, order set). */
+  readonly #timers = new TimerHeap();
+  #turns: (() => void)[] = [];
+
+  constructor(options: { startMs?: number; wallStartMs?: number } = {}) {
+    this.#nowMs = options.startMs ?? 0;
+    this.#wallOffsetMs = (options.wallStartMs ?? 0) - this.#nowMs;
+  }
+
+  monotonicMs(): number {
+    return this.#nowMs;
+  }
+
+  wallMs(): number {
+    return this.#nowMs + this.#wallOffsetMs;
+  }
+
+  setTimer(delayMs: number, callback: () => void): Timer {
+    assert(delayMs >= 0, `timer delay is ${delayMs}`);
+    return this.#timers.add({ dueMs: this.#nowMs + delayMs, callback });
+  }
+
+  nextTurn(callback: () => void): void {
+    this.#turns.push(callback);
+  }
+
+  /** When the next timer is due, on monotonicMs(); undefined if none is set. */
+  nextTimerMs(): number | undefined {
+    return this.#timers.first()?.dueMs;
+  }
+
+  /** Whether a turn was asked for that has not run. */
+  get turnsPending(): boolean {
+    return this.#turns.length > 0;
+  }
+
+  /** Runs one turn: what was asked for so far. What that asks for is the turn after. */
+  runTurn(): void {
+    const turns = this.#turns;
+    this.#turns = [];
+    for (const turn of turns) turn();
+  }
+
+  /** Runs turns until none is asked for. */
+  runTurns(): void {
+    for (let rounds = 0; this.turnsPending; rounds++) {
+      assert(rounds < turnsInRowMax, 'turns go on without end while time stands still');
+      this.runTurn();
+    }
+  }
+
+  /** Lets `ms` pass: fires what becomes due on the way, with the turns each asks for. */
+  advance(ms: number): void {
+    assert(ms >= 0, `time cannot go back by ${-ms} ms`);
+    const untilMs = this.#nowMs + ms;
+    this.runTurns();
+    while (this.#fireNext(untilMs)) this.runTurns();
+    this.#nowMs = untilMs;
+  }
+
+  /**
+   * As advance(), with all settled promises' reactions run in between: for code that awaits.
+   */
+  async advanceAsync(ms: number): Promise<void> {
+    const untilMs = this.#nowMs + ms;
+    await this.#settle();
+    while (this.#fireNext(untilMs)) await this.#settle();
+    this.#nowMs = untilMs;
+  }
+
+  /** Runs turns and the reactions of promises until neither is left. */
+  async #settle(): Promise<void> {
+    do {
+      this.runTurns();
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    } while (this.turnsPending);
+  }
+
+  #fireNext(untilMs: number): boolean {
+    const next = this.#timers.first();
+    if (next === undefined || next.dueMs > untilMs) return false;
+    this.#timers.removeFirst();
+    this.#nowMs = Math.max(this.#nowMs, next.dueMs);
+    next.callback();
+    return true;
+  }
+}
+
+interface HeapNode extends Pending {
+  readonly order: number;
+  cancelled: boolean;
+}
+
+class TimerHeap {
+  readonly #nodes: HeapNode[] = [];
+  #added = 0;
+  /** Cancelled nodes still in the heap; swept when they are the larger half. */
+  #cancelled = 0;
+
+  add(pending: Pending): Timer {
+    const node: HeapNode = { ...pending, order: this.#added++, cancelled: false };
+    this.#nodes.push(node);
+    this.#up(this.#nodes.length - 1);
+    return { cancel: () => this.#cancel(node) };
+  }
+
+  first(): Pending | undefined {
+    while (this.#nodes[0]?.cancelled === true) {
+      this.#cancelled--;
+      this.#removeTop();
+    }
+    return this.#nodes[0];
+  }
+
+  removeFirst(): void {
+    const node = this.first();
+    assert(node !== undefined, 'no timer to remove');
+    // A cancel() after firing must not count as one of the heap's.
+    (node as HeapNode).cancelled = true;
+    this.#removeTop();
+  }
+
+  #cancel(node: HeapNode): void {
+    if (node.cancelled) return;
+    node.cancelled = true;
+    this.#cancelled++;
+    if (this.#cancelled > 64 && this.#cancelled * 2 > this.#nodes.length) this.#sweep();
+  }
+
+  #sweep(): void {
+    const live = this.#nodes.filter((node) => !node.cancelled).sort(compareNodes);
+    // A sorted array is a heap.
+    this.#nodes.splice(0, this.#nodes.length, ...live);
+    this.#cancelled = 0;
+  }
+
+  #removeTop(): void {
+    const last = this.#nodes.pop();
+    if (last === undefined || this.#nodes.length === 0) return;
+    this.#nodes[0] = last;
+    this.#down(0);
+  }
+
+  #up(from: number): void {
+    const nodes = this.#nodes;
+    for (let at = from; at > 0; ) {
+      const parent = (at - 1) >> 1;
+      if (compareNodes(nodes[parent]!, nodes[at]!) <= 0) return;
+      [nodes[parent], nodes[at]] = [nodes[at]!, nodes[parent]!];
+      at = parent;
+    }
+  }
+
+  #down(from: number): void {
+    const nodes = this.#nodes;
+    for (let at = from; ; ) {
+      let least = at;
+      for (const child of [2 * at + 1, 2 * at + 2]) {
+        if (child < nodes.length && compareNodes(nodes[child]!, nodes[least]!) < 0) least = child;
+      }
+      if (least === at) return;
+      [nodes[least], nodes[at]] = [nodes[at]!, nodes[least]!];
+      at = least;
+    }
+  }
+}
+
+function compareNodes(left: HeapNode, right: HeapNode): number {
+  return left.dueMs - right.dueMs || left.order - right.order;
+}
