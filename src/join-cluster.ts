@@ -31,9 +31,16 @@ export async function joinCluster(options: JoinOptions): Promise<Joined> {
         const answer = await client.join({
           name: options.name,
           raftAddress: options.raftAddress,
-          memberId: options.memberId,
+          id: options.memberId,
         });
-        return { clusterId: answer.clusterId, members: answer.members };
+        const members = answer.members.map((each) => ({
+          id: each.id,
+          name: each.name,
+          peerAddress: each.raftAddress,
+          clientAddress: each.clientAddress,
+          promoteWhenReady: false,
+        }));
+        return { clusterId: answer.clusterId, members };
       } catch (error) {
         if (!(error instanceof KvorumError) || !mayPass(error) || Date.now() + pauseMs > deadline)
           throw error;
@@ -42,7 +49,7 @@ export async function joinCluster(options: JoinOptions): Promise<Joined> {
       }
     }
   } finally {
-    await client.close();
+    client.close();
   }
 }
 

@@ -98,12 +98,12 @@ async function startIn(
     log: options.log,
   });
   const showHealth = (): void => api.setServing(member.status().leader !== noMember);
-  member.onChange(() => {
-    showHealth();
-    void confirmMembership(folder, member);
-  });
+  member.onChange(showHealth);
   try {
     await member.start();
+    await caughtUpOnce(member, options.joinTimeoutMs);
+    // Its state names it: from now on it starts without being told to join.
+    if (identity.state === 'joining') await folder.saveIdentity({ ...identity, state: 'member' });
     await api.listen(options.host, grpcPort);
   } catch (error) {
     await member.stop();
@@ -219,11 +219,28 @@ async function joinAsNew(
   return { identity, contacts: answer.members, found: false };
 }
 
-/** Once its state names it, a member starts without being told to join. */
-async function confirmMembership(folder: DataFolder, member: RaftMember): Promise<void> {
-  const identity = folder.identity;
-  if (identity?.state !== 'joining' || !member.holdsOwnRecord()) return;
-  await folder.saveIdentity({ ...identity, state: 'member' });
+/** A new member serves when the cluster's state has reached it for the first time: before, it knows nothing. */
+function caughtUpOnce(member: RaftMember, timeoutMs: number): Promise<void> {
+  if (member.holdsOwnRecord()) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const end = (error?: Error): void => {
+      clearTimeout(timer);
+      ignore();
+      if (error === undefined) resolve();
+      else reject(error);
+    };
+    const timer = setTimeout(() => {
+      const message = `this member was let in, but the cluster sent no state within ${timeoutMs} ms; start it again to go on`;
+      end(new KvorumError('NO_LEADER', message));
+    }, timeoutMs);
+    const ignore = member.onChange(() => {
+      if (member.holdsOwnRecord()) end();
+    });
+    void member.stopped.then((reason) => {
+      if (reason.kind === 'failed') end(reason.error);
+      else end(new KvorumError('MEMBER_STOPPING', reason.kind === 'removed' ? reason.message : 'stopped'));
+    });
+  });
 }
 
 async function openRealMember(

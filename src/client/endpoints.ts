@@ -69,8 +69,14 @@ export class Endpoints {
         this.#waiters.delete(waiter);
       };
       const waiter: Waiter = {
-        resolve: (connection) => (settle(), resolve(connection)),
-        reject: (failure) => (settle(), reject(failure)),
+        resolve: (connection) => {
+          settle();
+          resolve(connection);
+        },
+        reject: (failure) => {
+          settle();
+          reject(failure);
+        },
       };
       const timer = setTimeout(() => {
         waiter.reject(new CallFailure(this.trouble ?? unreachable(this.#endpoints), 'not-applied', false));

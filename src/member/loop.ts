@@ -58,15 +58,18 @@ export class Loop {
     this.#configs = waiting.configs;
     this.#listener = listener;
     this.#retention = new LogRetention(parts.options.logEntriesKept, parts.options.logSizeBytesKept);
-    const { id, raft, backend, snapshots, peers, log, machine } = parts;
+    const { id, raft, backend, snapshots, peers, log, machine, clock } = parts;
     this.snapshots = new SnapshotTransfers({
       id,
       raft,
       backend,
       peers,
       log,
+      clock,
       store: snapshots,
+      step: (message) => this.step(message),
       schedule: () => this.schedule(),
+      installing: () => this.#installing !== undefined,
     });
     this.#appliedTerm = machine.applied.term;
     this.#seen = { role: raft.role, term: raft.term, leader: raft.leader };

@@ -4,7 +4,7 @@ import { randomId } from '../base/prng.js';
 import type { Command, CommandResult } from '../fsm/command.js';
 import type { AppliedEntry } from '../fsm/state-machine.js';
 import { DiskError } from '../ports/disk.js';
-import type { PeersHandler } from '../ports/peers.js';
+import type { PeersHandler, RefusalCode } from '../ports/peers.js';
 import { isLearner, isVoter } from '../raft/config-change.js';
 import { ConfigProposals } from './config-proposals.js';
 import { Loop } from './loop.js';
@@ -36,6 +36,7 @@ export class RaftMember implements Member {
   readonly #publication: Publication;
   readonly #proposer: bigint;
   readonly #changeListeners = new Set<() => void>();
+  readonly #refusals = new Map<MemberId, RefusalCode>();
   #ended: KvorumError | undefined;
   #leading = false;
   #resolveStopped!: (reason: StopReason) => void;
@@ -84,7 +85,7 @@ export class RaftMember implements Member {
   }
 
   #peersHandler(): PeersHandler {
-    const { raft, log } = this.#parts;
+    const { raft } = this.#parts;
     return {
       message: (message) => this.#loop.step(message),
       connectionLost: (id) => {
@@ -96,9 +97,27 @@ export class RaftMember implements Member {
         this.#loop.schedule();
       },
       removedFromCluster: (by) => this.#removed(`member ${formatId(by)} says so`),
-      refused: (id, reason) => log.error({ peer: formatId(id), reason }, 'refused by another member'),
+      refused: (id, code, reason) => this.#refused(id, code, reason),
       incomingSnapshot: (from, header) => this.#loop.snapshots.receive(from, header),
     };
+  }
+
+  /**
+   * One member that sends this one away may be behind the others. A majority that knows this id at another
+   * address means a second process with this member's identity: this one ends.
+   */
+  #refused(by: MemberId, code: RefusalCode, reason: string): void {
+    const { log, machine } = this.#parts;
+    if (this.#refusals.get(by) !== code) log.error({ peer: formatId(by), reason }, 'sent away by a member');
+    this.#refusals.set(by, code);
+    const { voters } = machine.config;
+    const taken = voters.filter((voter) => {
+      const said = this.#refusals.get(voter);
+      return said === 'wrong-address' || said === 'own-id';
+    });
+    if (this.#ended !== undefined || taken.length <= voters.length / 2) return;
+    this.#ended = new KvorumError('MEMBER_ADDRESS_TAKEN', reason);
+    void this.#end({ kind: 'failed', error: this.#ended });
   }
 
   #entryApplied(applied: AppliedEntry): void {

@@ -2,8 +2,10 @@ import { assert } from '../base/assert.js';
 import { formatId, type Index, type MemberId } from '../base/ids.js';
 import type { Log } from '../base/log.js';
 import type { Backend } from '../ports/backend.js';
+import type { Clock } from '../ports/clock.js';
 import type { IncomingSnapshot, Peers, SnapshotHeader } from '../ports/peers.js';
 import type { Raft } from '../raft/raft.js';
+import type { Message } from '../raft/types.js';
 import type { SnapshotFile, SnapshotStore } from '../storage/snapshot/snapshot-store.js';
 
 interface Parts {
@@ -13,9 +15,17 @@ interface Parts {
   readonly store: SnapshotStore;
   readonly peers: Peers;
   readonly log: Log;
+  readonly clock: Clock;
+  /** Hands a message to Raft. */
+  readonly step: (message: Message) => void;
   /** Runs the member's loop soon. */
   readonly schedule: () => void;
+  /** The file that came last is still being read. */
+  readonly installing: () => boolean;
 }
+
+/** Between two attempts to bring a snapshot to one member. */
+const retryDelayMs = 500;
 
 /** State on its way to members whose entries are gone from the log, and from a leader to this member. */
 export class SnapshotTransfers {
@@ -51,7 +61,7 @@ export class SnapshotTransfers {
             'sending a snapshot broke off; it goes on where it stopped',
           );
         }
-        this.#sent(to, false);
+        this.#parts.clock.setTimer(retryDelayMs, () => this.#sent(to, false));
       },
     );
   }
@@ -104,8 +114,8 @@ export class SnapshotTransfers {
 
   /** @returns undefined when it is not wanted */
   async receive(from: MemberId, header: SnapshotHeader): Promise<IncomingSnapshot | undefined> {
-    const { raft, store, log, schedule } = this.#parts;
-    if (this.#closed || this.#receiving || header.meta.index <= raft.commit) return undefined;
+    const { raft, store, log, step, installing } = this.#parts;
+    if (this.#closed || this.#receiving || installing() || header.meta.index <= raft.commit) return undefined;
     this.#receiving = true;
     try {
       const incoming = await store.receive(header);
@@ -132,8 +142,7 @@ export class SnapshotTransfers {
           }
           this.#arrived.set(header.meta.index, header);
           // Term 0: committed state is good whoever sent it, and says nothing of who leads now.
-          raft.step({ type: 'snapshot', from, to: this.#parts.id, term: 0, snapshot: header.meta });
-          schedule();
+          step({ type: 'snapshot', from, to: this.#parts.id, term: 0, snapshot: header.meta });
         },
         suspend: async () => {
           end();

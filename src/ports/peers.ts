@@ -47,6 +47,18 @@ export interface IncomingSnapshot {
   suspend(): Promise<void>;
 }
 
+/** Why a member sends a caller away. Numbers on the wire are positions here: only ever append. */
+export const refusalCodes = [
+  'wrong-cluster',
+  'wrong-version',
+  'wrong-target',
+  'removed',
+  'own-id',
+  'wrong-address',
+  'busy',
+] as const;
+export type RefusalCode = (typeof refusalCodes)[number];
+
 export interface PeersHandler {
   message(message: Message): void;
   /** A connection that was up closed: the process at the other end probably died. */
@@ -55,8 +67,8 @@ export interface PeersHandler {
   unreachable(id: MemberId): void;
   /** Another member says that this one was removed from the cluster. */
   removedFromCluster(by: MemberId): void;
-  /** A peer refused this member, or was refused, for good: other cluster, other version, wrong address. */
-  refused(id: MemberId, reason: string): void;
+  /** The member at `id`'s address sends this one away. May be told again at each attempt. */
+  refused(id: MemberId, code: RefusalCode, reason: string): void;
   /** Undefined: not wanted (another transfer is under way, or it is older than what is here). */
   incomingSnapshot(from: MemberId, header: SnapshotHeader): Promise<IncomingSnapshot | undefined>;
 }

@@ -161,7 +161,7 @@ class TimerHeap {
 
   #up(from: number): void {
     const nodes = this.#nodes;
-    for (let at = from; at > 0; ) {
+    for (let at = from; at > 0;) {
       const parent = (at - 1) >> 1;
       if (compareNodes(nodes[parent]!, nodes[at]!) <= 0) return;
       [nodes[parent], nodes[at]] = [nodes[at]!, nodes[parent]!];
@@ -171,7 +171,7 @@ class TimerHeap {
 
   #down(from: number): void {
     const nodes = this.#nodes;
-    for (let at = from; ; ) {
+    for (let at = from; ;) {
       let least = at;
       for (const child of [2 * at + 1, 2 * at + 2]) {
         if (child < nodes.length && compareNodes(nodes[child]!, nodes[least]!) < 0) least = child;

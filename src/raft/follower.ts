@@ -113,11 +113,13 @@ export function handleHeartbeat(core: Core, message: MessageOf<'heartbeat'>): vo
 
 /**
  * The state has arrived in full. It is committed state, whatever the term of the message: one of an older term
- * is used all the same, but says nothing about who leads now.
+ * is used all the same, but says nothing about who leads now. Term 0: whoever brought it does not know the
+ * sender's term.
  */
 export function handleSnapshot(core: Core, message: MessageOf<'snapshot'>): void {
   const { snapshot } = message;
-  if (core.role === 'leader' || snapshot.term > message.term) return;
+  if (core.role === 'leader' || (message.term > 0 && snapshot.term > message.term)) return;
+  if (snapshot.term > core.term) becomeFollower(core, snapshot.term, noMember);
   if (message.term === core.term && !hearLeader(core, message.from)) return;
   if (snapshot.index <= core.commit) {
     accept(core, message.from, core.commit);

@@ -1,0 +1,178 @@
+import { KvorumError } from '../base/errors.js';
+import type { MemberId } from '../base/ids.js';
+import type {
+  IncomingSnapshot,
+  OutgoingSnapshot,
+  PeerAddress,
+  PeerIdentity,
+  Peers,
+  PeersHandler,
+  SnapshotHeader,
+} from '../ports/peers.js';
+import type { Message } from '../raft/types.js';
+import { protocolVersion, refusalOf, type Purpose, type Refusal } from './greeting.js';
+import type { MemoryNetwork, Station } from './memory-network.js';
+import { chunkSizeBytes } from './snapshot-frames.js';
+
+/** One member's side of a MemoryNetwork; keeps the same rules as TcpPeers. */
+export class MemoryPeers implements Peers, Station {
+  readonly identity: PeerIdentity;
+  readonly #network: MemoryNetwork;
+  #members: ReadonlyMap<MemberId, PeerAddress> = new Map();
+  #removed: ReadonlySet<MemberId> = new Set();
+  readonly #learnt = new Map<MemberId, PeerAddress>();
+  readonly #talkedTo = new Set<MemberId>();
+  readonly #unreachable = new Set<MemberId>();
+  #handler: PeersHandler | undefined;
+  #closed = false;
+
+  constructor(network: MemoryNetwork, identity: PeerIdentity) {
+    this.#network = network;
+    this.identity = identity;
+  }
+
+  start(handler: PeersHandler): Promise<void> {
+    if (!this.#network.listen(this)) {
+      const message = `the member address ${this.identity.address} is in use`;
+      return Promise.reject(new KvorumError('ADDRESS_UNAVAILABLE', message));
+    }
+    this.#handler = handler;
+    return Promise.resolve();
+  }
+
+  setMembers(members: ReadonlyMap<MemberId, PeerAddress>): void {
+    this.#members = members;
+    for (const id of members.keys()) this.#learnt.delete(id);
+  }
+
+  setRemoved(removed: ReadonlySet<MemberId>): void {
+    this.#removed = removed;
+    for (const id of removed) {
+      const address = this.#learnt.get(id) ?? this.#members.get(id);
+      this.#learnt.delete(id);
+      if (this.#talkedTo.delete(id) && address !== undefined) this.#tellRemoved(address);
+    }
+  }
+
+  #tellRemoved(address: PeerAddress): void {
+    const by = this.identity.memberId;
+    this.#network.later(() => {
+      const other = this.#network.at(address);
+      if (other !== undefined && this.#network.reaches(by, other.identity.memberId)) other.removedBy(by);
+    });
+  }
+
+  removedBy(id: MemberId): void {
+    this.#handler?.removedFromCluster(id);
+  }
+
+  send(messages: readonly Message[]): void {
+    if (this.#closed || this.#handler === undefined) return;
+    for (const message of messages) {
+      const address = this.#members.get(message.to) ?? this.#learnt.get(message.to);
+      if (address === undefined) continue;
+      const other = this.#network.at(address);
+      if (other === undefined || !this.#network.reaches(this.identity.memberId, message.to)) {
+        this.#tellUnreachable(message.to);
+        continue;
+      }
+      this.#unreachable.delete(message.to);
+      this.#network.carry(this, address, message);
+    }
+  }
+
+  #tellUnreachable(id: MemberId): void {
+    if (this.#unreachable.has(id)) return;
+    this.#unreachable.add(id);
+    this.#network.later(() => {
+      if (!this.#closed) this.#handler?.unreachable(id);
+    });
+  }
+
+  /** A message has arrived; the greeting that a connection begins with is checked each time. */
+  deliver(from: PeerIdentity, message: Message): void {
+    if (this.#closed) return;
+    const refusal = this.#greet(from, message.to, 'messages');
+    if (refusal !== undefined) {
+      this.#sendAway(from, refusal);
+      return;
+    }
+    this.#talkedTo.add(from.memberId);
+    if (!this.#members.has(from.memberId)) this.#learnt.set(from.memberId, from.address);
+    this.#handler?.message(message);
+  }
+
+  #greet(caller: PeerIdentity, target: MemberId, purpose: Purpose): Refusal | undefined {
+    const hello = { version: protocolVersion, caller, target, purpose };
+    return refusalOf(hello, { self: this.identity, members: this.#members, removed: this.#removed });
+  }
+
+  #sendAway(caller: PeerIdentity, refusal: Refusal): void {
+    const by = this.identity.memberId;
+    this.#network.later(() => {
+      if (!this.#network.reaches(by, caller.memberId)) return;
+      this.#network.at(caller.address)?.sentAway(by, refusal);
+    });
+  }
+
+  sentAway(by: MemberId, refusal: Refusal): void {
+    if (this.#closed) return;
+    if (refusal.code === 'removed') this.#handler?.removedFromCluster(by);
+    else this.#handler?.refused(by, refusal.code, refusal.reason);
+  }
+
+  lost(id: MemberId): void {
+    if (this.#closed || !this.#talkedTo.delete(id)) return;
+    this.#handler?.connectionLost(id);
+  }
+
+  async sendSnapshot(to: MemberId, transfer: OutgoingSnapshot): Promise<void> {
+    const address = this.#members.get(to) ?? this.#learnt.get(to);
+    if (address === undefined) throw new Error('the address of the member is not known');
+    await this.#hop(to, transfer.signal);
+    const other = this.#network.at(address);
+    if (other === undefined) throw new Error(`${address} does not answer`);
+    const incoming = await other.offered(this.identity, to, transfer.header);
+    if (incoming === undefined) throw new Error('the snapshot is not wanted now');
+    try {
+      for (let at = incoming.receivedBytes; at < transfer.header.sizeBytes; at += chunkSizeBytes) {
+        const bytes = await transfer.read(at, Math.min(chunkSizeBytes, transfer.header.sizeBytes - at));
+        await this.#hop(to, transfer.signal);
+        if (this.#network.at(address) !== other) throw new Error('the connection was closed');
+        if (this.#network.chance(this.#network.conditions.lossProbability)) {
+          throw new Error('the connection broke');
+        }
+        await incoming.write(at, bytes);
+      }
+    } catch (error) {
+      await incoming.suspend();
+      throw error;
+    }
+    await incoming.finish();
+  }
+
+  async #hop(to: MemberId, signal: AbortSignal): Promise<void> {
+    await this.#network.hop();
+    signal.throwIfAborted();
+    const self = this.identity.memberId;
+    const reaches = this.#network.reaches(self, to) && this.#network.reaches(to, self);
+    if (this.#closed || !reaches) throw new Error('the connection was closed');
+  }
+
+  async offered(
+    from: PeerIdentity,
+    to: MemberId,
+    header: SnapshotHeader,
+  ): Promise<IncomingSnapshot | undefined> {
+    const refusal = this.#greet(from, to, 'snapshot');
+    if (refusal !== undefined) throw new Error(refusal.reason);
+    if (this.#closed) throw new Error('the connection was closed');
+    return this.#handler?.incomingSnapshot(from.memberId, header);
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    this.#network.unlisten(this);
+    return Promise.resolve();
+  }
+}

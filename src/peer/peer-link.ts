@@ -1,0 +1,173 @@
+import type { MemberId } from '../base/ids.js';
+import { randomInt, type RandomSource } from '../base/prng.js';
+import type { Clock, Timer } from '../ports/clock.js';
+import type { PeerAddress, PeerIdentity } from '../ports/peers.js';
+import type { Message } from '../raft/types.js';
+import { dial, RefusedError, type Line } from './dial.js';
+import { encodeFrame } from './frame.js';
+import { decodeAnswer, type Refusal } from './greeting.js';
+import { writeMessage } from './message-codec.js';
+import { MessageQueue } from './message-queue.js';
+
+const backoffMsMin = 50;
+const backoffMsMax = 1000;
+/** Messages are put together to frames of about this size. */
+const batchSizeBytes = 1024 * 1024;
+/** Beyond this, messages wait in the queue (where heartbeats can give way), not in the socket. */
+const socketSizeBytesMax = 4 * 1024 * 1024;
+/** Bytes that nobody takes for so long: the other end is gone without a word. */
+const stallTimeoutMs = 5000;
+
+export interface PeerLinkOptions {
+  readonly self: PeerIdentity;
+  readonly target: MemberId;
+  readonly address: PeerAddress;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  readonly listener: {
+    /** Up: the other end has welcomed this member. */
+    up(): void;
+    /** It was up, and the other end or the network closed it. */
+    lost(): void;
+    /** Messages are dropped from now on, until it is up. */
+    unreachable(reason: string): void;
+    refused(refusal: Refusal): void;
+  };
+}
+
+/** The way of messages to one member: connects on its own, again and again. */
+export class PeerLink {
+  readonly address: PeerAddress;
+  readonly #options: PeerLinkOptions;
+  readonly #queue = new MessageQueue();
+  #line: Line | undefined;
+  #retry: Timer | undefined;
+  #failures = 0;
+  #toldUnreachable = false;
+  #flushing = false;
+  #closed = false;
+  readonly #abort = new AbortController();
+
+  constructor(options: PeerLinkOptions) {
+    this.#options = options;
+    this.address = options.address;
+    void this.#connect();
+  }
+
+  get isUp(): boolean {
+    return this.#line !== undefined;
+  }
+
+  /** Messages that were dropped because the queue was full or there was no connection. */
+  get dropped(): number {
+    return this.#queue.dropped;
+  }
+
+  send(message: Message): void {
+    if (this.#closed) return;
+    this.#queue.push(message);
+    if (this.#flushing || this.#line === undefined) return;
+    this.#flushing = true;
+    // After the code that is running now: what one turn sends leaves in one write.
+    queueMicrotask(() => {
+      this.#flushing = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    const socket = this.#line?.socket;
+    if (socket === undefined) return;
+    while (this.#queue.length > 0 && socket.writableLength < socketSizeBytesMax) {
+      const { messages, sizeBytes } = this.#queue.take(batchSizeBytes);
+      const frame = encodeFrame((writer) => {
+        for (const message of messages) writeMessage(writer, message);
+      }, sizeBytes);
+      socket.write(frame);
+    }
+  }
+
+  async #connect(): Promise<void> {
+    const { self, target, clock, listener } = this.#options;
+    const signal = this.#abort.signal;
+    try {
+      const line = await dial({ self, target, address: this.address, purpose: 'messages', clock, signal });
+      if (this.#closed) line.socket.destroy();
+      else this.#established(line);
+    } catch (error) {
+      if (this.#closed) return;
+      if (error instanceof RefusedError) listener.refused(error.refusal);
+      this.#down(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #established(line: Line): void {
+    const { listener } = this.#options;
+    this.#line = line;
+    this.#failures = 0;
+    this.#toldUnreachable = false;
+    const { socket, parser } = line;
+    socket.setTimeout(stallTimeoutMs);
+    socket.on('timeout', () => {
+      if (socket.writableLength > 0) socket.destroy();
+    });
+    socket.on('drain', () => this.#flush());
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        parser.push(chunk);
+        for (let payload = parser.next(); payload !== undefined; payload = parser.next()) {
+          const answer = decodeAnswer(payload);
+          if (!answer.welcome) listener.refused(answer);
+        }
+      } catch {
+        socket.destroy();
+      }
+    });
+    // The other end says nothing more: its process ended, or it sends this member away.
+    socket.on('end', () => socket.destroy());
+    socket.on('close', () => {
+      if (this.#closed) return;
+      this.#line = undefined;
+      listener.lost();
+      this.#down('the connection was closed');
+    });
+    socket.resume();
+    listener.up();
+    this.#flush();
+  }
+
+  /** Waits, and tries again: the longer it failed the longer, never all members in step. */
+  #down(reason: string): void {
+    const { clock, random, listener } = this.#options;
+    this.#queue.clear();
+    if (!this.#toldUnreachable) {
+      this.#toldUnreachable = true;
+      listener.unreachable(reason);
+    }
+    const limitMs = Math.min(backoffMsMax, backoffMsMin * 2 ** Math.min(this.#failures++, 10));
+    const delayMs = limitMs / 2 + randomInt(random, Math.ceil(limitMs / 2) + 1);
+    this.#retry = clock.setTimer(delayMs, () => {
+      this.#retry = undefined;
+      void this.#connect();
+    });
+  }
+
+  /** Tries at once: the other end has just shown that it is there. */
+  hurry(): void {
+    if (this.#closed || this.#line !== undefined || this.#retry === undefined) return;
+    this.#retry.cancel();
+    this.#retry = undefined;
+    void this.#connect();
+  }
+
+  /** Sends what is queued, and closes. */
+  close(): void {
+    if (this.#closed) return;
+    this.#flush();
+    this.#closed = true;
+    this.#retry?.cancel();
+    this.#abort.abort();
+    this.#line?.socket.end();
+    this.#line?.socket.destroySoon();
+  }
+}
