@@ -6,6 +6,7 @@ import type { AppliedEntry } from '../fsm/state-machine.js';
 import { DiskError } from '../ports/disk.js';
 import type { PeersHandler, RefusalCode } from '../ports/peers.js';
 import { isLearner, isVoter } from '../raft/config-change.js';
+import type { ClusterConfig } from '../raft/types.js';
 import { ConfigProposals } from './config-proposals.js';
 import { Loop } from './loop.js';
 import { MembershipChanges } from './membership-changes.js';
@@ -228,6 +229,16 @@ export class RaftMember implements Member {
   /** Whether this member's own state, flushed to disk, knows it as a member. */
   holdsOwnRecord(): boolean {
     return this.#parts.machine.members().some((each) => each.id === this.#parts.id);
+  }
+
+  /** As of what is applied here. */
+  get config(): ClusterConfig {
+    return this.#parts.machine.config;
+  }
+
+  /** Over all that is replicated: equal at members that have applied the same index. */
+  hash(): number {
+    return this.#parts.machine.hash();
   }
 
   async #end(reason: StopReason): Promise<void> {

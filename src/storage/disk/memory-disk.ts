@@ -27,11 +27,19 @@ class Content {
   }
 
   truncate(sizeBytes: number): void {
+    // What is cut off may grow again, as zeros.
+    for (let at = sizeBytes; at < this.bytes.length; at += sectorSizeBytes) {
+      this.dirty.add(Math.floor(at / sectorSizeBytes));
+    }
     this.bytes = resized(this.bytes, sizeBytes);
   }
 
   sync(): void {
-    this.durable = this.bytes.slice();
+    if (this.durable.length !== this.bytes.length) this.durable = resized(this.durable, this.bytes.length);
+    for (const sector of this.dirty) {
+      const from = sector * sectorSizeBytes;
+      if (from < this.bytes.length) this.durable.set(this.bytes.subarray(from, from + sectorSizeBytes), from);
+    }
     this.dirty.clear();
   }
 
@@ -95,6 +103,11 @@ export class MemoryDisk implements Disk {
     let used = 0;
     for (const content of this.#files.values()) used += content.bytes.length;
     return used;
+  }
+
+  /** Of one file; 0 if there is none. */
+  sizeOf(path: string): number {
+    return this.#files.get(path)?.bytes.length ?? 0;
   }
 
   paths(): string[] {

@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { get, put } from './testing/key-values.js';
+import { MemoryCluster } from './testing/memory-cluster.js';
+
+void test('a founder elects itself, writes and reads, and has all of it after a power loss', async () => {
+  const cluster = await MemoryCluster.of(1, 1);
+  const machine = cluster.machines[0]!;
+  for (let at = 0; at < 20; at++) await cluster.settled(put(machine.member, `k${at}`, `v${at}`));
+  cluster.crash(machine);
+  await cluster.start(machine);
+  for (let at = 0; at < 20; at++) {
+    assert.equal(await cluster.settled(get(machine.member, `k${at}`)), `v${at}`);
+  }
+});
+
+void test('three members: every one takes writes and serves reads that see them', async () => {
+  const cluster = await MemoryCluster.of(3, 2);
+  for (const writer of cluster.machines) {
+    await cluster.settled(put(writer.member, 'key', writer.name));
+    for (const reader of cluster.machines) {
+      assert.equal(await cluster.settled(get(reader.member, 'key')), writer.name);
+    }
+  }
+});
+
+void test('proposals of one turn become one entry of the log', async () => {
+  const cluster = await MemoryCluster.of(1, 3);
+  const { member } = cluster.machines[0]!;
+  const before = member.status().lastIndex;
+  const writes = Array.from({ length: 100 }, (_, at) => put(member, `k${at}`, 'v'));
+  const results = await cluster.settled(Promise.all(writes));
+  assert.equal(member.status().lastIndex, before + 1);
+  const revisions = results.map((result) => result.revision);
+  assert.deepEqual(
+    revisions,
+    revisions.map((_, at) => revisions[0]! + at),
+  );
+});
+
+void test('the leader dies: what it acknowledged is there, and writes go on within a second', async () => {
+  const cluster = await MemoryCluster.of(3, 4);
+  const leader = cluster.leaderMachine();
+  await cluster.settled(put(leader.member, 'before', '1'));
+  const lostAt = cluster.clock.monotonicMs();
+  cluster.crash(leader);
+  const [other] = cluster.machines.filter((each) => each.running);
+  await cluster.settled(put(other!.member, 'after', '2'));
+  // A closed connection begins the election; nobody waits for the whole time-out.
+  assert.ok(cluster.clock.monotonicMs() - lostAt < cluster.options.electionTimeoutMs);
+  assert.equal(await cluster.settled(get(other!.member, 'before')), '1');
+  await cluster.start(leader);
+  assert.equal(await cluster.settled(get(leader.member, 'after')), '2');
+});
+
+void test('a write whose leader is cut off has an unknown outcome, and is not made twice', async () => {
+  const cluster = await MemoryCluster.of(3, 5);
+  const leader = cluster.leaderMachine();
+  const others = cluster.followers();
+  cluster.network.partition(
+    [leader.id],
+    others.map((each) => each.id),
+  );
+  const code = await cluster.refusal(put(leader.member, 'key', 'lost', { timeoutMs: 3000 }));
+  assert.ok(['OUTCOME_UNKNOWN', 'DEADLINE_EXCEEDED', 'NO_LEADER'].includes(code), code);
+  await cluster.until(() => leader.member.status().role !== 'leader');
+  await cluster.settled(put(others[0]!.member, 'key', 'kept'));
+  cluster.network.heal();
+  await cluster.until(() => leader.member.status().leader !== 0n);
+  assert.equal(await cluster.settled(get(leader.member, 'key')), 'kept');
+});
+
+void test('a cut-off leader serves no read, though it still believes to lead', async () => {
+  const cluster = await MemoryCluster.of(3, 6);
+  const leader = cluster.leaderMachine();
+  const others = cluster.followers();
+  cluster.network.partition(
+    [leader.id],
+    others.map((each) => each.id),
+  );
+  assert.equal(leader.member.status().role, 'leader');
+  const stale = cluster.refusal(get(leader.member, 'key', { timeoutMs: 2500 }));
+  await cluster.settled(put(others[0]!.member, 'key', 'new'));
+  const code = await stale;
+  assert.ok(['NO_LEADER', 'DEADLINE_EXCEEDED'].includes(code), code);
+});
+
+void test('no quorum: a write within its deadline says that there is no leader', async () => {
+  const cluster = await MemoryCluster.of(3, 7);
+  const [left, ...gone] = cluster.machines;
+  for (const machine of gone) cluster.crash(machine);
+  await cluster.until(() => left!.member.status().leader === 0n);
+  assert.equal(await cluster.refusal(put(left!.member, 'key', 'x', { timeoutMs: 1000 })), 'NO_LEADER');
+  assert.equal(await cluster.refusal(get(left!.member, 'key', { timeoutMs: 1000 })), 'NO_LEADER');
+});
+
+void test('a call ends when its signal does, and a write that was on its way says so', async () => {
+  const cluster = await MemoryCluster.of(3, 8);
+  const leader = cluster.leaderMachine();
+  const abort = new AbortController();
+  cluster.network.partition(
+    [leader.id],
+    cluster.followers().map((each) => each.id),
+  );
+  const write = cluster.refusal(put(leader.member, 'key', 'x', { signal: abort.signal }));
+  await cluster.clock.advanceAsync(20);
+  abort.abort();
+  assert.equal(await write, 'CANCELLED');
+});
+
+void test('calls beyond the limits are refused, and those within it go on', async () => {
+  const cluster = await MemoryCluster.of(1, 9, { proposalsWaitingMax: 10, readsWaitingMax: 5 });
+  const { member } = cluster.machines[0]!;
+  const writes = Array.from({ length: 11 }, (_, at) => put(member, `k${at}`, 'v'));
+  const reads = Array.from({ length: 6 }, () => get(member, 'k0'));
+  const settled = await cluster.settled(Promise.allSettled([...writes, ...reads]));
+  const refused = settled.flatMap((each, at) => (each.status === 'rejected' ? [at] : []));
+  assert.deepEqual(refused, [10, 16]);
+  for (const at of refused) {
+    const each = settled[at] as PromiseRejectedResult;
+    assert.equal((each.reason as { code: string }).code, 'LIMIT_EXCEEDED');
+  }
+});
+
+void test('a full disk stops the member; with space it is back, and nothing acknowledged is gone', async () => {
+  const cluster = await MemoryCluster.of(1, 10);
+  const machine = cluster.machines[0]!;
+  machine.disk.capacityBytes = machine.disk.usedBytes + 2 * 1024 * 1024;
+  const acknowledged: string[] = [];
+  const value = 'x'.repeat(100_000);
+  for (let at = 0; machine.running; at++) {
+    try {
+      await cluster.settled(put(machine.member, `k${at}`, value));
+      acknowledged.push(`k${at}`);
+    } catch {
+      await cluster.until(() => !machine.running);
+    }
+  }
+  assert.equal(machine.life?.stopped?.kind, 'failed');
+  assert.ok(acknowledged.length > 2);
+  machine.life = undefined;
+  machine.disk = machine.disk.crash(cluster.random);
+  machine.backend = machine.backend.crash();
+  await cluster.start(machine);
+  for (const key of acknowledged) assert.equal(await cluster.settled(get(machine.member, key)), value);
+});
+
+void test('a failed sync stops the member before it acknowledges', async () => {
+  const cluster = await MemoryCluster.of(3, 11);
+  const leader = cluster.leaderMachine();
+  const { DiskError } = await import('../ports/disk.js');
+  leader.disk.faults = (operation) =>
+    operation === 'sync' ? new DiskError('failed', 'EIO: the disk is gone') : undefined;
+  await cluster
+    .refusal(put(leader.member, 'key', 'x', { timeoutMs: 2000 }))
+    .catch(() => 'acknowledged by others');
+  await cluster.until(() => leader.life?.stopped?.kind === 'failed');
+  const [other] = cluster.machines.filter((each) => each.running);
+  await cluster.settled(put(other!.member, 'other', 'y'));
+});
+
+void test('a leader that stops hands over first', async () => {
+  const cluster = await MemoryCluster.of(3, 12);
+  const leader = cluster.leaderMachine();
+  await cluster.stop(leader);
+  const [other] = cluster.machines.filter((each) => each.running);
+  const before = cluster.clock.monotonicMs();
+  await cluster.settled(put(other!.member, 'key', 'x'));
+  assert.ok(cluster.clock.monotonicMs() - before <= 2 * cluster.options.heartbeatIntervalMs);
+});
+
+void test('leadership goes where it is sent', async () => {
+  const cluster = await MemoryCluster.of(3, 13);
+  const target = cluster.followers()[0]!;
+  const through = cluster.followers()[1]!;
+  const reached = await cluster.settled(through.member.transferLeadership(target.id));
+  assert.equal(reached, target.id);
+  await cluster.until(() => cluster.leader() === target.member);
+});

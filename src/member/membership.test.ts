@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { get, put } from './testing/key-values.js';
+import { MemoryCluster } from './testing/memory-cluster.js';
+
+void test('whoever joins is a learner first, and becomes a voter without being asked for', async () => {
+  const cluster = await MemoryCluster.of(1, 21);
+  const [founder] = cluster.machines;
+  for (let at = 0; at < 50; at++) await cluster.settled(put(founder!.member, `k${at}`, 'v'));
+  const joiner = cluster.machine();
+  await cluster.join(joiner, founder!);
+  await cluster.until(() => cluster.allVoters(2));
+  assert.equal(await cluster.settled(get(joiner.member, 'k49')), 'v');
+  const roles = cluster.events.filter((event) => event.includes('members are'));
+  assert.ok(roles.some((event) => event.includes('"learners":["0000000000000066"]')));
+});
+
+void test('joining through a follower, and joining twice with one id, come to the same', async () => {
+  const cluster = await MemoryCluster.of(2, 22);
+  const through = cluster.followers()[0]!;
+  const request = { id: 900n, name: 'late', peerAddress: 'late:1' };
+  const first = await cluster.settled(through.member.join(request));
+  const second = await cluster.settled(through.member.join(request));
+  assert.equal(first.id, second.id);
+  assert.equal(second.members.length, 3);
+});
+
+void test('a name or an address that is taken is refused', async () => {
+  const cluster = await MemoryCluster.of(1, 23);
+  const { member } = cluster.machines[0]!;
+  const join = (name: string, peerAddress: string) => member.join({ id: 901n, name, peerAddress });
+  assert.equal(await cluster.refusal(join('n1', 'elsewhere:1')), 'MEMBER_NAME_TAKEN');
+  assert.equal(await cluster.refusal(join('other', 'n1:60051')), 'MEMBER_ADDRESS_TAKEN');
+});
+
+void test('a removed member stops by itself and says why; the others go on', async () => {
+  const cluster = await MemoryCluster.of(3, 24);
+  const leaving = cluster.followers()[0]!;
+  await cluster.settled(cluster.leader()!.removeMember(leaving.id));
+  await cluster.until(() => leaving.life?.stopped !== undefined);
+  const reason = leaving.life!.stopped!;
+  assert.equal(reason.kind, 'removed');
+  assert.match(reason.kind === 'removed' ? reason.message : '', /was removed from the cluster/);
+  await cluster.settled(put(cluster.leader()!, 'key', 'x'));
+});
+
+void test('a member that was removed while it was away hears of it when it returns', async () => {
+  const cluster = await MemoryCluster.of(3, 25);
+  const away = cluster.followers()[0]!;
+  cluster.crash(away);
+  await cluster.settled(cluster.leader()!.removeMember(away.id));
+  await cluster.start(away);
+  await cluster.until(() => away.life?.stopped?.kind === 'removed');
+});
+
+void test('the leader can be removed', async () => {
+  const cluster = await MemoryCluster.of(3, 26);
+  const leader = cluster.leaderMachine();
+  await cluster.settled(leader.member.removeMember(leader.id));
+  await cluster.until(() => leader.life?.stopped?.kind === 'removed');
+  const [other] = cluster.machines.filter((each) => each.running);
+  await cluster.settled(put(other!.member, 'key', 'x'));
+  assert.equal(other!.member.config.voters.length, 2);
+});
+
+void test('a change that would lose the quorum is refused', async () => {
+  const cluster = await MemoryCluster.of(3, 27);
+  const [down, up] = cluster.followers();
+  cluster.crash(down!);
+  await cluster.clock.advanceAsync(3000);
+  const leader = cluster.leader()!;
+  assert.equal(await cluster.refusal(leader.removeMember(up!.id)), 'QUORUM_WOULD_BE_LOST');
+  // The one that is down may go: two of two are left.
+  await cluster.settled(leader.removeMember(down!.id));
+  const alone = await MemoryCluster.of(1, 28);
+  const { member, id } = alone.machines[0]!;
+  assert.equal(await alone.refusal(member.removeMember(id)), 'QUORUM_WOULD_BE_LOST');
+});
+
+void test('unknown members are named in the refusal', async () => {
+  const cluster = await MemoryCluster.of(1, 29);
+  const { member } = cluster.machines[0]!;
+  assert.equal(await cluster.refusal(member.removeMember(5n)), 'MEMBER_NOT_FOUND');
+  assert.equal(await cluster.refusal(member.promoteMember(5n)), 'MEMBER_NOT_FOUND');
+  assert.equal(await cluster.refusal(member.changeMemberAddress(5n, 'a:1')), 'MEMBER_NOT_FOUND');
+});
+
+void test('a member away for longer than the log is kept returns by snapshot', async () => {
+  const cluster = await MemoryCluster.of(3, 30, { logEntriesKept: 20 });
+  const away = cluster.followers()[0]!;
+  cluster.crash(away);
+  const leader = cluster.leader()!;
+  for (let at = 0; at < 200; at++) await cluster.settled(put(leader, `k${at}`, 'x'.repeat(2000)));
+  await cluster.start(away);
+  await cluster.until(() => away.member.status().appliedIndex >= leader.status().commitIndex);
+  assert.ok(cluster.events.some((event) => event.includes('n') && event.includes('snapshot installed')));
+  assert.equal(away.member.hash(), leader.hash());
+  cluster.crash(away);
+  await cluster.start(away);
+  await cluster.settled(put(away.member, 'again', 'y'));
+  assert.equal(away.member.hash(), leader.hash());
+});
+
+void test('a snapshot that broke off goes on where it stopped', async () => {
+  const cluster = await MemoryCluster.of(2, 31, { logEntriesKept: 5 });
+  const leader = cluster.leaderMachine();
+  const value = 'x'.repeat(200_000);
+  for (let at = 0; at < 40; at++) await cluster.settled(put(leader.member, `k${at}`, value));
+  const joiner = cluster.machine();
+  const { id, name, address } = joiner;
+  const answer = await cluster.settled(leader.member.join({ id, name, peerAddress: address }));
+  await cluster.start(joiner, { contacts: answer.members });
+  await cluster.until(() => joiner.disk.sizeOf('snapshot/incoming.rows') > 1_000_000);
+  cluster.network.partition([leader.id], [joiner.id]);
+  await cluster.until(() => cluster.events.some((event) => event.includes('broke off')));
+  cluster.network.heal();
+  await cluster.until(() => joiner.member.holdsOwnRecord());
+  const resumed = cluster.events
+    .filter((event) => event.includes('receiving a snapshot'))
+    .map((event) => Number(/"receivedBytes":(\d+)/.exec(event)?.[1]));
+  assert.ok(resumed.length >= 2 && resumed.at(-1)! > 500_000, resumed.join(' '));
+  assert.equal(await cluster.settled(get(joiner.member, 'k39')), value);
+});
