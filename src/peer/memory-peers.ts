@@ -21,7 +21,8 @@ export class MemoryPeers implements Peers, Station {
   #members: ReadonlyMap<MemberId, PeerAddress> = new Map();
   #removed: ReadonlySet<MemberId> = new Set();
   readonly #learnt = new Map<MemberId, PeerAddress>();
-  readonly #talkedTo = new Set<MemberId>();
+  /** Members whose messages came in, and where from. */
+  readonly #talkedTo = new Map<MemberId, PeerAddress>();
   readonly #unreachable = new Set<MemberId>();
   #handler: PeersHandler | undefined;
   #closed = false;
@@ -48,9 +49,10 @@ export class MemoryPeers implements Peers, Station {
   setRemoved(removed: ReadonlySet<MemberId>): void {
     this.#removed = removed;
     for (const id of removed) {
-      const address = this.#learnt.get(id) ?? this.#members.get(id);
+      const address = this.#talkedTo.get(id);
       this.#learnt.delete(id);
-      if (this.#talkedTo.delete(id) && address !== undefined) this.#tellRemoved(address);
+      this.#talkedTo.delete(id);
+      if (address !== undefined) this.#tellRemoved(address);
     }
   }
 
@@ -97,7 +99,7 @@ export class MemoryPeers implements Peers, Station {
       this.#sendAway(from, refusal);
       return;
     }
-    this.#talkedTo.add(from.memberId);
+    this.#talkedTo.set(from.memberId, from.address);
     if (!this.#members.has(from.memberId)) this.#learnt.set(from.memberId, from.address);
     this.#handler?.message(message);
   }

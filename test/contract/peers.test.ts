@@ -1,0 +1,44 @@
+import { createServer } from 'node:net';
+import { silentLog } from '../../src/base/log.js';
+import { Prng } from '../../src/base/prng.js';
+import { MemoryNetwork } from '../../src/peer/memory-network.js';
+import { MemoryPeers } from '../../src/peer/memory-peers.js';
+import { TcpPeers } from '../../src/peer/tcp-peers.js';
+import { RealClock } from '../../src/ports/real-clock.js';
+import { testPeers } from './peers.js';
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
+const clock = new RealClock();
+
+testPeers({
+  name: 'TCP',
+  address: async () => `127.0.0.1:${await freePort()}`,
+  make: (identity) =>
+    new TcpPeers({
+      identity,
+      listenHost: '127.0.0.1',
+      listenPort: Number(identity.address.split(':')[1]),
+      random: new Prng(identity.memberId),
+      clock,
+      log: silentLog,
+    }),
+});
+
+const network = new MemoryNetwork(clock, new Prng(1), { latencyMsMin: 0.1, latencyMsMax: 1 });
+let addresses = 0;
+
+testPeers({
+  name: 'memory',
+  address: () => Promise.resolve(`m${++addresses}:1`),
+  make: (identity) => new MemoryPeers(network, identity),
+});

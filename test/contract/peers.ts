@@ -1,0 +1,307 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { EventEmitter, once } from 'node:events';
+import type { MemberId } from '../../src/base/ids.js';
+import type {
+  IncomingSnapshot,
+  OutgoingSnapshot,
+  PeerIdentity,
+  Peers,
+  PeersHandler,
+  SnapshotHeader,
+} from '../../src/ports/peers.js';
+import type { Message } from '../../src/raft/types.js';
+
+/** How one kind of transport is made. */
+export interface PeersKind {
+  readonly name: string;
+  /** An address that is free. */
+  address(): Promise<string>;
+  make(identity: PeerIdentity): Peers;
+}
+
+const clusterId = 7n;
+
+/** What one end was told, in order, as lines; emits 'line' with each. */
+class Told extends EventEmitter implements PeersHandler {
+  readonly lines: string[] = [];
+  readonly messages: Message[] = [];
+  readonly snapshot = { bytes: new Uint8Array(0), header: undefined as SnapshotHeader | undefined };
+  /** Incoming chunks after which the receiver fails, once. */
+  failAfterBytes = Infinity;
+  wanted = true;
+
+  #tell(line: string): void {
+    this.lines.push(line);
+    this.emit('line', line);
+  }
+
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) await once(this, 'line', { signal: AbortSignal.timeout(10_000) });
+  }
+
+  message(message: Message): void {
+    this.messages.push(message);
+    this.#tell(`message ${message.type}`);
+  }
+
+  connectionLost(id: MemberId): void {
+    this.#tell(`lost ${id}`);
+  }
+
+  unreachable(id: MemberId): void {
+    this.#tell(`unreachable ${id}`);
+  }
+
+  removedFromCluster(by: MemberId): void {
+    this.#tell(`removed by ${by}`);
+  }
+
+  refused(id: MemberId, code: string): void {
+    this.#tell(`refused by ${id}: ${code}`);
+  }
+
+  incomingSnapshot(from: MemberId, header: SnapshotHeader): Promise<IncomingSnapshot | undefined> {
+    this.#tell(`snapshot offered by ${from}`);
+    if (!this.wanted) return Promise.resolve(undefined);
+    if (this.snapshot.header?.id !== header.id) {
+      this.snapshot.bytes = new Uint8Array(0);
+      this.snapshot.header = header;
+    }
+    const held = this.snapshot;
+    return Promise.resolve({
+      receivedBytes: held.bytes.length,
+      write: (position, bytes) => {
+        assert.equal(position, held.bytes.length, 'chunks come in order');
+        if (position >= this.failAfterBytes) {
+          this.failAfterBytes = Infinity;
+          return Promise.reject(new Error('broken off by the test'));
+        }
+        const grown = new Uint8Array(position + bytes.length);
+        grown.set(held.bytes);
+        grown.set(bytes, position);
+        held.bytes = grown;
+        return Promise.resolve();
+      },
+      finish: () => {
+        this.#tell('snapshot finished');
+        return Promise.resolve();
+      },
+      suspend: () => {
+        this.#tell(`snapshot suspended at ${held.bytes.length}`);
+        return Promise.resolve();
+      },
+    });
+  }
+}
+
+interface End {
+  readonly identity: PeerIdentity;
+  readonly peers: Peers;
+  readonly told: Told;
+}
+
+function heartbeat(from: End, to: End, commit = 0): Message {
+  return {
+    type: 'heartbeat',
+    from: from.identity.memberId,
+    to: to.identity.memberId,
+    term: 1,
+    commit,
+    readRound: 0,
+    leaseReads: false,
+  };
+}
+
+function outgoing(sizeBytes: number, id: bigint): OutgoingSnapshot & { readonly bytes: Uint8Array } {
+  const bytes = Uint8Array.from({ length: sizeBytes }, (_, at) => (at * 31 + (at >> 8)) & 0xff);
+  const config = { voters: [1n, 2n], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
+  return {
+    bytes,
+    header: { id, sizeBytes, crc: 5, meta: { index: 9, term: 2, configIndex: 1, config } },
+    read: (position, lengthBytes) => Promise.resolve(bytes.subarray(position, position + lengthBytes)),
+    signal: new AbortController().signal,
+  };
+}
+
+/** What every transport between members must keep. */
+export function testPeers(kind: PeersKind): void {
+  const scene = async (
+    action: (make: (id: bigint, cluster?: bigint, address?: string) => Promise<End>) => Promise<void>,
+  ): Promise<void> => {
+    const ends: End[] = [];
+    const make = async (id: bigint, cluster = clusterId, given?: string): Promise<End> => {
+      const address = given ?? (await kind.address());
+      const identity = { clusterId: cluster, memberId: id, name: `n${id}`, address };
+      const end = { identity, peers: kind.make(identity), told: new Told() };
+      ends.push(end);
+      await end.peers.start(end.told);
+      return end;
+    };
+    try {
+      await action(make);
+    } finally {
+      for (const { peers } of ends) await peers.close();
+    }
+  };
+  const acquaint = (...ends: End[]): void => {
+    for (const end of ends) {
+      const others = ends.filter((other) => other !== end);
+      end.peers.setMembers(new Map(others.map((each) => [each.identity.memberId, each.identity.address])));
+    }
+  };
+  const check = (name: string, action: Parameters<typeof scene>[0]): void => {
+    void test(`${kind.name}: ${name}`, () => scene(action));
+  };
+
+  check('messages arrive in order, both ways', async (make) => {
+    const [one, two] = [await make(1n), await make(2n)];
+    acquaint(one, two);
+    for (let at = 0; at < 100; at++) one.peers.send([heartbeat(one, two, at)]);
+    two.peers.send([heartbeat(two, one)]);
+    await two.told.until(() => two.told.messages.length === 100);
+    await one.told.until(() => one.told.messages.length === 1);
+    const commits = two.told.messages.map((message) => (message.type === 'heartbeat' ? message.commit : -1));
+    assert.deepEqual(
+      commits,
+      commits.map((_, at) => at),
+    );
+  });
+
+  check('a message of several megabytes arrives whole', async (make) => {
+    const [one, two] = [await make(1n), await make(2n)];
+    acquaint(one, two);
+    const data = Uint8Array.from({ length: 5_000_000 }, (_, at) => at % 251);
+    const entries = [{ index: 4, term: 1, type: 'normal' as const, data }];
+    const head = { from: 1n, to: 2n, term: 1, previousIndex: 3, previousTerm: 1, commit: 2 };
+    one.peers.send([{ type: 'append', ...head, entries }]);
+    await two.told.until(() => two.told.messages.length === 1);
+    assert.deepEqual(two.told.messages[0], { type: 'append', ...head, entries });
+  });
+
+  check('a caller that is not in the table is let in, and answered', async (make) => {
+    const [one, two] = [await make(1n), await make(2n)];
+    one.peers.setMembers(new Map([[2n, two.identity.address]]));
+    one.peers.send([heartbeat(one, two)]);
+    await two.told.until(() => two.told.messages.length === 1);
+    two.peers.send([heartbeat(two, one)]);
+    await one.told.until(() => one.told.messages.length === 1);
+  });
+
+  check('messages to nobody are dropped in silence', async (make) => {
+    const [one, two] = [await make(1n), await make(2n)];
+    acquaint(one, two);
+    one.peers.send([{ ...heartbeat(one, two), to: 99n }, heartbeat(one, two)]);
+    await two.told.until(() => two.told.messages.length === 1);
+    assert.deepEqual(one.told.lines, []);
+  });
+
+  check('a member of another cluster is sent away', async (make) => {
+    const [one, stranger] = [await make(1n), await make(2n, 8n)];
+    acquaint(one, stranger);
+    stranger.peers.send([heartbeat(stranger, one)]);
+    await stranger.told.until(() => stranger.told.lines.includes('refused by 1: wrong-cluster'));
+    assert.deepEqual(one.told.messages, []);
+  });
+
+  check('a second member with one id is sent away', async (make) => {
+    const [one, two, twin] = [await make(1n), await make(2n), await make(2n)];
+    acquaint(one, two);
+    twin.peers.setMembers(new Map([[1n, one.identity.address]]));
+    twin.peers.send([heartbeat(twin, one)]);
+    await twin.told.until(() => twin.told.lines.includes('refused by 1: wrong-address'));
+    const own = await make(1n);
+    own.peers.setMembers(new Map([[3n, one.identity.address]]));
+    own.peers.send([{ ...heartbeat(own, one), to: 3n }]);
+    await own.told.until(() => own.told.lines.some((line) => line.endsWith('own-id')));
+    assert.deepEqual(one.told.messages, []);
+  });
+
+  check('a removed member is told so, when it calls and while it talks', async (make) => {
+    const [one, two, three] = [await make(1n), await make(2n), await make(3n)];
+    acquaint(one, two, three);
+    two.peers.send([heartbeat(two, one)]);
+    await one.told.until(() => one.told.messages.length === 1);
+    one.peers.setMembers(new Map());
+    one.peers.setRemoved(new Set([2n, 3n]));
+    await two.told.until(() => two.told.lines.includes('removed by 1'));
+    three.peers.send([heartbeat(three, one)]);
+    await three.told.until(() => three.told.lines.includes('removed by 1'));
+    assert.equal(one.told.messages.length, 1);
+  });
+
+  check('a member that ends is noticed once', async (make) => {
+    const [one, two] = [await make(1n), await make(2n)];
+    acquaint(one, two);
+    one.peers.send([heartbeat(one, two)]);
+    two.peers.send([heartbeat(two, one)]);
+    await one.told.until(() => one.told.messages.length === 1);
+    await two.told.until(() => two.told.messages.length === 1);
+    await two.peers.close();
+    await one.told.until(() => one.told.lines.includes('lost 2'));
+    one.peers.send([heartbeat(one, two)]);
+    await one.told.until(() => one.told.lines.includes('unreachable 2'));
+    assert.equal(one.told.lines.filter((line) => line === 'lost 2').length, 1);
+  });
+
+  check('a member that comes back is reached again', async (make) => {
+    const [one, two] = [await make(1n), await make(2n)];
+    acquaint(one, two);
+    one.peers.send([heartbeat(one, two)]);
+    await two.told.until(() => two.told.messages.length === 1);
+    await two.peers.close();
+    const back = await make(2n, clusterId, two.identity.address);
+    back.peers.setMembers(new Map([[1n, one.identity.address]]));
+    back.peers.send([heartbeat(back, one)]);
+    await one.told.until(() => one.told.messages.length === 1);
+    // The way back may still be making its connection: what is lost is sent again, as Raft does.
+    for (let tries = 0; back.told.messages.length === 0 && tries < 200; tries++) {
+      one.peers.send([heartbeat(one, back)]);
+      back.peers.send([heartbeat(back, one)]);
+      const seen = one.told.messages.length;
+      await one.told.until(() => one.told.messages.length > seen || back.told.messages.length > 0);
+    }
+    assert.ok(back.told.messages.length > 0);
+  });
+
+  check('an address in use is an error that names it', async (make) => {
+    const one = await make(1n);
+    await assert.rejects(make(2n, clusterId, one.identity.address), { code: 'ADDRESS_UNAVAILABLE' });
+  });
+
+  check('a snapshot arrives whole', async (make) => {
+    const [one, two] = [await make(1n), await make(2n)];
+    acquaint(one, two);
+    const transfer = outgoing(1_500_000, 11n);
+    await one.peers.sendSnapshot(2n, transfer);
+    assert.deepEqual(two.told.snapshot.bytes, transfer.bytes);
+    assert.deepEqual(two.told.snapshot.header, transfer.header);
+    assert.ok(two.told.lines.includes('snapshot finished'));
+  });
+
+  check('a snapshot that broke off goes on where it stopped', async (make) => {
+    const [one, two] = [await make(1n), await make(2n)];
+    acquaint(one, two);
+    const transfer = outgoing(2_000_000, 12n);
+    two.told.failAfterBytes = 1_000_000;
+    await assert.rejects(one.peers.sendSnapshot(2n, transfer));
+    await two.told.until(() => two.told.lines.some((line) => line.startsWith('snapshot suspended')));
+    const held = two.told.snapshot.bytes.length;
+    assert.ok(held >= 1_000_000 && held < 2_000_000);
+    await one.peers.sendSnapshot(2n, transfer);
+    assert.deepEqual(two.told.snapshot.bytes, transfer.bytes);
+  });
+
+  check('a snapshot that is not wanted, or called off, is not sent', async (make) => {
+    const [one, two] = [await make(1n), await make(2n)];
+    acquaint(one, two);
+    two.told.wanted = false;
+    await assert.rejects(one.peers.sendSnapshot(2n, outgoing(1000, 13n)), /not wanted/);
+    two.told.wanted = true;
+    const abort = new AbortController();
+    abort.abort();
+    await assert.rejects(one.peers.sendSnapshot(2n, { ...outgoing(1000, 14n), signal: abort.signal }));
+    await assert.rejects(one.peers.sendSnapshot(99n, outgoing(1000, 15n)));
+    assert.equal(two.told.snapshot.bytes.length, 0);
+  });
+}
