@@ -176,7 +176,7 @@ async function enter(folder: DataFolder, options: ServerOptions, addresses: Addr
   }
   if (options.join.length === 0) {
     throw new KvorumError(
-      'DATA_FOLDER_MISMATCH',
+      'INVALID_REQUEST',
       known === undefined
         ? `data folder ${options.dataDir} is empty: start with -bootstrap to found a cluster, or with -join=HOST:PORT to join one`
         : `member ${options.id} had begun to join a cluster: start it with -join=HOST:PORT (any member's client address) to go on`,

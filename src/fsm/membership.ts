@@ -1,4 +1,4 @@
-import type { ClusterId, MemberId } from '../base/ids.js';
+import type { MemberId } from '../base/ids.js';
 
 /** A member as the cluster knows it; the replicated member table. */
 export interface MemberRecord {
@@ -19,8 +19,3 @@ export type MembershipUpdate =
   /** The id is never admitted again. */
   | { readonly type: 'remove'; readonly id: MemberId }
   | { readonly type: 'promote'; readonly id: MemberId };
-
-/** Written by the first entry of a new cluster; the same on all members. */
-export interface ClusterFacts {
-  readonly clusterId: ClusterId;
-}

@@ -1,0 +1,44 @@
+import type { KvorumClient } from '../client/index.js';
+import type { ExitCode } from './exit-codes.js';
+import type { FlagSpec, FlagValues } from './flags.js';
+
+/** The process as a command sees it; tests give their own. */
+export interface Io {
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly stdin: AsyncIterable<Uint8Array>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** How this program is called, for hints: `kvorum`, `./bin/client`. */
+  readonly program: string;
+  /** Calls `stop` with the name of each signal that asks the process to end. @returns ends that */
+  onSignal(stop: (signal: 'SIGINT' | 'SIGTERM') => void): () => void;
+}
+
+export interface Output {
+  readonly isTTY: boolean;
+  /** Resolves when more can be taken. */
+  write(text: string | Uint8Array): Promise<void>;
+}
+
+export interface Invocation {
+  readonly args: readonly string[];
+  readonly flags: FlagValues;
+  readonly io: Io;
+}
+
+/** One entry of the command table: parsing, help and documentation come from it. */
+export interface Command {
+  readonly name: string;
+  /** Arguments as shown, like `KEY VALUE`. */
+  readonly usage: string;
+  readonly summary: string;
+  readonly flags: readonly FlagSpec[];
+  readonly argumentsMin: number;
+  readonly argumentsMax: number;
+  /** What follows the program's name. */
+  readonly examples: readonly string[];
+  run(invocation: Invocation): Promise<ExitCode>;
+}
+
+/** A command that talks to servers gets a client, which is closed behind it. */
+export type ClientAction = (client: KvorumClient, invocation: Invocation) => Promise<ExitCode>;

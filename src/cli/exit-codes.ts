@@ -1,0 +1,52 @@
+import { KvorumError, type ErrorCode } from '../base/errors.js';
+
+/** What the process ends with; docs/cli.md lists them. */
+export const exitCodes = {
+  ok: 0,
+  /** The request was refused or failed; for `get`: there is no such key. */
+  failed: 1,
+  /** The command line, or a key, value or file it names, breaks a rule. */
+  usage: 2,
+  /** No server could be reached, or it has no quorum. Nothing was changed. */
+  unavailable: 3,
+  /** The write may or may not have taken effect. */
+  unknown: 4,
+  /** `serve`: this member was removed from the cluster. */
+  removed: 5,
+} as const;
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+/** The command line breaks a rule. The message names the flag or argument. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** A command ends with one line on stderr and this code. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+  readonly exitCode: ExitCode;
+
+  constructor(exitCode: ExitCode, message: string) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+const usageCodes: readonly ErrorCode[] = ['INVALID_KEY', 'INVALID_VALUE', 'INVALID_REQUEST'];
+const unavailableCodes: readonly ErrorCode[] = [
+  'NO_LEADER',
+  'MEMBER_STOPPING',
+  'SERVER_UNREACHABLE',
+  'DEADLINE_EXCEEDED',
+];
+
+/** @param error whatever a command threw */
+export function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof UsageError) return exitCodes.usage;
+  if (error instanceof CommandError) return error.exitCode;
+  if (!(error instanceof KvorumError)) return exitCodes.failed;
+  if (error.code === 'MEMBER_REMOVED') return exitCodes.removed;
+  if (usageCodes.includes(error.code)) return exitCodes.usage;
+  if (unavailableCodes.includes(error.code)) return exitCodes.unavailable;
+  return error.code === 'OUTCOME_UNKNOWN' ? exitCodes.unknown : exitCodes.failed;
+}
