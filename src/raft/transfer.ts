@@ -20,9 +20,12 @@ export function beginTransfer(core: Core, wanted: MemberId): void {
   if (progress === undefined || !core.config.config.voters.includes(target)) return;
   core.transferTarget = target;
   core.transferElapsed = 0;
-  progress.sendDue = true;
-  core.replicationDue = true;
-  continueTransfer(core, target);
+  if (progress.match === core.log.lastIndex) {
+    sendTimeoutNow(core, target);
+  } else {
+    progress.sendDue = true;
+    core.replicationDue = true;
+  }
 }
 
 /** `id` acknowledged something: when the target holds the whole log, it is told to stand. */

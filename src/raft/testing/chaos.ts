@@ -33,6 +33,10 @@ export class Chaos {
   readonly #cut = new Set<number>();
   /** Per mille of messages that are lost, or come twice. */
   readonly #lossPerMille: number;
+  /** Per mille of steps that are a fault or a change of plan. */
+  readonly #stormPerMille: number;
+  /** Elections follow each other quickly: terms overlap. */
+  readonly #hurried: boolean;
   readonly #changesMembers: boolean;
   readonly #ticksTogether: boolean;
 
@@ -41,6 +45,8 @@ export class Chaos {
     const options = this.#options();
     this.#ticksTogether = options.leaseReads || this.#chance(300);
     this.#lossPerMille = this.#chance(500) ? 0 : this.#below(200);
+    this.#stormPerMille = 5 + this.#below(100);
+    this.#hurried = this.#chance(500);
     this.#changesMembers = this.#chance(600);
     const founders = Array.from({ length: 1 + this.#below(5) }, (_, at) => BigInt(at + 1));
     this.#cluster = new Cluster(founders, options, seed, {
@@ -62,11 +68,11 @@ export class Chaos {
   }
 
   #options(): ClusterOptions {
-    const checkQuorum = this.#chance(700);
+    const checkQuorum = this.#chance(600);
     return {
       electionTicks: 4 + this.#below(8),
       heartbeatTicks: 1 + this.#below(2),
-      preVote: this.#chance(700),
+      preVote: this.#chance(600),
       checkQuorum,
       leaseReads: checkQuorum && this.#chance(300),
       messageEntriesSizeBytesMax: this.#pick([1, 100, 1 << 20]),
@@ -94,21 +100,24 @@ export class Chaos {
 
   #step(): void {
     const alive = this.#cluster.alive;
-    const dice = this.#below(1000);
-    if (dice < 20 && alive.length < this.#cluster.members.size) {
+    if (this.#chance(20) && alive.length < this.#cluster.members.size) {
       const dead = [...this.#cluster.members.values()].filter((member) => !member.alive);
       this.#pick(dead).restart();
       return;
     }
     if (alive.length === 0) return;
     const member = this.#pick(alive);
+    if (this.#chance(this.#stormPerMille)) {
+      this.#rare(member);
+      return;
+    }
+    const dice = this.#below(1000);
     if (dice < 500) for (let burst = this.#below(12); burst >= 0; burst--) this.#deliverOne();
     else if (dice < 620) this.#tick(member);
     else if (dice < 780) for (let burst = this.#below(8); burst >= 0; burst--) this.#persist(member);
     else if (dice < 900) for (let burst = this.#below(8); burst >= 0; burst--) member.apply();
     else if (dice < 950) this.#history.propose(member, this.#history.nextTag(), this.#below(60));
-    else if (dice < 970) this.#history.read(member, this.#cluster.invariants.commit);
-    else this.#rare(member);
+    else this.#history.read(member, this.#cluster.invariants.commit);
   }
 
   #persist(member: Member): void {
@@ -142,7 +151,7 @@ export class Chaos {
     const others = [...this.#cluster.members.keys()];
     switch (this.#below(10)) {
       case 0:
-        member.crash(this.#below(member.writes.length + 1));
+        this.#crash(this.#chance(500) ? (this.#cluster.leader ?? member) : member);
         return;
       case 1:
         this.#cutOrMend();
@@ -161,12 +170,19 @@ export class Chaos {
         member.input((raft) => raft.reportUnreachable(this.#pick(others)));
         return;
       case 6:
-        if (this.#chance(300)) member.input((raft) => raft.campaign());
+        member.input((raft) => raft.campaign());
         return;
       default:
-        if (this.#changesMembers)
+        if (this.#changesMembers && this.#chance(600)) {
           this.#changeConfig(this.#chance(300) ? member : (this.#cluster.leader ?? member));
+        } else if (this.#hurried) {
+          member.input((raft) => raft.campaign());
+        }
     }
+  }
+
+  #crash(member: Member): void {
+    member.crash(this.#below(member.writes.length + 1));
   }
 
   #cutOrMend(): void {

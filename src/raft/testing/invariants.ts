@@ -34,6 +34,15 @@ export class Invariants {
     return this.committed.length - 1;
   }
 
+  /** Entries that a scenario begins with, from index 1 on. */
+  know(entries: readonly Entry[]): void {
+    let previousTerm: Term | undefined = 0;
+    for (const entry of entries) {
+      this.#entries.set(`${entry.index}:${entry.term}`, { entry, previousTerm });
+      previousTerm = entry.term;
+    }
+  }
+
   checkStep(member: Member): void {
     const { raft } = member;
     let seen = this.#seen.get(raft);
