@@ -14,11 +14,13 @@ export interface RangeQuery {
   readonly reverse?: boolean;
   readonly keysOnly?: boolean;
   readonly countOnly?: boolean;
+  /** Looks no further than the answer goes, so that a page costs its own length: `count` is of the page then. */
+  readonly pageOnly?: boolean;
 }
 
 export interface RangeAnswer {
   readonly items: readonly KeyValue[];
-  /** Keys in the whole range, whatever the limit. */
+  /** Keys in the whole range, whatever the limit; see `pageOnly`. */
   readonly count: number;
   readonly more: boolean;
   /** Of the store at the time of the read. */

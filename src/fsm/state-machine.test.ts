@@ -205,6 +205,13 @@ describe('the state machine', () => {
         const wanted = expected(history, key, end, revision);
         assert.deepEqual(found, reverse ? wanted.reverse() : wanted, `seed ${seed}, revision ${revision}`);
         assert.equal(answer.count, found.length);
+        const limit = 1 + randomInt(random, 3);
+        const query = { key: bytes(key), end: bytes(end), revision, limit, reverse };
+        const first = machine.range(query);
+        const page = machine.range({ ...query, pageOnly: true });
+        assert.equal(first.count, answer.count);
+        assert.deepEqual(page.items, first.items);
+        assert.deepEqual([page.more, page.count], [found.length > limit, Math.min(limit, found.length)]);
       }
     }
   });

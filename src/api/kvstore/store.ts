@@ -63,6 +63,7 @@ async function readPage(
     sizeBytesMax: limits.responseSizeBytesMax,
     keysOnly: request.keysOnly,
     countOnly: empty,
+    pageOnly: true,
   };
   const { signal, timeoutMs } = context;
   const answer = await member.range(query, { signal, timeoutMs, serializable: request.serializable });

@@ -159,17 +159,18 @@ export class KeySpace {
     const keysOnly = query.keysOnly === true;
     let count = 0;
     let sizeBytes = 0;
-    let full = query.countOnly === true;
+    let more = false;
     for (const { key, record } of found) {
+      if (query.countOnly !== true && !more) {
+        sizeBytes += key.length + (keysOnly ? 0 : record.value.length);
+        const tooMany = query.limit > 0 && items.length >= query.limit;
+        const tooLarge = items.length > 0 && sizeBytes > (query.sizeBytesMax ?? Infinity);
+        more = tooMany || tooLarge;
+        if (more && query.pageOnly === true) break;
+        if (!more) items.push(toKeyValue(key, record, keysOnly));
+      }
       count++;
-      if (full) continue;
-      sizeBytes += key.length + (keysOnly ? 0 : record.value.length);
-      const tooMany = query.limit > 0 && items.length >= query.limit;
-      const tooLarge = items.length > 0 && sizeBytes > (query.sizeBytesMax ?? Infinity);
-      if (tooMany || tooLarge) full = true;
-      else items.push(toKeyValue(key, record, keysOnly));
     }
-    const more = query.countOnly !== true && count > items.length;
     return { items, count, more, revision: this.#revision };
   }
 

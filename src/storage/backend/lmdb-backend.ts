@@ -68,7 +68,7 @@ export class LmdbBackend implements Backend {
     this.#disk = disk;
     this.#generation = generation;
     this.#environment = environment;
-    this.#applied = this.#flushed = environment.position;
+    this.#applied = this.#flushed = environment.position();
   }
 
   /** @param folder exists, and is this backend's alone */
@@ -154,7 +154,9 @@ export class LmdbBackend implements Backend {
   }
 
   async flush(): Promise<void> {
-    while (this.#flushed.index < this.#applied.index || this.#running !== undefined) {
+    // Of what is committed by now: under load there is always more.
+    const { index } = this.#applied;
+    while (this.#flushed.index < index) {
       if (this.#failure !== undefined) throw this.#failure;
       this.#running ??= this.#flushOnce();
       await this.#running;
@@ -186,9 +188,9 @@ export class LmdbBackend implements Backend {
     await this.flush();
     const environment = this.#environment;
     const transaction = environment.beginRead();
-    const position = this.#flushed;
     return {
-      position,
+      // Another batch may be on disk already, and not yet reported.
+      position: environment.position(transaction),
       *rows() {
         for (const table of tableNames) {
           for (const { key, value } of environment.range(table, {}, transaction)) yield { table, key, value };
@@ -262,6 +264,7 @@ export class LmdbBackend implements Backend {
     this.#timer?.cancel();
     try {
       await this.flush();
+      await this.#running;
     } finally {
       await this.#environment.close();
     }

@@ -61,8 +61,9 @@ export class LmdbEnvironment {
     this.#levels = levels === undefined ? topLevel : decodeLevel(levels);
   }
 
-  get position(): AppliedPosition {
-    const bytes = this.#own.get(positionKey);
+  /** The newest, or the one that a read transaction sees. */
+  position(transaction?: ReadTransaction): AppliedPosition {
+    const bytes = this.#own.get(positionKey, transaction === undefined ? {} : { transaction });
     if (bytes === undefined) return { index: 0, term: 0 };
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     return { index: Number(view.getBigUint64(0)), term: Number(view.getBigUint64(8)) };
