@@ -81,7 +81,15 @@ export class Loop {
       else this.fail(error);
     });
     this.#armTick();
+    this.#standIfAlone();
     this.schedule();
+  }
+
+  /** Where nobody else can lead, there is no election time-out to wait for. */
+  #standIfAlone(): void {
+    const { raft, id } = this.#parts;
+    const { voters, votersOutgoing } = raft.status().config;
+    if (voters.length === 1 && voters[0] === id && votersOutgoing.length === 0) raft.campaign();
   }
 
   #armTick(): void {

@@ -3,6 +3,16 @@ import { test } from 'node:test';
 import { get, put } from './testing/key-values.js';
 import { MemoryCluster } from './testing/memory-cluster.js';
 
+void test('the only voter leads at once, when it founds a cluster and when it returns', async () => {
+  const cluster = new MemoryCluster(10);
+  const machine = cluster.machine();
+  for (const found of [true, false]) {
+    await cluster.start(machine, { found });
+    await cluster.until(() => machine.member.status().role === 'leader', 50);
+    cluster.crash(machine);
+  }
+});
+
 void test('a founder elects itself, writes and reads, and has all of it after a power loss', async () => {
   const cluster = await MemoryCluster.of(1, 1);
   const machine = cluster.machines[0]!;
