@@ -187,3 +187,26 @@ void test('leadership goes where it is sent', async () => {
   assert.equal(reached, target.id);
   await cluster.until(() => cluster.leader() === target.member);
 });
+
+void test('a leader with lease reads that was paused serves no stale read when it wakes up', async () => {
+  const cluster = await MemoryCluster.of(3, 12, { leaseReads: true });
+  const paused = cluster.leaderMachine();
+  const others = cluster.followers();
+  await cluster.settled(put(paused.member, 'key', 'old'));
+  assert.equal(await cluster.settled(get(paused.member, 'key')), 'old');
+  // Nobody tells it what it missed.
+  cluster.network.partition(
+    [paused.id],
+    others.map((each) => each.id),
+  );
+  paused.life!.clock.pause();
+  await cluster.until(() => others.some((each) => each.member.status().role === 'leader'));
+  await cluster.settled(put(others[0]!.member, 'key', 'new'));
+  // What came in meanwhile is read before the timers fire.
+  const read = get(paused.member, 'key');
+  await cluster.clock.advanceAsync(1);
+  paused.life!.clock.resume();
+  await cluster.clock.advanceAsync(cluster.options.heartbeatIntervalMs);
+  cluster.network.heal();
+  assert.equal(await cluster.settled(read), 'new');
+});
