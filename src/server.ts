@@ -238,7 +238,8 @@ function caughtUpOnce(member: RaftMember, timeoutMs: number): Promise<void> {
     });
     void member.stopped.then((reason) => {
       if (reason.kind === 'failed') end(reason.error);
-      else end(new KvorumError('MEMBER_STOPPING', reason.kind === 'removed' ? reason.message : 'stopped'));
+      else if (reason.kind === 'removed') end(new KvorumError('MEMBER_REMOVED', reason.message));
+      else end(new KvorumError('MEMBER_STOPPING', 'stopped'));
     });
   });
 }

@@ -36,6 +36,8 @@ export class Loop {
   #scheduled = false;
   #ended = false;
   #tickTimer: Timer | undefined;
+  /** On the clock. */
+  #nextTickMs = 0;
   /** Log writes that have begun, oldest first, with the messages that wait for them. */
   readonly #outstanding: {
     readonly mark: number;
@@ -80,23 +82,47 @@ export class Loop {
       if (error === undefined) this.#cutLog();
       else this.fail(error);
     });
+    this.#nextTickMs = this.#parts.clock.monotonicMs() + this.#parts.options.heartbeatIntervalMs;
     this.#armTick();
+    this.#standIfAlone();
     this.schedule();
   }
 
+  /** Where nobody else can lead, there is no election time-out to wait for. */
+  #standIfAlone(): void {
+    const { raft, id } = this.#parts;
+    const { voters, votersOutgoing } = raft.status().config;
+    if (voters.length === 1 && voters[0] === id && votersOutgoing.length === 0) raft.campaign();
+  }
+
   #armTick(): void {
-    const { clock, options } = this.#parts;
-    this.#tickTimer = clock.setTimer(options.heartbeatIntervalMs, () => {
+    const { clock } = this.#parts;
+    this.#tickTimer = clock.setTimer(Math.max(0, this.#nextTickMs - clock.monotonicMs()), () => {
       this.#guard(() => {
-        this.#armTick();
-        this.#parts.raft.tick();
-        this.#proposals.unstall();
-        this.#proposals.sweep();
-        this.#reads.tick();
-        this.#listener.ticked();
         this.#turn();
+        this.#armTick();
       });
     });
+  }
+
+  /**
+   * Ticks when the time has come, before anything else of a turn: what came in behind a pause must not be answered
+   * as if there had been none. Ticks that were missed are not made up for: the others' messages may wait unread.
+   */
+  #passTime(): void {
+    const { clock, options, raft } = this.#parts;
+    const now = clock.monotonicMs();
+    if (now < this.#nextTickMs) return;
+    this.#nextTickMs += options.heartbeatIntervalMs;
+    if (now >= this.#nextTickMs) {
+      this.#nextTickMs = now + options.heartbeatIntervalMs;
+      raft.timeLost();
+    }
+    raft.tick();
+    this.#proposals.unstall();
+    this.#proposals.sweep();
+    this.#reads.tick();
+    this.#listener.ticked();
   }
 
   /** Runs a turn once the input that is ready has been taken in. */
@@ -112,6 +138,7 @@ export class Loop {
   /** Hands a member's message to Raft. */
   step(message: Message): void {
     this.#guard(() => {
+      this.#passTime();
       this.#parts.raft.step(message);
       this.schedule();
     });
@@ -130,6 +157,7 @@ export class Loop {
   #turn(): void {
     if (this.#ended) return;
     const { raft } = this.#parts;
+    this.#passTime();
     this.#proposals.submit();
     this.#reads.submit();
     if (raft.hasReady()) this.#process(raft.ready());

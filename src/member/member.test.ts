@@ -3,6 +3,16 @@ import { test } from 'node:test';
 import { get, put } from './testing/key-values.js';
 import { MemoryCluster } from './testing/memory-cluster.js';
 
+void test('the only voter leads at once, when it founds a cluster and when it returns', async () => {
+  const cluster = new MemoryCluster(10);
+  const machine = cluster.machine();
+  for (const found of [true, false]) {
+    await cluster.start(machine, { found });
+    await cluster.until(() => machine.member.status().role === 'leader', 50);
+    cluster.crash(machine);
+  }
+});
+
 void test('a founder elects itself, writes and reads, and has all of it after a power loss', async () => {
   const cluster = await MemoryCluster.of(1, 1);
   const machine = cluster.machines[0]!;
@@ -176,4 +186,27 @@ void test('leadership goes where it is sent', async () => {
   const reached = await cluster.settled(through.member.transferLeadership(target.id));
   assert.equal(reached, target.id);
   await cluster.until(() => cluster.leader() === target.member);
+});
+
+void test('a leader with lease reads that was paused serves no stale read when it wakes up', async () => {
+  const cluster = await MemoryCluster.of(3, 12, { leaseReads: true });
+  const paused = cluster.leaderMachine();
+  const others = cluster.followers();
+  await cluster.settled(put(paused.member, 'key', 'old'));
+  assert.equal(await cluster.settled(get(paused.member, 'key')), 'old');
+  // Nobody tells it what it missed.
+  cluster.network.partition(
+    [paused.id],
+    others.map((each) => each.id),
+  );
+  paused.life!.clock.pause();
+  await cluster.until(() => others.some((each) => each.member.status().role === 'leader'));
+  await cluster.settled(put(others[0]!.member, 'key', 'new'));
+  // What came in meanwhile is read before the timers fire.
+  const read = get(paused.member, 'key');
+  await cluster.clock.advanceAsync(1);
+  paused.life!.clock.resume();
+  await cluster.clock.advanceAsync(cluster.options.heartbeatIntervalMs);
+  cluster.network.heal();
+  assert.equal(await cluster.settled(read), 'new');
 });

@@ -82,11 +82,18 @@ export class Progress {
   readRound = 0;
   /** The leader's tick at which it was heard last in this term; -Infinity if never. */
   activeTick = -Infinity;
+  /** False from when its connection was lost until it is heard again. */
+  reachable = true;
 
   constructor(id: MemberId, next: Index, inflightMessagesMax: number, inflightSizeBytesMax: number) {
     this.id = id;
     this.next = next;
     this.inflights = new Inflights(inflightMessagesMax, inflightSizeBytesMax);
+  }
+
+  heard(tick: number): void {
+    this.activeTick = tick;
+    this.reachable = true;
   }
 
   get paused(): boolean {

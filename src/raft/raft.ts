@@ -4,7 +4,7 @@ import type { RaftInitialState, RaftOptions } from './core.js';
 import { Core } from './core.js';
 import { leaderConnectionLost, ownVotePersisted, startElection } from './election.js';
 import { propose } from './proposals.js';
-import { readIndex } from './read-index.js';
+import { leaseLost, readIndex } from './read-index.js';
 import { hasReady, takeReady } from './ready.js';
 import { advanceCommit, isActive, reportSnapshot, reportUnreachable, snapshotMetaAt } from './replication.js';
 import { settle } from './settle.js';
@@ -47,6 +47,11 @@ export class Raft {
   tick(): void {
     tick(this.#core);
     settle(this.#core);
+  }
+
+  /** A hint: more time has passed than the ticks tell, as when the process was paused. */
+  timeLost(): void {
+    leaseLost(this.#core);
   }
 
   /** A message of another member. Stale and odd ones are ignored. */

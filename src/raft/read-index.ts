@@ -60,8 +60,14 @@ function holdsReadLease(core: Core): boolean {
   return (
     core.options.leaseReads &&
     !core.leaseRevoked &&
+    core.reads.confirmedTick >= core.reads.leaseFromTick &&
     core.tickCount - core.reads.confirmedTick <= core.options.electionTicks - leaseMarginTicks
   );
+}
+
+/** Ticks no longer tell how long ago a round was sent: only rounds sent after this one give a lease. */
+export function leaseLost(core: Core): void {
+  core.reads.leaseFromTick = core.tickCount + 1;
 }
 
 /** A heartbeat was answered; a quorum of answers confirms the round and all before it. */

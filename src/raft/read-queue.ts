@@ -33,6 +33,8 @@ export class ReadQueue {
   round = 0;
   /** The leader's tick at which the newest confirmed round was sent; -Infinity if none. */
   confirmedTick = -Infinity;
+  /** Rounds sent at an earlier tick of the leader give no lease. */
+  leaseFromTick = 0;
   /** Asked of the leader by this member: the id on the wire to the caller's context. */
   readonly asked = new Map<number, number>();
   #waiting = 0;

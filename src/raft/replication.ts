@@ -105,9 +105,9 @@ export function snapshotMetaAt(core: Core, index: Index): SnapshotMeta | undefin
   return { index, term, config, configIndex };
 }
 
-/** Heard within the election timeout. */
+/** Heard within the election timeout, and its connection not lost since. */
 export function isActive(core: Core, progress: Progress): boolean {
-  return core.tickCount - progress.activeTick < core.options.electionTicks;
+  return progress.reachable && core.tickCount - progress.activeTick < core.options.electionTicks;
 }
 
 /** Also confirms leadership for all reads gathered so far. */
@@ -129,7 +129,7 @@ export function broadcastHeartbeat(core: Core): void {
 export function handleAppendResponse(core: Core, message: MessageOf<'append-response'>): void {
   const progress = core.tracker.others.get(message.from);
   if (core.role !== 'leader' || progress === undefined) return;
-  progress.activeTick = core.tickCount;
+  progress.heard(core.tickCount);
   if (message.index > core.log.lastIndex) return;
   if (message.rejected) handleRejection(core, progress, message);
   else handleAcceptance(core, progress, message.index);
@@ -178,7 +178,9 @@ export function nudge(core: Core, progress: Progress): void {
 
 export function reportUnreachable(core: Core, id: MemberId): void {
   const progress = core.tracker.others.get(id);
-  if (core.role === 'leader' && progress?.state === 'replicate') progress.becomeProbe();
+  if (core.role !== 'leader' || progress === undefined) return;
+  progress.reachable = false;
+  if (progress.state === 'replicate') progress.becomeProbe();
 }
 
 /**

@@ -88,7 +88,7 @@ function dispatch(core: Core, message: Message): void {
     case 'heartbeat-response': {
       const progress = core.tracker.others.get(message.from);
       if (core.role !== 'leader' || progress === undefined) return;
-      progress.activeTick = core.tickCount;
+      progress.heard(core.tickCount);
       confirmRound(core, message);
       nudge(core, progress);
       return;

@@ -22,6 +22,8 @@ const flushIntervalMs = 50;
 class LifeClock implements Clock {
   readonly #clock: Clock;
   ended = false;
+  /** As long as the process is paused: what became due. */
+  #held: (() => void)[] | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -36,9 +38,31 @@ class LifeClock implements Clock {
   }
 
   setTimer(delayMs: number, callback: () => void): Timer {
-    return this.#clock.setTimer(delayMs, () => {
-      if (!this.ended) callback();
+    let cancelled = false;
+    const call = (): void => {
+      if (!this.ended && !cancelled) callback();
+    };
+    const timer = this.#clock.setTimer(delayMs, () => {
+      if (this.#held === undefined) call();
+      else this.#held.push(call);
     });
+    return {
+      cancel: () => {
+        cancelled = true;
+        timer.cancel();
+      },
+    };
+  }
+
+  /** No timer fires until resume(). */
+  pause(): void {
+    this.#held ??= [];
+  }
+
+  resume(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const call of held) call();
   }
 
   nextTurn(callback: () => void): void {

@@ -165,6 +165,7 @@ const commands: Record<string, (trace: Trace, words: string[]) => void> = {
       trace.stabilize();
     }),
   campaign: (trace, [id]) => trace.member(id).input((raft) => raft.campaign()),
+  'time-lost': (trace, [id]) => trace.member(id).input((raft) => raft.timeLost()),
   propose: (trace, [id, text]) => trace.member(id).input((raft) => raft.propose(encodeUtf8(text ?? ''))),
   config: configChange,
   read: (trace, [id, ...contexts]) =>

@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { StatusRequest, StatusResponse } from '../../src/generated/kvorum.js';
+import { GetRequest, GetResponse, SetRequest } from '../../src/generated/kvstore.js';
+import { Calls } from './calls.js';
+import { endpointOf, type KeyValueApi, type MemberPlan, type MemberState, type System } from './system.js';
+
+export const keyValueStoreApi: KeyValueApi = {
+  putMethod: '/proto.KeyValueStore/Set',
+  getMethod: '/proto.KeyValueStore/Get',
+  encodePut: (key, value) => SetRequest.encode({ key, value }).finish(),
+  encodeGet: (key) => GetRequest.encode({ key }).finish(),
+  decodeGet: (answer) => GetResponse.decode(answer).value,
+};
+
+/**
+ * Kvorum with its default settings.
+ *
+ * @param root folder of a built work tree (with `dist/` and `package.json`)
+ * @param profileFolder where members leave their CPU profiles when they end
+ */
+export function kvorum(name: string, root: string, profileFolder?: string): System {
+  const calls = new Calls();
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+  return {
+    name,
+    version,
+    api: keyValueStoreApi,
+    client: { library: 'kvorum', root },
+    bulkLibrary: 'kvorum',
+    foundsTogether: false,
+    endsCleanly: profileFolder !== undefined,
+    program: (member, plan) => ({
+      command: process.execPath,
+      args: [
+        ...profileFlags(member, profileFolder),
+        join(root, 'dist/src/cli/main.js'),
+        'serve',
+        `-id=${member.name}`,
+        `-grpcport=${member.clientPort}`,
+        `-raftport=${member.peerPort}`,
+        `-data-dir=${member.folder}`,
+        ...entrance(member, plan),
+      ],
+    }),
+    state: async (endpoint) => {
+      const request = StatusRequest.encode({}).finish();
+      return toState(await calls.call(endpoint, '/kvorum.v1.Cluster/Status', request));
+    },
+    admit: () => Promise.resolve(),
+    close: () => calls.close(),
+  };
+}
+
+function profileFlags({ name, clientPort }: MemberPlan, folder: string | undefined): string[] {
+  if (folder === undefined) return [];
+  return ['--cpu-prof', `--cpu-prof-dir=${folder}`, `--cpu-prof-name=${name}-${clientPort}.cpuprofile`];
+}
+
+/** A folder that holds the cluster already makes both flags harmless. */
+function entrance(member: MemberPlan, plan: readonly MemberPlan[]): string[] {
+  const first = plan[0]!;
+  return member === first ? ['-bootstrap'] : [`-join=${endpointOf(first)}`];
+}
+
+function toState(answer: Uint8Array): MemberState {
+  const { id, leaderId, role, revision } = StatusResponse.decode(answer);
+  return { id, leaderId, voter: role !== 'learner', revision: Number(revision) };
+}
