@@ -1,5 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import {
+  constants,
+  createServer as createHttp2Server,
+  type Http2Server,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import { createServer } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { connect, type KvorumClient } from './client.js';
@@ -19,6 +26,29 @@ async function deadEndpoint(): Promise<string> {
   assert.ok(typeof address === 'object' && address !== null);
   server.close();
   await once(server, 'close');
+  return `127.0.0.1:${address.port}`;
+}
+
+/** A server of bare HTTP/2. */
+async function serveHttp2(
+  t: TestContext,
+  onStream: (stream: ServerHttp2Stream, server: Http2Server) => void,
+): Promise<string> {
+  const server = createHttp2Server().listen(0, '127.0.0.1');
+  const sessions: ServerHttp2Session[] = [];
+  server.on('session', (session) => sessions.push(session));
+  server.on('stream', (stream) => {
+    // The client resets what was refused.
+    stream.on('error', () => {});
+    onStream(stream, server);
+  });
+  t.after(() => {
+    server.close();
+    for (const session of sessions) session.destroy();
+  });
+  await once(server, 'listening');
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address !== null);
   return `127.0.0.1:${address.port}`;
 }
 
@@ -85,6 +115,30 @@ describe('failover', () => {
     assert.equal(await read, '');
     await client.set('a', '2');
     assert.equal(second.batches.flat().filter(({ kind }) => kind?.$case === 'put').length, 1);
+  });
+
+  it('asks the next server when one goes away before it looks at the request', async (t) => {
+    const second = await ScriptedStore.serve(t, allDone);
+    const first = await serveHttp2(t, (stream, server) => {
+      if (stream.id === 1) {
+        const told = { 'grpc-status': '3', 'kvorum-error': 'INVALID_KEY', 'kvorum-outcome': 'not-applied' };
+        stream.respond({ 'content-type': 'application/grpc', ...told }, { endStream: true });
+      } else {
+        server.close();
+        // The last stream that was looked at is the one before.
+        stream.session?.goaway(constants.NGHTTP2_NO_ERROR, 1);
+      }
+    });
+    const client = clientOf(t, [first, second.endpoint]);
+    assert.equal(await codeOf(client.set('a', '1')), 'INVALID_KEY');
+    assert.deepEqual(await client.set('a', '1'), { revision: 2 });
+  });
+
+  it('reports a write as unknown when its stream ends without an answer, and repeats the read', async (t) => {
+    const second = await ScriptedStore.serve(t, allDone);
+    const first = await serveHttp2(t, (stream) => stream.close(constants.NGHTTP2_NO_ERROR));
+    assert.equal(await codeOf(clientOf(t, [first, second.endpoint]).set('a', '1')), 'OUTCOME_UNKNOWN');
+    assert.equal(await clientOf(t, [first, second.endpoint]).get('b'), '');
   });
 
   it('ends the wait at the deadline: unknown for a write that was sent, plain for a read', async (t) => {

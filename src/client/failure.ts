@@ -74,10 +74,26 @@ export function fromServiceError(error: ServiceError, endpoint: string): CallFai
   return notTold(error, endpoint);
 }
 
+/**
+ * How grpc-js says that no handler saw the request: the server went away and refused the stream (RFC 9113 section
+ * 8.7), or did so and could not be connected to again. It sends nothing a second time that may have been handled.
+ */
+const neverHandled = /^(No connection established|Stream refused by server)/;
+/** How grpc-js tells, with INTERNAL, of a stream that ended before its answer: its connection was closed. */
+const streamEnded = /^Received RST_STREAM/;
+
 /** The error is grpc-js's own, or of something between us and a member. */
 function notTold(error: ServiceError, endpoint: string): CallFailure {
   const because = (code: ErrorCode, message: string): KvorumError =>
     new KvorumError(code, message, { cause: error });
+  const lost =
+    error.code === status.CANCELLED ||
+    error.code === status.UNAVAILABLE ||
+    (error.code === status.INTERNAL && streamEnded.test(error.details));
+  if (lost) {
+    const outcome = neverHandled.test(error.details) ? 'not-applied' : 'unknown';
+    return new CallFailure(because('SERVER_UNREACHABLE', `the connection to ${endpoint} was lost`), outcome);
+  }
   switch (error.code) {
     case status.UNIMPLEMENTED:
       return new CallFailure(
@@ -90,11 +106,6 @@ function notTold(error: ServiceError, endpoint: string): CallFailure {
       return new CallFailure(because('LIMIT_EXCEEDED', error.details), 'unknown');
     case status.DEADLINE_EXCEEDED:
       return new CallFailure(because('DEADLINE_EXCEEDED', `no answer of ${endpoint} in time`));
-    case status.CANCELLED:
-    case status.UNAVAILABLE: {
-      const error = because('SERVER_UNREACHABLE', `the connection to ${endpoint} was lost`);
-      return new CallFailure(error, 'unknown');
-    }
     default:
       return new CallFailure(because('INTERNAL', `${endpoint}: ${error.details}`));
   }
