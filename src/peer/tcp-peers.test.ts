@@ -10,7 +10,7 @@ import type { Message } from '../raft/types.js';
 import { encodeFrame, greetingSizeBytesMax } from './frame.js';
 import { decodeAnswer, encodeHello } from './greeting.js';
 import { FrameParser } from './frame.js';
-import { TcpPeers } from './tcp-peers.js';
+import { strangersMax, TcpPeers } from './tcp-peers.js';
 
 const self = { clusterId: 7n, memberId: 1n, name: 'n1' };
 
@@ -122,6 +122,23 @@ void test('a half-open connection is closed when the time for its greeting is ov
   while (fired.length === 0) await new Promise((resolve) => setImmediate(resolve));
   fired[0]!();
   await closed(socket);
+  await peers.close();
+});
+
+void test('one stranger beyond the limit makes the oldest give way, and members come in all the same', async () => {
+  const peers = await listening();
+  const strangers: Socket[] = [];
+  for (let count = 0; count < strangersMax; count++) strangers.push(await calling(peers));
+  for (const socket of strangers) socket.resume();
+  const member = await calling(peers);
+  member.write(hello);
+  await once(member, 'data');
+  await closed(strangers[0]!);
+  assert.deepEqual(
+    strangers.map((socket) => socket.closed),
+    strangers.map((_, at) => at === 0),
+  );
+  for (const socket of [...strangers, member]) socket.destroy();
   await peers.close();
 });
 

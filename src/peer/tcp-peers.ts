@@ -23,6 +23,8 @@ export interface TcpPeersOptions {
 
 /** Connections that other processes may hold open on the Raft port. */
 export const connectionsMax = 1024;
+/** Of these, that have not said who they are; one more, and the oldest gives way. Members say so at once. */
+export const strangersMax = 256;
 /** Members that called, but are not in the member table yet. */
 const learntMax = 64;
 
@@ -31,6 +33,8 @@ export class TcpPeers implements Peers {
   readonly #options: TcpPeersOptions;
   readonly #server: Server;
   readonly #inbound = new Set<InboundConnection>();
+  /** Of these, whose greeting is awaited, oldest first. */
+  readonly #strangers = new Set<InboundConnection>();
   readonly #links = new Map<MemberId, PeerLink>();
   #members: ReadonlyMap<MemberId, PeerAddress> = new Map();
   #removed: ReadonlySet<MemberId> = new Set();
@@ -160,15 +164,22 @@ export class TcpPeers implements Peers {
       clock: this.#options.clock,
       handler,
       listener: {
-        greeted: (hello) => this.#greeted(hello),
+        greeted: (hello) => {
+          this.#strangers.delete(connection);
+          return this.#greeted(hello);
+        },
         closed: (byOther) => {
           this.#inbound.delete(connection);
+          this.#strangers.delete(connection);
           const { caller, purpose } = connection;
           if (byOther && caller !== undefined && purpose === 'messages') this.#lost(caller);
         },
       },
     });
     this.#inbound.add(connection);
+    const [oldest] = this.#strangers;
+    if (this.#strangers.size >= strangersMax) oldest!.close();
+    this.#strangers.add(connection);
   }
 
   #greeted(hello: Hello): Refusal | undefined {
