@@ -12,7 +12,7 @@ import { Prng, randomId } from './base/prng.js';
 import type { MemberRecord } from './fsm/membership.js';
 import { joinCluster } from './join-cluster.js';
 import { memberDefaults } from './member/options.js';
-import { openMember } from './member/open.js';
+import { openMember, walFolder } from './member/open.js';
 import type { StopReason } from './member/parts.js';
 import type { RaftMember } from './member/raft-member.js';
 import { TcpPeers } from './peer/tcp-peers.js';
@@ -103,7 +103,7 @@ async function startIn(
     await member.start();
     await caughtUpOnce(member, options.joinTimeoutMs);
     // Its state names it: from now on it starts without being told to join.
-    if (identity.state === 'joining') await folder.saveIdentity({ ...identity, state: 'member' });
+    if (identity.state !== 'member') await folder.saveIdentity({ ...identity, state: 'member' });
     await api.listen(options.host, grpcPort);
   } catch (error) {
     await member.stop();
@@ -161,14 +161,18 @@ interface Entrance {
 /** Who this member is: from its folder, by founding a cluster, or by joining one. */
 async function enter(folder: DataFolder, options: ServerOptions, addresses: Addresses): Promise<Entrance> {
   const known = folder.identity;
-  if (known?.state === 'member') return { identity: known, contacts: [], found: options.bootstrap };
+  if (known?.state === 'member') {
+    await requireLog(folder, options);
+    return { identity: known, contacts: [], found: false };
+  }
+  if (known?.state === 'founding') return { identity: known, contacts: [], found: true };
   if (options.bootstrap && known === undefined) {
     const identity: Identity = {
       formatVersion: 1,
       clusterId: randomId(entropy()),
       memberId: randomId(entropy()),
       name: options.id,
-      state: 'member',
+      state: 'founding',
     };
     await folder.saveIdentity(identity);
     options.log.info({ cluster: formatId(identity.clusterId) }, 'founding a new cluster');
@@ -183,6 +187,15 @@ async function enter(folder: DataFolder, options: ServerOptions, addresses: Addr
     );
   }
   return joinAsNew(folder, options, addresses);
+}
+
+/** Without it, this member would forget its votes and what it acknowledged: it must not take part any more. */
+async function requireLog(folder: DataFolder, options: ServerOptions): Promise<void> {
+  if ((await folder.disk.list(walFolder)).length > 0) return;
+  throw new KvorumError(
+    'DATA_DAMAGED',
+    `data folder ${options.dataDir} has lost its log (folder ${walFolder}): restore the folder as a whole, or remove this member and join it anew with an empty one`,
+  );
 }
 
 /** The id is kept before the cluster hears it, so that a join that was cut short is taken up again. */

@@ -37,7 +37,7 @@ export interface OpenMember {
   readonly log: Log;
 }
 
-const walFolder = 'wal';
+export const walFolder = 'wal';
 const snapshotFolder = 'snapshot';
 
 /** A founded cluster begins as if a snapshot stood here, so that whoever joins begins with one. */

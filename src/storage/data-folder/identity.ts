@@ -8,8 +8,8 @@ export interface Identity {
   readonly clusterId: ClusterId;
   readonly memberId: MemberId;
   readonly name: string;
-  /** `joining`: the folder does not hold a state yet that names this member. */
-  readonly state: 'joining' | 'member';
+  /** `founding`, `joining`: the folder may not hold a log and a state yet that name this member. */
+  readonly state: 'founding' | 'joining' | 'member';
 }
 
 export function encodeIdentity(identity: Identity): string {
@@ -35,7 +35,7 @@ export function decodeIdentity(path: string, text: string): Identity {
   }
   if (formatVersion !== 1 || !isId(clusterId) || !isId(memberId) || typeof name !== 'string')
     throw damaged(path);
-  if (state !== 'joining' && state !== 'member') throw damaged(path);
+  if (state !== 'founding' && state !== 'joining' && state !== 'member') throw damaged(path);
   return {
     formatVersion,
     clusterId: BigInt(`0x${clusterId}`),
