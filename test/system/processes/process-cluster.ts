@@ -1,0 +1,126 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { connect, type KvorumClient } from '../../../src/client/index.js';
+import type { Caller } from '../history/register-load.js';
+import { ClusterMember, type MemberSetup } from './cluster-member.js';
+import { within } from './deadline.js';
+
+export interface ClusterSetup {
+  /** Members that run at the start; 0: the test starts them. */
+  readonly size: number;
+  /** Of `serve`, for every member. */
+  readonly flags?: readonly string[];
+}
+
+/**
+ * An address of this process alone: a port that a member has given back while it is down can be taken by no
+ * other test, nor by an outgoing connection. Elsewhere than on Linux, loopback is one address only.
+ */
+function ownLoopback(): string {
+  if (process.platform !== 'linux') return '127.0.0.1';
+  const { pid } = process;
+  return `127.${1 + ((pid >> 16) & 63)}.${(pid >> 8) & 255}.${pid & 255}`;
+}
+
+/** A cluster of real processes, in a temporary folder. */
+export class ProcessCluster {
+  readonly folder: string;
+  readonly members: ClusterMember[] = [];
+  readonly #flags: readonly string[];
+  readonly #clients: KvorumClient[] = [];
+
+  private constructor(folder: string, flags: readonly string[]) {
+    this.folder = folder;
+    this.#flags = flags;
+  }
+
+  /** Gives `body` a cluster whose members all vote. Ends it; shows the members' logs if `body` failed. */
+  static async run(
+    t: TestContext,
+    setup: ClusterSetup,
+    body: (cluster: ProcessCluster) => Promise<void>,
+  ): Promise<void> {
+    const folder = await mkdtemp(join(tmpdir(), 'kvorum-system-'));
+    const cluster = new ProcessCluster(folder, setup.flags ?? []);
+    try {
+      await cluster.#found(setup.size);
+      await body(cluster);
+    } catch (error) {
+      for (const line of cluster.#lastLines()) t.diagnostic(line);
+      throw error;
+    } finally {
+      await cluster.#close();
+    }
+  }
+
+  async #found(size: number): Promise<void> {
+    if (size === 0) return;
+    const founder = this.add('node1');
+    await founder.start('-bootstrap');
+    const others = Array.from({ length: size - 1 }, (_, at) => this.add(`node${at + 2}`));
+    await Promise.all(others.map((each) => each.start(`-join=${founder.endpoint}`)));
+    await this.voters(founder, size);
+  }
+
+  /** Waits until `member` has applied a configuration of `count` voters and no learner. */
+  async voters(member: ClusterMember, count: number): Promise<void> {
+    const { log, name } = member.process;
+    await within(
+      `${count} voters at ${name}`,
+      log.wait(({ msg, voters, learners }) => {
+        const counts = [voters, learners].map((each) => (Array.isArray(each) ? each.length : -1));
+        return msg === 'members are' && counts[0] === count && counts[1] === 0;
+      }),
+    );
+  }
+
+  /** A further member, not started yet. */
+  add(name: string, given: Partial<MemberSetup> = {}): ClusterMember {
+    const host = ownLoopback();
+    const member = new ClusterMember({ name, folder: this.folder, host, flags: this.#flags, ...given });
+    this.members.push(member);
+    return member;
+  }
+
+  member(name: string): ClusterMember {
+    return this.members.find((each) => each.name === name && each.isRunning)!;
+  }
+
+  get endpoints(): readonly string[] {
+    return this.members.filter((each) => each.isRunning).map((each) => each.endpoint);
+  }
+
+  /** A client that knows all members that run now. Closed with the cluster. @param first where in their list it begins */
+  client(first = 0): KvorumClient {
+    const { endpoints } = this;
+    const begin = first % endpoints.length;
+    const rotated = [...endpoints.slice(begin), ...endpoints.slice(0, begin)];
+    const client = connect({ endpoints: rotated, timeoutMs: 20_000 });
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** Clients that begin at different members. */
+  callers(count: number): Caller[] {
+    return Array.from({ length: count }, (_, at) => ({ name: `c${at}`, client: this.client(at) }));
+  }
+
+  /** Who leads, by a linearizable look. */
+  async leader(client: KvorumClient): Promise<ClusterMember> {
+    const { members } = await client.members();
+    return this.member(members.find(({ leader }) => leader)!.name);
+  }
+
+  #lastLines(): readonly string[] {
+    const lines = this.members.flatMap(({ name, lives }) => lives.flatMap(({ log }) => log.shown(name)));
+    return lines.sort((left, right) => left.time - right.time).map(({ line }) => line);
+  }
+
+  async #close(): Promise<void> {
+    for (const client of this.#clients) client.close();
+    await Promise.all(this.members.map((each) => each.close()));
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
