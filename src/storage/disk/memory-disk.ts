@@ -101,6 +101,10 @@ export class MemoryDisk implements Disk {
     return content;
   }
 
+  #refuseFolder(what: string, path: string): void {
+    if (this.#folders.has(path)) throw new DiskError('failed', `${what}: ${path} is a folder`);
+  }
+
   #room(path: string, sizeBytes: number): void {
     if (this.usedBytes + sizeBytes > this.capacityBytes) {
       throw new DiskError('full', `write ${path}: no space left on the disk`);
@@ -109,6 +113,7 @@ export class MemoryDisk implements Disk {
 
   async open(path: string, options?: { create?: boolean }): Promise<DiskFile> {
     await this.#check('open', path);
+    this.#refuseFolder(`open ${path}`, path);
     if (options?.create === true && !this.#files.has(path)) {
       if (!this.#folders.has(parentOf(path))) throw new DiskError('failed', `open ${path}: no such folder`);
       this.#files.set(path, new Content());
@@ -124,11 +129,13 @@ export class MemoryDisk implements Disk {
 
   async readFile(path: string): Promise<Uint8Array | undefined> {
     await this.#check('read', path);
+    this.#refuseFolder(`read ${path}`, path);
     return this.#files.get(path)?.bytes.slice();
   }
 
   async writeFileDurable(path: string, bytes: Uint8Array): Promise<void> {
     await this.#check('write', path);
+    this.#refuseFolder(`write ${path}`, path);
     if (!this.#folders.has(parentOf(path))) throw new DiskError('failed', `write ${path}: no such folder`);
     this.#room(path, bytes.length);
     const content = new Content();
@@ -152,29 +159,21 @@ export class MemoryDisk implements Disk {
 
   async makeFolder(path: string): Promise<void> {
     await this.#check('open', path);
-    for (let folder = path; folder !== ''; folder = parentOf(folder)) this.#folders.add(folder);
+    const folders: string[] = [];
+    for (let folder = path; folder !== ''; folder = parentOf(folder)) folders.push(folder);
+    const file = folders.find((folder) => this.#files.has(folder));
+    if (file !== undefined) throw new DiskError('failed', `make folder ${path}: ${file} is a file`);
+    for (const folder of folders) this.#folders.add(folder);
   }
 
   async rename(from: string, to: string): Promise<void> {
     await this.#check('rename', from);
-    this.#move(from, to);
-    await this.#done('rename', from);
-  }
-
-  #move(from: string, to: string): void {
-    if (this.#folders.has(from)) {
-      this.#removeTree(to);
-      for (const path of [...this.#files.keys()].filter((each) => each.startsWith(`${from}/`))) {
-        this.#files.set(to + path.slice(from.length), this.#file(path));
-        this.#files.delete(path);
-      }
-      this.#folders.delete(from);
-      this.#folders.add(to);
-      return;
-    }
     const content = this.#file(from);
+    this.#refuseFolder(`rename ${from}`, to);
+    if (!this.#folders.has(parentOf(to))) throw new DiskError('failed', `rename ${from}: no such folder`);
     this.#files.delete(from);
     this.#files.set(to, content);
+    await this.#done('rename', from);
   }
 
   async remove(path: string): Promise<void> {

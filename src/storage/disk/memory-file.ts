@@ -1,5 +1,5 @@
 import { randomInt, type RandomSource } from '../../base/prng.js';
-import type { DiskError, DiskFile } from '../../ports/disk.js';
+import { DiskError, type DiskFile } from '../../ports/disk.js';
 
 export type DiskOperation = 'open' | 'read' | 'write' | 'sync' | 'rename' | 'remove' | 'list';
 
@@ -17,6 +17,7 @@ export class Content {
   write(position: number, chunks: readonly Uint8Array[]): void {
     let end = position;
     for (const chunk of chunks) end += chunk.length;
+    if (end === position) return;
     if (end > this.bytes.length) this.bytes = resized(this.bytes, end);
     let at = position;
     for (const chunk of chunks) {
@@ -51,9 +52,10 @@ export class Content {
     this.dirty.clear();
   }
 
-  /** What survives: of each sector that was not synced, the old or the new. */
+  /** What survives: of each sector that was not synced, the old or the new, and a size between old and new. */
   afterCrash(random: RandomSource): Uint8Array<ArrayBuffer> {
-    const size = randomInt(random, 2) === 0 ? this.durable.length : this.bytes.length;
+    const [least, most] = [this.durable.length, this.bytes.length].sort((left, right) => left - right);
+    const size = [least!, most!, least! + randomInt(random, most! - least! + 1)][randomInt(random, 3)]!;
     const survived = resized(this.durable, size);
     for (const sector of this.dirty) {
       if (randomInt(random, 2) === 0) continue;
@@ -84,14 +86,20 @@ export interface FileHooks {
 export class MemoryFile implements DiskFile {
   readonly #content: Content;
   readonly #hooks: FileHooks;
+  #closed = false;
 
   constructor(content: Content, hooks: FileHooks) {
     this.#content = content;
     this.#hooks = hooks;
   }
 
+  async #begin(operation: DiskOperation): Promise<DiskError | undefined> {
+    if (this.#closed) throw new DiskError('failed', `${operation}: the file is closed`);
+    return this.#hooks.begin(operation);
+  }
+
   async #check(operation: DiskOperation): Promise<void> {
-    const fault = await this.#hooks.begin(operation);
+    const fault = await this.#begin(operation);
     if (fault !== undefined) throw fault;
   }
 
@@ -111,7 +119,7 @@ export class MemoryFile implements DiskFile {
   }
 
   async #write(position: number, chunks: readonly Uint8Array[]): Promise<void> {
-    const fault = await this.#hooks.begin('write');
+    const fault = await this.#begin('write');
     let sizeBytes = 0;
     for (const chunk of chunks) sizeBytes += chunk.length;
     if (fault !== undefined) {
@@ -138,7 +146,7 @@ export class MemoryFile implements DiskFile {
   }
 
   async sync(): Promise<void> {
-    const fault = await this.#hooks.begin('sync');
+    const fault = await this.#begin('sync');
     const damage = this.#hooks.damage();
     if (fault === undefined) this.#content.sync();
     else if (damage !== undefined) this.#content.syncFailed(damage);
@@ -154,6 +162,7 @@ export class MemoryFile implements DiskFile {
   }
 
   close(): Promise<void> {
+    this.#closed = true;
     return Promise.resolve();
   }
 }
