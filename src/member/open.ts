@@ -76,10 +76,21 @@ export async function openParts(open: OpenMember): Promise<MemberParts> {
 }
 
 async function openLog(open: OpenMember): Promise<OpenedLog> {
+  const opened = await makeOrReadLog(open);
+  const empty = open.backend.applied.index === 0 && opened.base.index === 0 && opened.entries.length === 0;
+  if (!open.found || !empty) return opened;
+  const { wal } = opened;
+  const hardState = { term: foundingPosition.term, vote: 0n, commit: 0 };
+  await wal.append({ hardState, entries: [] });
+  await wal.reset(foundingPosition);
+  return { wal, base: foundingPosition, hardState, entries: [] };
+}
+
+async function makeOrReadLog(open: OpenMember): Promise<OpenedLog> {
   const { disk, clusterId, id, log } = open;
   const owner = { clusterId, memberId: id };
   const walOptions = open.walOptions ?? {};
-  if ((await disk.list(walFolder)).length > 0) {
+  if (await Wal.exists(disk, walFolder)) {
     const { wal, recovered } = await Wal.open(disk, walFolder, walOptions, owner);
     tellRecovered(log, recovered);
     return { wal, base: recovered.base, hardState: recovered.hardState, entries: recovered.entries };
@@ -91,12 +102,7 @@ async function openLog(open: OpenMember): Promise<OpenedLog> {
     );
   }
   const wal = await Wal.create(disk, walFolder, walOptions, owner);
-  if (!open.found)
-    return { wal, base: { index: 0, term: 0 }, hardState: { term: 0, vote: 0n, commit: 0 }, entries: [] };
-  const hardState = { term: foundingPosition.term, vote: 0n, commit: 0 };
-  await wal.append({ hardState, entries: [] });
-  await wal.reset(foundingPosition);
-  return { wal, base: foundingPosition, hardState, entries: [] };
+  return { wal, base: { index: 0, term: 0 }, hardState: { term: 0, vote: 0n, commit: 0 }, entries: [] };
 }
 
 function tellRecovered(log: Log, recovered: WalRecovered): void {

@@ -131,10 +131,12 @@ export class MemoryFile implements DiskFile {
     this.#content.write(position, chunks);
   }
 
+  /** Up to `sizeBytes`, in whole sectors: systems stop at the border of a page. */
   #writePart(position: number, chunks: readonly Uint8Array[], sizeBytes: number): void {
+    const end = Math.floor((position + sizeBytes) / sectorSizeBytes) * sectorSizeBytes;
     let at = position;
     for (const chunk of chunks) {
-      const part = chunk.subarray(0, Math.max(0, position + sizeBytes - at));
+      const part = chunk.subarray(0, Math.max(0, end - at));
       if (part.length > 0) this.#content.write(at, [part]);
       at += chunk.length;
     }
