@@ -24,6 +24,24 @@ void test('a founder elects itself, writes and reads, and has all of it after a 
   }
 });
 
+void test('a founding that a crash cut short, wherever, is taken up again', async () => {
+  for (let cut = 1, reached = true; reached; cut++) {
+    const cluster = new MemoryCluster(cut);
+    const machine = cluster.machine();
+    let operations = 0;
+    machine.disk.faults = () => (++operations < cut ? undefined : new Promise(() => {}));
+    await cluster.start(machine, { found: true }).catch(() => {
+      // It waits for the disk for ever.
+    });
+    reached = operations >= cut;
+    if (machine.life !== undefined) cluster.crash(machine);
+    else machine.disk = machine.disk.crash(cluster.random);
+    await cluster.start(machine, { found: true });
+    await cluster.settled(put(machine.member, 'key', `${cut}`));
+    assert.equal(await cluster.settled(get(machine.member, 'key')), `${cut}`);
+  }
+});
+
 void test('three members: every one takes writes and serves reads that see them', async () => {
   const cluster = await MemoryCluster.of(3, 2);
   for (const writer of cluster.machines) {

@@ -12,7 +12,7 @@ import { emptyConfig } from '../raft/config-change.js';
 import { Raft } from '../raft/raft.js';
 import type { Entry, HardState } from '../raft/types.js';
 import { SnapshotStore } from '../storage/snapshot/snapshot-store.js';
-import { Wal, type WalRecovered } from '../storage/wal/wal.js';
+import { Wal, type WalOptions, type WalRecovered } from '../storage/wal/wal.js';
 import type { MemberOptions } from './options.js';
 import type { MemberParts } from './parts.js';
 import { RaftMember } from './raft-member.js';
@@ -29,6 +29,7 @@ export interface OpenMember {
   /** Where a member that has no state yet finds the cluster (from its join). */
   readonly contacts: readonly MemberRecord[];
   readonly options: MemberOptions;
+  readonly walOptions?: Partial<WalOptions>;
   readonly disk: Disk;
   readonly backend: Backend;
   readonly peers: Peers;
@@ -55,6 +56,11 @@ interface OpenedLog {
  * Rejects with DATA_DAMAGED when they cannot. The member is not started.
  */
 export async function openMember(open: OpenMember): Promise<RaftMember> {
+  return new RaftMember(await openParts(open));
+}
+
+/** As openMember, before the parts are put together. */
+export async function openParts(open: OpenMember): Promise<MemberParts> {
   const snapshots = new SnapshotStore(open.disk, snapshotFolder, { random: open.random, clock: open.clock });
   const opened = await openLog(open);
   const machine = await openState(open, opened);
@@ -66,15 +72,26 @@ export async function openMember(open: OpenMember): Promise<RaftMember> {
       new Map(open.contacts.filter((each) => each.id !== open.id).map((each) => [each.id, each.peerAddress])),
     );
   }
-  const parts: MemberParts = { ...open, raft, machine, wal: log.wal, snapshots };
-  return new RaftMember(parts);
+  return { ...open, raft, machine, wal: log.wal, snapshots };
 }
 
 async function openLog(open: OpenMember): Promise<OpenedLog> {
+  const opened = await makeOrReadLog(open);
+  const empty = open.backend.applied.index === 0 && opened.base.index === 0 && opened.entries.length === 0;
+  if (!open.found || !empty) return opened;
+  const { wal } = opened;
+  const hardState = { term: foundingPosition.term, vote: 0n, commit: 0 };
+  await wal.append({ hardState, entries: [] });
+  await wal.reset(foundingPosition);
+  return { wal, base: foundingPosition, hardState, entries: [] };
+}
+
+async function makeOrReadLog(open: OpenMember): Promise<OpenedLog> {
   const { disk, clusterId, id, log } = open;
   const owner = { clusterId, memberId: id };
-  if ((await disk.list(walFolder)).length > 0) {
-    const { wal, recovered } = await Wal.open(disk, walFolder, {}, owner);
+  const walOptions = open.walOptions ?? {};
+  if (await Wal.exists(disk, walFolder)) {
+    const { wal, recovered } = await Wal.open(disk, walFolder, walOptions, owner);
     tellRecovered(log, recovered);
     return { wal, base: recovered.base, hardState: recovered.hardState, entries: recovered.entries };
   }
@@ -84,13 +101,8 @@ async function openLog(open: OpenMember): Promise<OpenedLog> {
       'the data folder holds a state but no log (folder wal); restore the folder as a whole, or remove this member and join it anew with an empty one',
     );
   }
-  const wal = await Wal.create(disk, walFolder, {}, owner);
-  if (!open.found)
-    return { wal, base: { index: 0, term: 0 }, hardState: { term: 0, vote: 0n, commit: 0 }, entries: [] };
-  const hardState = { term: foundingPosition.term, vote: 0n, commit: 0 };
-  await wal.append({ hardState, entries: [] });
-  await wal.reset(foundingPosition);
-  return { wal, base: foundingPosition, hardState, entries: [] };
+  const wal = await Wal.create(disk, walFolder, walOptions, owner);
+  return { wal, base: { index: 0, term: 0 }, hardState: { term: 0, vote: 0n, commit: 0 }, entries: [] };
 }
 
 function tellRecovered(log: Log, recovered: WalRecovered): void {

@@ -49,10 +49,18 @@ export class MemoryNetwork {
   readonly #random: RandomSource;
   readonly conditions: NetworkConditions;
   readonly #byAddress = new Map<string, Station>();
-  /** One-way: "from>to". */
-  readonly #cut = new Set<string>();
+  /** Of one direction, "from>to", where it is not as `conditions` say. */
+  readonly #links = new Map<string, Partial<NetworkConditions>>();
+  /** One-way, "from>to": how many reasons there are. */
+  readonly #cuts = new Map<string, number>();
+  /** Transfers that go on as long as both ends live. */
+  readonly #streams = new Set<Stream>();
+  /** Of two members, the older address first: connections that were closed so far. */
+  readonly #closings = new Map<string, number>();
   /** When the last message of a direction arrives: order holds. */
   readonly #arrivals = new Map<string, number>();
+  /** Told what becomes of each message. */
+  watch: (event: 'arrives' | 'lost', message: Message) => void = () => {};
 
   constructor(clock: Clock, random: RandomSource, conditions: Partial<NetworkConditions> = {}) {
     this.clock = clock;
@@ -73,6 +81,9 @@ export class MemoryNetwork {
     const { address, memberId } = station.identity;
     if (this.#byAddress.get(address) !== station) return;
     this.#byAddress.delete(address);
+    for (const stream of [...this.#streams]) {
+      if (stream.from === memberId || stream.to === memberId) this.#break(stream);
+    }
     for (const other of this.#byAddress.values()) {
       if (this.reaches(memberId, other.identity.memberId)) this.later(() => other.lost(memberId));
     }
@@ -82,35 +93,87 @@ export class MemoryNetwork {
     return this.#byAddress.get(address);
   }
 
-  /** Nothing goes from `from` to `to` until heal(). */
-  cut(from: MemberId, to: MemberId): void {
-    this.#cut.add(`${from}>${to}`);
+  /** Nothing goes from `from` to `to` until the returned function is called, or heal(). */
+  cut(from: MemberId, to: MemberId): () => void {
+    const direction = `${from}>${to}`;
+    this.#cuts.set(direction, (this.#cuts.get(direction) ?? 0) + 1);
+    return () => {
+      const left = (this.#cuts.get(direction) ?? 0) - 1;
+      if (left > 0) this.#cuts.set(direction, left);
+      else this.#cuts.delete(direction);
+    };
   }
 
-  /** Nothing goes between the members of different groups; within a group all is as it was. */
-  partition(...groups: readonly (readonly MemberId[])[]): void {
+  /** Nothing goes between the members of different groups; within a group all is as it was. @returns ends it */
+  partition(...groups: readonly (readonly MemberId[])[]): () => void {
+    const ends: (() => void)[] = [];
     for (const group of groups) {
       for (const other of groups) {
         if (other === group) continue;
-        for (const from of group) for (const to of other) this.cut(from, to);
+        for (const from of group) for (const to of other) ends.push(this.cut(from, to));
       }
     }
+    return () => {
+      for (const end of ends) end();
+    };
   }
 
   heal(): void {
-    this.#cut.clear();
+    this.#cuts.clear();
   }
 
   reaches(from: MemberId, to: MemberId): boolean {
-    return !this.#cut.has(`${from}>${to}`);
+    return this.#cuts.size === 0 || !this.#cuts.has(`${from}>${to}`);
+  }
+
+  /** One direction behaves differently from the rest of the network; undefined: as the rest again. */
+  setLink(from: MemberId, to: MemberId, conditions: Partial<NetworkConditions> | undefined): void {
+    if (conditions === undefined) this.#links.delete(`${from}>${to}`);
+    else this.#links.set(`${from}>${to}`, conditions);
+  }
+
+  /** Of one direction. */
+  conditionsOf(from: MemberId, to: MemberId): NetworkConditions {
+    const own = this.#links.size === 0 ? undefined : this.#links.get(`${from}>${to}`);
+    return own === undefined ? this.conditions : { ...this.conditions, ...own };
+  }
+
+  /** The connections between two members close: what is on its way is lost, and both notice. */
+  disconnect(one: MemberId, other: MemberId): void {
+    const pair = pairOf(one, other);
+    this.#closings.set(pair, this.#closingsOf(pair) + 1);
+    for (const stream of [...this.#streams]) {
+      if (stream.from === one && stream.to === other) this.#break(stream);
+      if (stream.from === other && stream.to === one) this.#break(stream);
+    }
+    for (const station of this.#byAddress.values()) {
+      const { memberId } = station.identity;
+      if (memberId === one) this.later(() => station.lost(other));
+      if (memberId === other) this.later(() => station.lost(one));
+    }
+  }
+
+  #closingsOf(pair: string): number {
+    return this.#closings.size === 0 ? 0 : (this.#closings.get(pair) ?? 0);
+  }
+
+  /** Holds a transfer between two members; `broken` is called once if either ends before the returned function. */
+  stream(from: MemberId, to: MemberId, broken: () => void): () => void {
+    const stream = { from, to, broken };
+    this.#streams.add(stream);
+    return () => void this.#streams.delete(stream);
+  }
+
+  #break(stream: Stream): void {
+    if (this.#streams.delete(stream)) stream.broken();
   }
 
   chance(probability: number): boolean {
     return probability > 0 && this.#random.nextUint32() < probability * 0x1_0000_0000;
   }
 
-  latencyMs(): number {
-    const { latencyMsMin, latencyMsMax } = this.conditions;
+  latencyMs(conditions = this.conditions): number {
+    const { latencyMsMin, latencyMsMax } = conditions;
     assert(latencyMsMin <= latencyMsMax, 'a latency range runs upwards');
     const rangeMs = latencyMsMax - latencyMsMin;
     return latencyMsMin + (rangeMs === 0 ? 0 : randomInt(this.#random, rangeMs * 1000 + 1) / 1000);
@@ -128,26 +191,44 @@ export class MemoryNetwork {
 
   /** Brings the message to where the sender believes the receiver to be, encoded and decoded as on a wire. */
   carry(from: Station, address: string, message: Message): void {
+    const conditions = this.conditionsOf(message.from, message.to);
     const writer = new ByteWriter();
     writeMessage(writer, message);
     const bytes = writer.finish();
-    const copies = this.chance(this.conditions.duplicateProbability) ? 2 : 1;
+    const pair = pairOf(message.from, message.to);
+    const closings = this.#closingsOf(pair);
+    const copies = this.chance(conditions.duplicateProbability) ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
-      if (this.chance(this.conditions.lossProbability)) continue;
-      this.clock.setTimer(this.#delayMs(from, address), () => {
-        if (!this.reaches(message.from, message.to)) return;
-        this.at(address)?.deliver(from.identity, readMessage(new ByteReader(bytes)));
+      if (this.chance(conditions.lossProbability)) {
+        this.watch('lost', message);
+        continue;
+      }
+      this.clock.setTimer(this.#delayMs(from, address, conditions), () => {
+        const arrives = this.reaches(message.from, message.to) && closings === this.#closingsOf(pair);
+        const receiver = arrives ? this.at(address) : undefined;
+        this.watch(receiver === undefined ? 'lost' : 'arrives', message);
+        receiver?.deliver(from.identity, readMessage(new ByteReader(bytes)));
       });
     }
   }
 
-  #delayMs(from: Station, address: string): number {
-    const delayMs = this.latencyMs();
-    if (this.conditions.reorders) return delayMs;
+  #delayMs(from: Station, address: string, conditions: NetworkConditions): number {
+    const delayMs = this.latencyMs(conditions);
+    if (conditions.reorders) return delayMs;
     const direction = `${from.identity.address}>${address}`;
     const now = this.clock.monotonicMs();
     const arrival = Math.max(now + delayMs, this.#arrivals.get(direction) ?? 0);
     this.#arrivals.set(direction, arrival);
     return arrival - now;
   }
+}
+
+interface Stream {
+  readonly from: MemberId;
+  readonly to: MemberId;
+  readonly broken: () => void;
+}
+
+function pairOf(one: MemberId, other: MemberId): string {
+  return one < other ? `${one}-${other}` : `${other}-${one}`;
 }

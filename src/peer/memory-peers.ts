@@ -14,6 +14,48 @@ import { protocolVersion, refusalOf, type Purpose, type Refusal } from './greeti
 import type { MemoryNetwork, Station } from './memory-network.js';
 import { chunkSizeBytes } from './snapshot-frames.js';
 
+/** The receiving end of a transfer: ends by finish() or by close(), whatever the sender still does. */
+class SnapshotConnection {
+  #incoming: IncomingSnapshot | undefined;
+  #writing: Promise<void> = Promise.resolve();
+  #ended = false;
+
+  open(incoming: IncomingSnapshot): void {
+    this.#incoming = incoming;
+    if (this.#ended) this.#suspend(incoming);
+  }
+
+  async write(position: number, bytes: Uint8Array): Promise<void> {
+    this.#writing = this.#receiver().write(position, bytes);
+    await this.#writing;
+  }
+
+  async finish(): Promise<void> {
+    const incoming = this.#receiver();
+    this.#ended = true;
+    await incoming.finish();
+  }
+
+  #receiver(): IncomingSnapshot {
+    if (this.#ended || this.#incoming === undefined) throw new Error('the connection was closed');
+    return this.#incoming;
+  }
+
+  close(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    if (this.#incoming !== undefined) this.#suspend(this.#incoming);
+  }
+
+  /** A receiver takes in what it has begun to, then gives up. */
+  #suspend(incoming: IncomingSnapshot): void {
+    const suspend = (): Promise<void> => incoming.suspend();
+    this.#writing.then(suspend, suspend).catch(() => {
+      // Its disk failed, which ends the receiver by itself.
+    });
+  }
+}
+
 /** One member's side of a MemoryNetwork; keeps the same rules as TcpPeers. */
 export class MemoryPeers implements Peers, Station {
   readonly identity: PeerIdentity;
@@ -134,23 +176,47 @@ export class MemoryPeers implements Peers, Station {
     await this.#hop(to, transfer.signal);
     const other = this.#network.at(address);
     if (other === undefined) throw new Error(`${address} does not answer`);
-    const incoming = await other.offered(this.identity, to, transfer.header);
-    if (incoming === undefined) throw new Error('the snapshot is not wanted now');
+    const connection = new SnapshotConnection();
+    let end = (): void => {};
+    const broken = new Promise<never>((_, reject) => {
+      end = this.#network.stream(this.identity.memberId, to, () => {
+        connection.close();
+        reject(new Error('the connection was closed'));
+      });
+    });
+    const sent = other.offered(this.identity, to, transfer.header).then((incoming) => {
+      if (incoming === undefined) throw new Error('the snapshot is not wanted now');
+      connection.open(incoming);
+      return this.#sendChunks(to, transfer, connection, incoming.receivedBytes);
+    });
     try {
-      for (let at = incoming.receivedBytes; at < transfer.header.sizeBytes; at += chunkSizeBytes) {
-        const bytes = await transfer.read(at, Math.min(chunkSizeBytes, transfer.header.sizeBytes - at));
-        await this.#hop(to, transfer.signal);
-        if (this.#network.at(address) !== other) throw new Error('the connection was closed');
-        if (this.#network.chance(this.#network.conditions.lossProbability)) {
+      await Promise.race([sent, broken]);
+    } finally {
+      end();
+    }
+  }
+
+  async #sendChunks(
+    to: MemberId,
+    transfer: OutgoingSnapshot,
+    connection: SnapshotConnection,
+    receivedBytes: number,
+  ): Promise<void> {
+    const { header, signal } = transfer;
+    try {
+      for (let at = receivedBytes; at < header.sizeBytes; at += chunkSizeBytes) {
+        const bytes = await transfer.read(at, Math.min(chunkSizeBytes, header.sizeBytes - at));
+        await this.#hop(to, signal);
+        if (this.#network.chance(this.#network.conditionsOf(this.identity.memberId, to).lossProbability)) {
           throw new Error('the connection broke');
         }
-        await incoming.write(at, bytes);
+        await connection.write(at, bytes);
       }
+      await connection.finish();
     } catch (error) {
-      await incoming.suspend();
+      connection.close();
       throw error;
     }
-    await incoming.finish();
   }
 
   async #hop(to: MemberId, signal: AbortSignal): Promise<void> {

@@ -9,6 +9,7 @@ import {
   type Row,
   type TableName,
 } from '../../ports/backend.js';
+import type { DiskError } from '../../ports/disk.js';
 import { checkPair } from './limits.js';
 import { OrderedTable } from './ordered-table.js';
 
@@ -27,6 +28,16 @@ interface Commit {
 
 const nowhere: AppliedPosition = { index: 0, term: 0 };
 
+export type BackendOperation = 'flush' | 'add' | 'activate';
+
+/**
+ * Lets a test or the simulator decide about each operation before it takes effect: return an error to make it
+ * fail, a promise to make it take its time.
+ */
+export type BackendFaults = (
+  operation: BackendOperation,
+) => DiskError | undefined | Promise<DiskError | undefined>;
+
 /** Keeps the state in memory. What is flushed, and so survives crash(), is told apart from what is applied. */
 export class MemoryBackend implements Backend {
   #live = emptyTables();
@@ -38,6 +49,8 @@ export class MemoryBackend implements Backend {
   #backlogSizeBytes = 0;
   #listener: (error?: Error) => void = () => {};
   #closed = false;
+  #failure: DiskError | undefined;
+  faults: BackendFaults = () => undefined;
 
   /** The backend as it is found after a crash: somewhere between flushed and applied. */
   crash(commitsKept = 0): MemoryBackend {
@@ -108,12 +121,25 @@ export class MemoryBackend implements Backend {
   }
 
   async flush(): Promise<void> {
-    await Promise.resolve();
-    if (this.#closed || this.#unflushed.length === 0) return;
+    if (this.#unflushed.length === 0) return;
+    await this.#begin('flush');
+    if (this.#closed) return;
     for (const commit of this.#unflushed) this.#makeDurable(commit);
     this.#unflushed = [];
     this.#backlogSizeBytes = 0;
     this.#listener();
+  }
+
+  /** After a failure the backend is dead. */
+  async #begin(operation: BackendOperation): Promise<void> {
+    await Promise.resolve();
+    const fault = this.#failure ?? (await this.faults(operation));
+    if (fault === undefined || this.#closed) return;
+    if (this.#failure === undefined) {
+      this.#failure = fault;
+      this.#listener(fault);
+    }
+    throw fault;
   }
 
   #makeDurable(commit: Commit): void {
@@ -145,12 +171,12 @@ export class MemoryBackend implements Backend {
     const tables = emptyTables();
     return {
       add: async (table, key, value) => {
-        await Promise.resolve();
+        await this.#begin('add');
         checkPair(key, value);
         tables[table].set(key, value);
       },
       activate: async (position) => {
-        await Promise.resolve();
+        await this.#begin('activate');
         if (this.#closed) return;
         this.#durable = tables;
         this.#live = copyTables(tables);

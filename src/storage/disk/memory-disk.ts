@@ -1,72 +1,18 @@
-import { randomInt, type RandomSource } from '../../base/prng.js';
+import type { RandomSource } from '../../base/prng.js';
 import { DiskError, type Disk, type DiskFile } from '../../ports/disk.js';
+import { Content, MemoryFile, type DiskOperation } from './memory-file.js';
 
-const sectorSizeBytes = 512;
+/**
+ * Lets a test or the simulator decide about each operation before it takes effect: return an error to make it
+ * fail, a promise to make it take its time.
+ */
+export type DiskFaults = (
+  operation: DiskOperation,
+  path: string,
+) => DiskError | undefined | Promise<DiskError | undefined>;
 
-/** One file: what is durable, and what a crash may take. */
-class Content {
-  /** As programs see it. */
-  bytes = new Uint8Array(0);
-  /** As the platters have it. */
-  durable = new Uint8Array(0);
-  /** Sectors that differ, maybe. */
-  readonly dirty = new Set<number>();
-
-  write(position: number, chunks: readonly Uint8Array[]): void {
-    let end = position;
-    for (const chunk of chunks) end += chunk.length;
-    if (end > this.bytes.length) this.bytes = resized(this.bytes, end);
-    let at = position;
-    for (const chunk of chunks) {
-      this.bytes.set(chunk, at);
-      at += chunk.length;
-    }
-    for (let sector = Math.floor(position / sectorSizeBytes); sector * sectorSizeBytes < end; sector++) {
-      this.dirty.add(sector);
-    }
-  }
-
-  truncate(sizeBytes: number): void {
-    // What is cut off may grow again, as zeros.
-    for (let at = sizeBytes; at < this.bytes.length; at += sectorSizeBytes) {
-      this.dirty.add(Math.floor(at / sectorSizeBytes));
-    }
-    this.bytes = resized(this.bytes, sizeBytes);
-  }
-
-  sync(): void {
-    if (this.durable.length !== this.bytes.length) this.durable = resized(this.durable, this.bytes.length);
-    for (const sector of this.dirty) {
-      const from = sector * sectorSizeBytes;
-      if (from < this.bytes.length) this.durable.set(this.bytes.subarray(from, from + sectorSizeBytes), from);
-    }
-    this.dirty.clear();
-  }
-
-  /** What survives: of each sector that was not synced, the old or the new. */
-  afterCrash(random: RandomSource): Uint8Array {
-    const size = randomInt(random, 2) === 0 ? this.durable.length : this.bytes.length;
-    const survived = resized(this.durable, size);
-    for (const sector of this.dirty) {
-      if (randomInt(random, 2) === 0) continue;
-      const from = sector * sectorSizeBytes;
-      const part = this.bytes.subarray(from, Math.min(from + sectorSizeBytes, size));
-      if (from < size) survived.set(part, from);
-    }
-    return survived;
-  }
-}
-
-function resized(bytes: Uint8Array, sizeBytes: number): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(sizeBytes);
-  whole.set(bytes.subarray(0, sizeBytes));
-  return whole;
-}
-
-export type DiskOperation = 'open' | 'read' | 'write' | 'sync' | 'rename' | 'remove' | 'list';
-
-/** Lets a test or the simulator decide about each operation: return an error to make it fail. */
-export type DiskFaults = (operation: DiskOperation, path: string) => DiskError | undefined;
+/** Called when an operation has taken effect; its caller is told when the promise resolves. */
+export type DiskReport = (operation: DiskOperation, path: string) => Promise<void> | undefined;
 
 /** A data folder in memory that keeps apart what is durable. Deterministic: no timers, promises alone. */
 export class MemoryDisk implements Disk {
@@ -75,6 +21,9 @@ export class MemoryDisk implements Disk {
   /** Bytes that fit; more is a full disk. */
   capacityBytes = Infinity;
   faults: DiskFaults = () => undefined;
+  report: DiskReport = () => undefined;
+  /** Of what a failed write or sync leaves behind; undefined: a failed one leaves everything as it was. */
+  damage: RandomSource | undefined;
   /** Set when the machine is gone: whatever its programs still do has no effect. */
   #crashed = false;
 
@@ -91,11 +40,23 @@ export class MemoryDisk implements Disk {
     return after;
   }
 
+  /**
+   * The disk as the next process finds it after this one was killed: all that was written, and what of it is not
+   * durable may still be lost by a later crash. This one becomes useless.
+   */
+  kill(): MemoryDisk {
+    this.#crashed = true;
+    const after = new MemoryDisk();
+    for (const folder of this.#folders) after.#folders.add(folder);
+    for (const [path, content] of this.#files) after.#files.set(path, content);
+    return after;
+  }
+
   /** Changes a bit of what is stored, as a failing medium would. */
   flipBit(path: string, position: number, bit: number): void {
     const content = this.#file(path);
     content.bytes[position]! ^= 1 << bit;
-    content.durable = content.bytes.slice();
+    if (position < content.durable.length) content.durable[position]! ^= 1 << bit;
   }
 
   /** Bytes of all files. */
@@ -114,17 +75,34 @@ export class MemoryDisk implements Disk {
     return [...this.#files.keys()].sort();
   }
 
-  async #check(operation: DiskOperation, path: string): Promise<void> {
+  async #begin(operation: DiskOperation, path: string): Promise<DiskError | undefined> {
     await Promise.resolve();
     if (this.#crashed) await new Promise<never>(() => {});
-    const fault = this.faults(operation, path);
+    const decided = this.faults(operation, path);
+    if (!(decided instanceof Promise)) return decided;
+    const fault = await decided;
+    if (this.#crashed) await new Promise<never>(() => {});
+    return fault;
+  }
+
+  async #check(operation: DiskOperation, path: string): Promise<void> {
+    const fault = await this.#begin(operation, path);
     if (fault !== undefined) throw fault;
+  }
+
+  async #done(operation: DiskOperation, path: string): Promise<void> {
+    await this.report(operation, path);
+    if (this.#crashed) await new Promise<never>(() => {});
   }
 
   #file(path: string): Content {
     const content = this.#files.get(path);
     if (content === undefined) throw new DiskError('failed', `open ${path}: no such file`);
     return content;
+  }
+
+  #refuseFolder(what: string, path: string): void {
+    if (this.#folders.has(path)) throw new DiskError('failed', `${what}: ${path} is a folder`);
   }
 
   #room(path: string, sizeBytes: number): void {
@@ -135,60 +113,36 @@ export class MemoryDisk implements Disk {
 
   async open(path: string, options?: { create?: boolean }): Promise<DiskFile> {
     await this.#check('open', path);
+    this.#refuseFolder(`open ${path}`, path);
     if (options?.create === true && !this.#files.has(path)) {
       if (!this.#folders.has(parentOf(path))) throw new DiskError('failed', `open ${path}: no such folder`);
       this.#files.set(path, new Content());
     }
     const content = this.#file(path);
-    const check = (operation: DiskOperation): Promise<void> => this.#check(operation, path);
-    const write = async (position: number, chunks: readonly Uint8Array[]): Promise<void> => {
-      await check('write');
-      let end = position;
-      for (const chunk of chunks) end += chunk.length;
-      this.#room(path, Math.max(0, end - content.bytes.length));
-      content.write(position, chunks);
-    };
-    const sync = async (): Promise<void> => {
-      await check('sync');
-      content.sync();
-    };
-    return {
-      sizeBytes: async () => {
-        await check('read');
-        return content.bytes.length;
-      },
-      read: async (position, lengthBytes) => {
-        await check('read');
-        return content.bytes.slice(position, position + lengthBytes);
-      },
-      write,
-      writeDurable: async (position, chunks) => {
-        await write(position, chunks);
-        await sync();
-      },
-      sync,
-      truncate: async (sizeBytes) => {
-        await check('write');
-        this.#room(path, Math.max(0, sizeBytes - content.bytes.length));
-        content.truncate(sizeBytes);
-      },
-      close: () => Promise.resolve(),
-    };
+    return new MemoryFile(content, {
+      begin: (operation) => this.#begin(operation, path),
+      done: (operation) => this.#done(operation, path),
+      room: (sizeBytes) => this.#room(path, sizeBytes),
+      damage: () => this.damage,
+    });
   }
 
   async readFile(path: string): Promise<Uint8Array | undefined> {
     await this.#check('read', path);
+    this.#refuseFolder(`read ${path}`, path);
     return this.#files.get(path)?.bytes.slice();
   }
 
   async writeFileDurable(path: string, bytes: Uint8Array): Promise<void> {
     await this.#check('write', path);
+    this.#refuseFolder(`write ${path}`, path);
     if (!this.#folders.has(parentOf(path))) throw new DiskError('failed', `write ${path}: no such folder`);
     this.#room(path, bytes.length);
     const content = new Content();
     content.write(0, [bytes]);
     content.sync();
     this.#files.set(path, content);
+    await this.#done('write', path);
   }
 
   async list(folder: string): Promise<string[]> {
@@ -205,29 +159,27 @@ export class MemoryDisk implements Disk {
 
   async makeFolder(path: string): Promise<void> {
     await this.#check('open', path);
-    for (let folder = path; folder !== ''; folder = parentOf(folder)) this.#folders.add(folder);
+    const folders: string[] = [];
+    for (let folder = path; folder !== ''; folder = parentOf(folder)) folders.push(folder);
+    const file = folders.find((folder) => this.#files.has(folder));
+    if (file !== undefined) throw new DiskError('failed', `make folder ${path}: ${file} is a file`);
+    for (const folder of folders) this.#folders.add(folder);
   }
 
   async rename(from: string, to: string): Promise<void> {
     await this.#check('rename', from);
-    if (this.#folders.has(from)) {
-      this.#removeTree(to);
-      for (const path of [...this.#files.keys()].filter((each) => each.startsWith(`${from}/`))) {
-        this.#files.set(to + path.slice(from.length), this.#file(path));
-        this.#files.delete(path);
-      }
-      this.#folders.delete(from);
-      this.#folders.add(to);
-      return;
-    }
     const content = this.#file(from);
+    this.#refuseFolder(`rename ${from}`, to);
+    if (!this.#folders.has(parentOf(to))) throw new DiskError('failed', `rename ${from}: no such folder`);
     this.#files.delete(from);
     this.#files.set(to, content);
+    await this.#done('rename', from);
   }
 
   async remove(path: string): Promise<void> {
     await this.#check('remove', path);
     this.#removeTree(path);
+    await this.#done('remove', path);
   }
 
   #removeTree(path: string): void {

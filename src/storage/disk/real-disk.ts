@@ -10,8 +10,7 @@ async function attempt<T>(what: string, action: () => Promise<T>): Promise<T> {
     return await action();
   } catch (error) {
     if (error instanceof DiskError) throw error;
-    const code = (error as NodeJS.ErrnoException).code ?? '';
-    const reason = fullCodes.has(code) ? 'full' : 'failed';
+    const reason = fullCodes.has(codeOf(error) ?? '') ? 'full' : 'failed';
     const detail = error instanceof Error ? error.message : String(error);
     throw new DiskError(reason, `${what}: ${detail}`, { cause: error });
   }
@@ -61,14 +60,14 @@ export class RealDisk implements Disk {
     return attempt(`write ${path}`, async () => {
       const full = this.#path(path);
       const temporary = `${full}.tmp`;
-      const file = await fs.open(temporary, 'w', 0o600);
       try {
-        await file.writeFile(bytes);
-        await file.sync();
-      } finally {
-        await file.close();
+        await writeSynced(temporary, bytes);
+        await fs.rename(temporary, full);
+      } catch (error) {
+        // On a full disk what was written of it takes the space that is missing.
+        await fs.rm(temporary, { force: true });
+        throw error;
       }
-      await fs.rename(temporary, full);
       await syncFolder(dirname(full));
     });
   }
@@ -92,7 +91,7 @@ export class RealDisk implements Disk {
         try {
           await fs.mkdir(full, { mode: 0o700 });
         } catch (error) {
-          if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+          if (codeOf(error) !== 'EEXIST' || !(await fs.stat(full)).isDirectory()) throw error;
         }
         await syncFolder(dirname(full));
       }
@@ -112,13 +111,32 @@ export class RealDisk implements Disk {
     return attempt(`remove ${path}`, async () => {
       const full = this.#path(path);
       await fs.rm(full, { recursive: true, force: true });
-      await syncFolder(dirname(full));
+      try {
+        await syncFolder(dirname(full));
+      } catch (error) {
+        if (!isAbsent(error)) throw error;
+      }
     });
   }
 }
 
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code;
+}
+
 function isAbsent(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'ENOENT';
+  const code = codeOf(error);
+  return code === 'ENOENT' || code === 'ENOTDIR';
+}
+
+async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await fs.open(path, 'w', 0o600);
+  try {
+    await file.writeFile(bytes);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
 async function syncFolder(path: string): Promise<void> {
@@ -186,8 +204,11 @@ class RealDiskFile implements DiskFile {
 
   close(): Promise<void> {
     return attempt(`close ${this.#name}`, async () => {
-      await this.#plain.close();
-      await this.#durable?.close();
+      try {
+        await this.#plain.close();
+      } finally {
+        await this.#durable?.close();
+      }
     });
   }
 }

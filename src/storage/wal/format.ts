@@ -10,17 +10,20 @@ import type { Entry, EntryType, HardState } from '../../raft/types.js';
  *     u32 CRC-32C | u32 payload length | u32 type | u32 batch | u32 header check | payload | zeros up to 8 bytes
  *
  * The CRC covers all that follows it, and goes on from the CRC of the record before (for the first: from the
- * segment header's previousCrc), so that a record is valid only in its place. The header check (a CRC-32C of
- * segment sequence, position, length, type and batch) is not chained: it tells, behind a damaged record,
- * whether a later batch was written. See DESIGN.md.
+ * segment header's previousCrc), so that a record is valid only in its place. Batches are counted from 1 in each
+ * segment; the first record of one has the flag `opensBatch` in its type. The header check (a CRC-32C of segment
+ * sequence, position, length, type and batch) is not chained: it tells, behind a damaged record, whether a later
+ * batch was written. See DESIGN.md.
  */
 export const segmentHeaderSizeBytes = 512;
 export const recordHeaderSizeBytes = 20;
 const formatVersion = 1;
 const magic = 0x4c41574b; // "KWAL"
 
-export const recordTypes = { hardState: 1, entry: 2, reset: 3 } as const;
-export type RecordType = (typeof recordTypes)[keyof typeof recordTypes];
+const recordTypes = { hardState: 1, entry: 2, reset: 3 } as const;
+type RecordType = (typeof recordTypes)[keyof typeof recordTypes];
+const opensBatch = 0x100;
+const headTypes = new Set(Object.values(recordTypes).flatMap((type) => [type, type | opensBatch]));
 
 export interface SegmentHeader {
   readonly clusterId: ClusterId;
@@ -33,6 +36,8 @@ export interface SegmentHeader {
   readonly hardState: HardState;
   /** Of the last record of the segment before. */
   readonly previousCrc: number;
+  /** The file was made with so many; it never gets shorter. */
+  readonly sizeBytesMin: number;
 }
 
 const headerFieldsSizeBytes = 84;
@@ -50,12 +55,13 @@ export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
   bytes.writeBigUInt64LE(header.hardState.vote, 56);
   writeUint53(bytes, header.hardState.commit, 64);
   bytes.writeUInt32LE(header.previousCrc, 72);
+  bytes.writeUInt32LE(header.sizeBytesMin, 76);
   bytes.writeUInt32LE(crc32c(bytes.subarray(0, headerFieldsSizeBytes - 4)), headerFieldsSizeBytes - 4);
   return bytes;
 }
 
 /** @returns undefined if the bytes are no whole header: the segment was being made when the crash came */
-export function decodeSegmentHeader(name: string, source: Uint8Array): SegmentHeader | undefined {
+export function decodeSegmentHeader(path: string, source: Uint8Array): SegmentHeader | undefined {
   if (source.length < segmentHeaderSizeBytes) return undefined;
   const bytes = asBuffer(source);
   if (
@@ -68,7 +74,7 @@ export function decodeSegmentHeader(name: string, source: Uint8Array): SegmentHe
   if (version !== formatVersion) {
     throw new KvorumError(
       'DATA_FOLDER_MISMATCH',
-      `log segment ${name} has format ${version}, this version reads ${formatVersion}: start it with the version that wrote it`,
+      `log segment ${path} has format ${version}, this version reads ${formatVersion}: start it with the version that wrote it`,
     );
   }
   return {
@@ -83,6 +89,7 @@ export function decodeSegmentHeader(name: string, source: Uint8Array): SegmentHe
       commit: readUint53(bytes, 64),
     },
     previousCrc: bytes.readUInt32LE(72),
+    sizeBytesMin: bytes.readUInt32LE(76),
   };
 }
 
@@ -166,7 +173,7 @@ export class RecordWriter {
     }
     this.#bytes.fill(0, end - 8, end);
     this.#bytes.writeUInt32LE(payloadSizeBytes, start + 4);
-    this.#bytes.writeUInt32LE(type, start + 8);
+    this.#bytes.writeUInt32LE(start === 0 ? type | opensBatch : type, start + 8);
     this.#bytes.writeUInt32LE(this.#batch, start + 12);
     const check = headerCheck(this.#bytes, start, this.#sequence, this.#position + start);
     this.#bytes.writeUInt32LE(check, start + 16);
@@ -199,12 +206,24 @@ function headerCheck(bytes: Buffer, start: number, sequence: number, position: n
   return crc32c(checkScratch);
 }
 
-/** The batch of the record that begins at `start`, if one does; does not look at its payload. */
-export function batchAt(bytes: Buffer, start: number, sequence: number): number | undefined {
+export interface RecordHead {
+  readonly batch: number;
+  readonly opensBatch: boolean;
+  /** Where the record ends; maybe behind the end of the file. */
+  readonly end: number;
+}
+
+/** The head of the record that begins at `start`, if one does; does not look at its payload. */
+export function recordHeadAt(bytes: Buffer, start: number, sequence: number): RecordHead | undefined {
   if (start + recordHeaderSizeBytes > bytes.length) return undefined;
-  const check = bytes.readUInt32LE(start + 16);
-  if (check === 0 && bytes.readUInt32LE(start + 8) === 0) return undefined;
-  return headerCheck(bytes, start, sequence, start) === check ? bytes.readUInt32LE(start + 12) : undefined;
+  const type = bytes.readUInt32LE(start + 8);
+  if (!headTypes.has(type)) return undefined;
+  if (headerCheck(bytes, start, sequence, start) !== bytes.readUInt32LE(start + 16)) return undefined;
+  return {
+    batch: bytes.readUInt32LE(start + 12),
+    opensBatch: (type & opensBatch) !== 0,
+    end: start + recordSizeBytes(bytes.readUInt32LE(start + 4)),
+  };
 }
 
 export type WalRecord =
@@ -219,27 +238,28 @@ export type ReadRecord =
       readonly end: number;
       readonly crc: number;
       readonly batch: number;
+      readonly opensBatch: boolean;
     }
   /** Zeros: nothing was ever written here. */
   | { readonly kind: 'end' }
-  /** `end`: of what the record claims to be, within the file. */
-  | { readonly kind: 'damaged'; readonly end: number };
+  | { readonly kind: 'damaged' };
 
 /** Reads the record at `start`. */
 export function readRecord(bytes: Buffer, start: number, previousCrc: number): ReadRecord {
   const headerEnd = Math.min(start + recordHeaderSizeBytes, bytes.length);
   if (isZero(bytes, start, headerEnd)) return { kind: 'end' };
-  if (start + recordHeaderSizeBytes > bytes.length) return { kind: 'damaged', end: bytes.length };
+  if (start + recordHeaderSizeBytes > bytes.length) return { kind: 'damaged' };
   const crc = bytes.readUInt32LE(start);
   const payloadSizeBytes = bytes.readUInt32LE(start + 4);
   const end = start + recordSizeBytes(payloadSizeBytes);
   if (end > bytes.length || recordCrc(bytes, start, payloadSizeBytes, previousCrc) !== crc) {
-    return { kind: 'damaged', end: Math.min(end, bytes.length) };
+    return { kind: 'damaged' };
   }
   const type = bytes.readUInt32LE(start + 8);
-  const record = decodePayload(bytes, type, start + recordHeaderSizeBytes, payloadSizeBytes);
-  if (record === undefined) return { kind: 'damaged', end };
-  return { kind: 'record', record, end, crc, batch: bytes.readUInt32LE(start + 12) };
+  const record = decodePayload(bytes, type & ~opensBatch, start + recordHeaderSizeBytes, payloadSizeBytes);
+  if (record === undefined) return { kind: 'damaged' };
+  const batch = bytes.readUInt32LE(start + 12);
+  return { kind: 'record', record, end, crc, batch, opensBatch: (type & opensBatch) !== 0 };
 }
 
 function decodePayload(bytes: Buffer, type: number, at: number, sizeBytes: number): WalRecord | undefined {

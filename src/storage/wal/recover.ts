@@ -4,10 +4,10 @@ import type { Disk } from '../../ports/disk.js';
 import type { Entry, HardState } from '../../raft/types.js';
 import {
   asBuffer,
-  batchAt,
   decodeSegmentHeader,
   isZero,
   readRecord,
+  recordHeadAt,
   recordHeaderSizeBytes,
   segmentHeaderSizeBytes,
   type SegmentHeader,
@@ -32,10 +32,10 @@ export interface WalEnd {
   readonly position: number;
   readonly crc: number;
   readonly batch: number;
-  /** Behind `position` the last segment is zero up to here only after it has been cleaned. */
+  /** What was read of the last batch, up to `position`: of all that was read, this alone may not be durable. */
+  readonly lastBatch: Uint8Array;
+  /** Of the last segment. Behind a torn tail it is zero up to here only after it has been cleaned. */
   readonly fileSizeBytes: number;
-  /** Segments that were being made when the crash came. */
-  readonly unfinished: readonly string[];
 }
 
 const sectorSizeBytes = 512;
@@ -49,7 +49,9 @@ export class Recovery {
   #base: { index: Index; term: Term } = { index: 0, term: 0 };
   #entries: Entry[] = [];
   #crc = 0;
+  /** Of the record that was read last, counted in its segment. */
   #batch = 0;
+  #batchPosition = segmentHeaderSizeBytes;
   #tornTailBytes = 0;
 
   constructor(
@@ -66,27 +68,17 @@ export class Recovery {
     const names = (await this.#disk.list(this.#folder)).flatMap((name) => parseSegmentName(name) ?? []);
     names.sort((left, right) => left.sequence - right.sequence);
     if (names.length === 0) throw this.#damaged('', 'holds no segment: the log is missing');
-    const segments: SegmentName[] = [];
-    const unfinished: string[] = [];
     let position = 0;
-    let fileSizeBytes = 0;
+    let bytes: Buffer = Buffer.alloc(0);
     for (const [at, segment] of names.entries()) {
-      const isLast = at === names.length - 1;
-      const bytes = asBuffer(
-        (await this.#disk.readFile(`${this.#folder}/${segment.name}`)) ?? new Uint8Array(),
-      );
-      const header = decodeSegmentHeader(segment.name, bytes);
-      if (header === undefined) {
-        if (isLast && at > 0 && isZero(bytes, segmentHeaderSizeBytes, bytes.length)) {
-          unfinished.push(segment.name);
-          break;
-        }
-        throw this.#damaged(segment.name, 'has a damaged header');
-      }
-      this.#enter(segment, header, segments.at(-1));
-      position = this.#replay(segment, bytes, isLast);
-      fileSizeBytes = bytes.length;
-      segments.push(segment);
+      const path = `${this.#folder}/${segment.name}`;
+      bytes = asBuffer((await this.#disk.readFile(path)) ?? new Uint8Array());
+      const header = decodeSegmentHeader(path, bytes);
+      // It was durable before the segment got its name.
+      if (header === undefined) throw this.#damaged(segment.name, 'has a damaged header');
+      if (bytes.length < header.sizeBytesMin) throw this.#damaged(segment.name, 'was cut short');
+      this.#enter(segment, header, names[at - 1]);
+      position = this.#replay(segment, bytes, at === names.length - 1);
     }
     return {
       recovered: {
@@ -95,7 +87,14 @@ export class Recovery {
         entries: this.#entries,
         tornTailBytes: this.#tornTailBytes,
       },
-      end: { segments, position, crc: this.#crc, batch: this.#batch, fileSizeBytes, unfinished },
+      end: {
+        segments: names,
+        position,
+        crc: this.#crc,
+        batch: this.#batch,
+        lastBatch: bytes.subarray(this.#batchPosition, position),
+        fileSizeBytes: bytes.length,
+      },
     };
   }
 
@@ -108,6 +107,8 @@ export class Recovery {
       );
     }
     if (header.sequence !== segment.sequence) throw this.#damaged(segment.name, 'was renamed');
+    this.#batch = 0;
+    this.#batchPosition = segmentHeaderSizeBytes;
     if (before === undefined) {
       this.#base = { index: header.previousIndex, term: header.previousTerm };
       this.#hardState = header.hardState;
@@ -131,6 +132,7 @@ export class Recovery {
         this.#take(segment, read.record);
         this.#crc = read.crc;
         this.#batch = read.batch;
+        if (read.opensBatch) this.#batchPosition = position;
         position = read.end;
         continue;
       }
@@ -140,32 +142,36 @@ export class Recovery {
         if (read.kind === 'end') return position;
         throw this.#damaged(segment.name, `is damaged at offset ${position}`);
       }
-      this.#checkTorn(segment, bytes, position, read.kind === 'damaged' ? read.end : undefined);
+      this.#checkTorn(segment, bytes, position, read.kind === 'end');
       this.#tornTailBytes = lastNonZero(bytes) + 1 - position;
       return position;
     }
   }
 
   /**
-   * Only the last write may be torn: a sector of the record never arrived (it still holds the zeros that were
-   * there before), and nothing of a later batch follows, which is written only once this one was durable.
+   * Only the last write may be torn: a part of the record never arrived (a sector of it still holds the zeros that
+   * were there before, or the file ends before it does), and nothing of a later batch follows, which is written
+   * only once this one was durable.
    */
-  #checkTorn(segment: SegmentName, bytes: Buffer, position: number, end: number | undefined): void {
-    for (let at = position; at < bytes.length; at += 8) {
-      const batch = batchAt(bytes, at, segment.sequence);
-      if (batch !== undefined && batch > this.#batch + 1) {
-        throw this.#damaged(
-          segment.name,
-          `is damaged at offset ${position}, before data that was acknowledged`,
-        );
-      }
+  #checkTorn(segment: SegmentName, bytes: Buffer, position: number, headIsZero: boolean): void {
+    const { sequence } = segment;
+    const own = recordHeadAt(bytes, position, sequence);
+    for (let at = position + 8; at < bytes.length; at += 8) {
+      const head = recordHeadAt(bytes, at, sequence);
+      if (head === undefined) continue;
+      // Without its head the record may be the rest of the batch before it, or the first of the next.
+      const batch = own?.batch ?? (head.opensBatch ? this.#batch : this.#batch + 1);
+      if (head.batch <= batch) continue;
+      throw this.#damaged(
+        segment.name,
+        `is damaged at offset ${position}, before data that was acknowledged`,
+      );
     }
-    // A record head that reads as zeros lay in a sector that did not arrive.
-    if (end === undefined) return;
+    if (headIsZero) return;
     // The length in a damaged head means nothing: look at the sectors of the head alone.
-    const headIsWhole = batchAt(bytes, position, segment.sequence) !== undefined;
-    const through = headIsWhole ? end : Math.min(position + recordHeaderSizeBytes, bytes.length);
-    for (let from = position; from < through;) {
+    const end = own?.end ?? position + recordHeaderSizeBytes;
+    if (end > bytes.length) return;
+    for (let from = position; from < end;) {
       const to = Math.min((Math.floor(from / sectorSizeBytes) + 1) * sectorSizeBytes, bytes.length);
       // What of the sector lies behind the record counts too: a sector arrives as a whole or not at all.
       if (isZero(bytes, from, to)) return;

@@ -1,4 +1,6 @@
 import type { Index } from '../../base/ids.js';
+import type { Disk, DiskFile } from '../../ports/disk.js';
+import { encodeSegmentHeader, type SegmentHeader } from './format.js';
 
 export interface SegmentName {
   readonly name: string;
@@ -17,4 +19,39 @@ export function parseSegmentName(name: string): SegmentName | undefined {
   const match = /^([0-9a-f]{14})-([0-9a-f]{14})\.wal$/.exec(name);
   if (match === null) return undefined;
   return { name, sequence: parseInt(match[1]!, 16), firstIndex: parseInt(match[2]!, 16) };
+}
+
+/** A durable file of zeros: what is written over them later changes neither its size nor where it lies. */
+export async function makeZeroFile(disk: Disk, path: string, sizeBytes: number): Promise<DiskFile> {
+  const file = await disk.open(path, { create: true });
+  try {
+    await file.truncate(0);
+    await file.write(0, [new Uint8Array(sizeBytes)]);
+    await file.sync();
+  } catch (error) {
+    await file.close();
+    // On a full disk what was written of it takes space that others may need.
+    await disk.remove(path);
+    throw error;
+  }
+  return file;
+}
+
+/**
+ * Makes a file of zeros the segment `path`. Its header is durable before it gets that name: a segment without one
+ * would look like a damaged log.
+ */
+export async function beginSegment(
+  disk: Disk,
+  path: string,
+  zeros: { readonly file: DiskFile; readonly path: string },
+  header: SegmentHeader,
+): Promise<void> {
+  try {
+    await zeros.file.writeDurable(0, [encodeSegmentHeader(header)]);
+    await disk.rename(zeros.path, path);
+  } catch (error) {
+    await zeros.file.close();
+    throw error;
+  }
 }

@@ -1,11 +1,11 @@
 import { assert } from '../../base/assert.js';
 import { KvorumError } from '../../base/errors.js';
 import type { ClusterId, Index, MemberId, Term } from '../../base/ids.js';
-import { DiskError, type Disk, type DiskFile } from '../../ports/disk.js';
+import type { Disk, DiskFile } from '../../ports/disk.js';
 import type { Entry, HardState } from '../../raft/types.js';
-import { encodeSegmentHeader, RecordWriter, segmentHeaderSizeBytes } from './format.js';
+import { RecordWriter, segmentHeaderSizeBytes } from './format.js';
 import { Recovery, type WalEnd, type WalRecovered } from './recover.js';
-import { segmentName, type SegmentName } from './segments.js';
+import { beginSegment, makeZeroFile, parseSegmentName, segmentName, type SegmentName } from './segments.js';
 
 export type { WalRecovered } from './recover.js';
 
@@ -57,12 +57,15 @@ export class Wal {
   #file: DiskFile;
   #position: number;
   #crc: number;
+  /** Batches in the last segment. */
   #batch: number;
   #last: { index: Index; term: Term };
   #hardState: HardState;
   #queue: Work[] = [];
   #running: Promise<void> | undefined;
-  #spare: Promise<string | undefined> | undefined;
+  #cutting: Promise<void> = Promise.resolve();
+  /** The next segment, being made ahead of time; undefined if that failed. */
+  #spare: Promise<DiskFile | undefined> | undefined;
   #failure: Error | undefined;
   #closed = false;
 
@@ -87,34 +90,41 @@ export class Wal {
     this.#hardState = state.hardState;
   }
 
+  /** Whether the folder holds a log; one whose making was cut short is none. */
+  static async exists(disk: Disk, folder: string): Promise<boolean> {
+    return (await disk.list(folder)).some((name) => parseSegmentName(name) !== undefined);
+  }
+
   /** Makes a new, empty, durable log. */
   static async create(disk: Disk, folder: string, options: Partial<WalOptions>, owner: Owner): Promise<Wal> {
     const all = { ...walDefaults, ...options };
     const hardState = { term: 0, vote: 0n, commit: 0 };
     const name = segmentName(1, 1);
-    // Made under another name: a log folder with no whole segment would look like a lost log.
     await disk.makeFolder(folder);
-    const temporary = `${folder}/first.tmp`;
-    const file = await disk.open(temporary, { create: true });
-    const header = encodeSegmentHeader({
-      ...owner,
-      sequence: 1,
-      previousIndex: 0,
-      previousTerm: 0,
-      hardState,
-      previousCrc: 0,
-    });
-    await file.writeDurable(0, [header, new Uint8Array(all.segmentSizeBytes - header.length)]);
-    await file.close();
-    await disk.rename(temporary, `${folder}/${name.name}`);
-    return new Wal(disk, folder, all, owner, await disk.open(`${folder}/${name.name}`), {
+    const path = `${folder}/first.tmp`;
+    const file = await makeZeroFile(disk, path, all.segmentSizeBytes);
+    await beginSegment(
+      disk,
+      `${folder}/${name.name}`,
+      { file, path },
+      {
+        ...owner,
+        sequence: 1,
+        previousIndex: 0,
+        previousTerm: 0,
+        hardState,
+        previousCrc: 0,
+        sizeBytesMin: all.segmentSizeBytes,
+      },
+    );
+    return new Wal(disk, folder, all, owner, file, {
       end: {
         segments: [name],
         position: segmentHeaderSizeBytes,
         crc: 0,
         batch: 0,
+        lastBatch: new Uint8Array(),
         fileSizeBytes: all.segmentSizeBytes,
-        unfinished: [],
       },
       last: { index: 0, term: 0 },
       hardState,
@@ -122,7 +132,7 @@ export class Wal {
   }
 
   /**
-   * Opens the log that is there, with a torn tail cut away.
+   * Opens the log that is there, with a torn tail cut away. What it gives back is durable.
    * @throws KvorumError DATA_DAMAGED, DATA_FOLDER_MISMATCH
    */
   static async open(
@@ -133,11 +143,16 @@ export class Wal {
   ): Promise<{ wal: Wal; recovered: WalRecovered }> {
     const all = { ...walDefaults, ...options };
     const { recovered, end } = await new Recovery(disk, folder, owner).run();
-    for (const name of end.unfinished) await disk.remove(`${folder}/${name}`);
-    const file = await disk.open(`${folder}/${end.segments.at(-1)!.name}`);
-    if (recovered.tornTailBytes > 0) {
+    // With `create` the folder entry is made durable: the process that made it may not have come to that.
+    const file = await disk.open(`${folder}/${end.segments.at(-1)!.name}`, { create: true });
+    try {
       // What is left of a torn write must not meet the records that will be written there.
-      await file.writeDurable(end.position, [new Uint8Array(end.fileSizeBytes - end.position)]);
+      const tornBytes = recovered.tornTailBytes > 0 ? end.fileSizeBytes - end.position : 0;
+      const from = end.position - end.lastBatch.length;
+      await file.writeDurable(from, [end.lastBatch, new Uint8Array(tornBytes)]);
+    } catch (error) {
+      await file.close();
+      throw error;
     }
     const last = recovered.entries.at(-1) ?? recovered.base;
     const wal = new Wal(disk, folder, all, owner, file, {
@@ -169,11 +184,23 @@ export class Wal {
     }));
   }
 
-  /** Entries up to `index` are needed no more: whole segments before it are removed. */
-  async cut(index: Index): Promise<void> {
+  /**
+   * Entries up to `index` are needed no more: whole segments before it are removed, the oldest first. Does nothing
+   * to a closed log.
+   */
+  cut(index: Index): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    // One after the other: were a newer segment's removal durable before an older one's, a gap would be left.
+    this.#cutting = this.#cutting.then(() => this.#removeBefore(index));
+    return this.#cutting;
+  }
+
+  async #removeBefore(index: Index): Promise<void> {
+    // A segment that began when the log was longer, and was overwritten, holds the ones before it up: on its own it
+    // would look like a log that begins behind them.
     while (this.#segments.length > 1 && this.#segments[1]!.firstIndex <= index + 1) {
-      const gone = this.#segments.shift()!;
-      await this.#disk.remove(`${this.#folder}/${gone.name}`);
+      await this.#disk.remove(`${this.#folder}/${this.#segments[0]!.name}`);
+      this.#segments.shift();
     }
   }
 
@@ -182,7 +209,11 @@ export class Wal {
     if (this.#closed) return;
     this.#closed = true;
     await this.#running;
-    await this.#spare;
+    await this.#cutting.catch(() => {
+      // Told to whoever asked for the cut.
+    });
+    const spare = await this.#spare;
+    await spare?.close();
     await this.#file.close();
   }
 
@@ -254,7 +285,10 @@ export class Wal {
       const last = work.batch.entries.at(-1);
       if (last !== undefined) this.#last = { index: last.index, term: last.term };
     }
-    if (this.#position > this.#options.segmentSizeBytes / 2) this.#spare ??= this.#makeSpare();
+    if (this.#position > this.#options.segmentSizeBytes / 2) {
+      // Space may come before the segment is full: #roll tries again, and fails if it must.
+      this.#spare ??= this.#makeSpare().catch(() => undefined);
+    }
   }
 
   async #writeReset(work: Work): Promise<void> {
@@ -283,48 +317,38 @@ export class Wal {
     this.#batch++;
   }
 
-  /** A file of zeros, written while there is still room in the current one. A failure is tried again by #roll. */
-  async #makeSpare(): Promise<string | undefined> {
-    const path = `${this.#folder}/spare.tmp`;
-    try {
-      const file = await this.#disk.open(path, { create: true });
-      try {
-        await file.truncate(0);
-        await file.write(0, [new Uint8Array(this.#options.segmentSizeBytes)]);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      return path;
-    } catch (error) {
-      if (error instanceof DiskError) return undefined;
-      throw error;
-    }
+  /** A file of zeros, written while there is still room in the current segment. */
+  #makeSpare(): Promise<DiskFile> {
+    return makeZeroFile(this.#disk, this.#sparePath, this.#options.segmentSizeBytes);
+  }
+
+  get #sparePath(): string {
+    return `${this.#folder}/spare.tmp`;
   }
 
   async #roll(): Promise<void> {
-    const spare = (await (this.#spare ?? this.#makeSpare())) ?? (await this.#makeSpare());
+    const file = (await this.#spare) ?? (await this.#makeSpare());
     this.#spare = undefined;
-    if (spare === undefined) throw new DiskError('full', `no space for a new log segment in ${this.#folder}`);
-    const sequence = this.#segments.at(-1)!.sequence + 1;
-    const next = segmentName(sequence, this.#last.index + 1);
-    const file = await this.#disk.open(spare);
-    await file.writeDurable(0, [
-      encodeSegmentHeader({
+    const next = segmentName(this.#segments.at(-1)!.sequence + 1, this.#last.index + 1);
+    await beginSegment(
+      this.#disk,
+      `${this.#folder}/${next.name}`,
+      { file, path: this.#sparePath },
+      {
         ...this.#owner,
-        sequence,
+        sequence: next.sequence,
         previousIndex: this.#last.index,
         previousTerm: this.#last.term,
         hardState: this.#hardState,
         previousCrc: this.#crc,
-      }),
-    ]);
-    await file.close();
-    await this.#disk.rename(spare, `${this.#folder}/${next.name}`);
+        sizeBytesMin: this.#options.segmentSizeBytes,
+      },
+    );
     const before = this.#file;
-    this.#file = await this.#disk.open(`${this.#folder}/${next.name}`);
-    await before.close();
+    this.#file = file;
     this.#segments.push(next);
     this.#position = segmentHeaderSizeBytes;
+    this.#batch = 0;
+    await before.close();
   }
 }
