@@ -3,13 +3,14 @@ import { dirname, join, resolve } from 'node:path';
 import { KvorumError } from '../../base/errors.js';
 import { DiskError, type Disk } from '../../ports/disk.js';
 import { RealDisk } from '../disk/real-disk.js';
-import { FolderLock } from './folder-lock.js';
+import { FolderLock, lockFile } from './folder-lock.js';
 import { decodeIdentity, encodeIdentity, type Identity } from './identity.js';
 
 export type { Identity } from './identity.js';
 
 const identityFile = 'identity.json';
-const ownNames = new Set(['LOCK', identityFile, `${identityFile}.tmp`]);
+/** What a folder may hold before it has an identity: ours, and what a file system's root comes with. */
+const harmlessNames = new Set([lockFile, `${identityFile}.tmp`, 'lost+found']);
 
 /** A member's data folder: made, locked against other processes, and known to be this member's. */
 export class DataFolder {
@@ -38,9 +39,11 @@ export class DataFolder {
     const full = resolve(path);
     return await explained(path, async () => {
       await makeDurable(full);
+      const disk = new RealDisk(full);
+      // Before anything is made in it.
+      await refuseForeign(path, disk);
       const lock = await FolderLock.take(full);
       try {
-        const disk = new RealDisk(full);
         return new DataFolder(full, disk, lock, await readIdentity(path, disk, name));
       } catch (error) {
         await lock.release();
@@ -62,16 +65,20 @@ export class DataFolder {
   }
 }
 
+/** The identity is made first, so whatever else lies there without one is not ours. */
+async function refuseForeign(path: string, disk: Disk): Promise<void> {
+  const names = await disk.list('');
+  const foreign = names.find((each) => !harmlessNames.has(each));
+  if (foreign === undefined || names.includes(identityFile)) return;
+  throw new KvorumError(
+    'DATA_FOLDER_MISMATCH',
+    `data folder ${path} is not empty and not Kvorum's (it holds ${foreign}): name another one with -data-dir`,
+  );
+}
+
 async function readIdentity(path: string, disk: Disk, name: string): Promise<Identity | undefined> {
   const bytes = await disk.readFile(identityFile);
-  if (bytes === undefined) {
-    const foreign = (await disk.list('')).filter((each) => !ownNames.has(each));
-    if (foreign.length === 0) return undefined;
-    throw new KvorumError(
-      'DATA_FOLDER_MISMATCH',
-      `data folder ${path} is not empty and not Kvorum's (it holds ${foreign[0]!}): name another one with -data-dir`,
-    );
-  }
+  if (bytes === undefined) return undefined;
   const identity = decodeIdentity(join(path, identityFile), Buffer.from(bytes).toString('utf8'));
   if (identity.name !== name) {
     throw new KvorumError(

@@ -10,6 +10,8 @@ interface FileLocks {
 
 const locks = createRequire(import.meta.url)('fs-native-extensions') as FileLocks;
 
+export const lockFile = 'LOCK';
+
 /** Keeps a second process out of a folder; the kernel releases it when this one dies. */
 export class FolderLock {
   readonly #file: fs.FileHandle;
@@ -20,10 +22,11 @@ export class FolderLock {
 
   /** @throws KvorumError DATA_FOLDER_LOCKED */
   static async take(folder: string): Promise<FolderLock> {
-    const file = await fs.open(join(folder, 'LOCK'), 'a+', 0o600);
+    const path = join(folder, lockFile);
+    const file = await fs.open(path, 'a+', 0o600);
     try {
       if (!locks.tryLock(file.fd)) {
-        const holder = (await fs.readFile(join(folder, 'LOCK'), 'utf8')).trim();
+        const holder = (await fs.readFile(path, 'utf8')).trim();
         throw new KvorumError(
           'DATA_FOLDER_LOCKED',
           `data folder ${folder} is in use by another process${holder === '' ? '' : ` (pid ${holder})`}`,

@@ -1,5 +1,5 @@
 import { KvorumError } from '../../base/errors.js';
-import { formatId, type ClusterId, type MemberId } from '../../base/ids.js';
+import { formatId, noMember, type ClusterId, type MemberId } from '../../base/ids.js';
 
 /** Whose data the folder holds. */
 export interface Identity {
@@ -20,29 +20,29 @@ export function encodeIdentity(identity: Identity): string {
 
 /** @throws KvorumError DATA_DAMAGED, DATA_FOLDER_MISMATCH */
 export function decodeIdentity(path: string, text: string): Identity {
-  let fields: Partial<Record<string, unknown>>;
-  try {
-    fields = JSON.parse(text) as Partial<Record<string, unknown>>;
-  } catch {
-    throw damaged(path);
-  }
-  const { formatVersion, clusterId, memberId, name, state } = fields;
+  const { formatVersion, clusterId, memberId, name, state } = parseFields(path, text);
   if (typeof formatVersion === 'number' && formatVersion > 1) {
     throw new KvorumError(
       'DATA_FOLDER_MISMATCH',
       `${path} has format ${formatVersion}, this version reads 1: start it with the version that wrote it`,
     );
   }
-  if (formatVersion !== 1 || !isId(clusterId) || !isId(memberId) || typeof name !== 'string')
+  if (formatVersion !== 1 || !isId(clusterId) || !isId(memberId)) throw damaged(path);
+  if (typeof name !== 'string' || (state !== 'joining' && state !== 'member')) throw damaged(path);
+  const ids = { clusterId: BigInt(`0x${clusterId}`), memberId: BigInt(`0x${memberId}`) };
+  if (ids.memberId === noMember || (ids.clusterId === 0n && state === 'member')) throw damaged(path);
+  return { formatVersion, ...ids, name, state };
+}
+
+function parseFields(path: string, text: string): Partial<Record<string, unknown>> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
     throw damaged(path);
-  if (state !== 'joining' && state !== 'member') throw damaged(path);
-  return {
-    formatVersion,
-    clusterId: BigInt(`0x${clusterId}`),
-    memberId: BigInt(`0x${memberId}`),
-    name,
-    state,
-  };
+  }
+  if (typeof value !== 'object' || value === null) throw damaged(path);
+  return value;
 }
 
 function isId(value: unknown): value is string {

@@ -1,0 +1,235 @@
+import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import * as fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { KvorumError, type ErrorCode } from '../../base/errors.js';
+import { DataFolder, type Identity } from './data-folder.js';
+
+const identity: Identity = {
+  formatVersion: 1,
+  clusterId: 0x77n,
+  memberId: 0xffff_ffff_ffff_fff0n,
+  name: 'node1',
+  state: 'member',
+};
+
+function temporaryFolder(t: TestContext): string {
+  const folder = fs.mkdtempSync(join(tmpdir(), 'kvorum-data-folder-'));
+  t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** The code, and one line that names the folder and says `what`. */
+function refused(code: ErrorCode, folder: string, what: RegExp): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(error instanceof KvorumError, String(error));
+    assert.equal(error.code, code, error.message);
+    assert.match(error.message, what);
+    assert.ok(error.message.includes(folder) && !error.message.includes('\n'), error.message);
+    return true;
+  };
+}
+
+/** A folder that holds a member's data, as far as its identity. */
+async function memberFolder(t: TestContext): Promise<string> {
+  const path = temporaryFolder(t);
+  const folder = await DataFolder.open(path, identity.name);
+  await folder.saveIdentity(identity);
+  await folder.close();
+  return path;
+}
+
+describe('a data folder', () => {
+  it('is made with all that is missing of its path, for its own user alone', async (t) => {
+    const path = join(temporaryFolder(t), 'a', 'b', 'node1');
+    const folder = await DataFolder.open(path, 'node1');
+    assert.equal(folder.identity, undefined);
+    assert.equal(folder.path, path);
+    if (process.platform !== 'win32') assert.equal(fs.statSync(path).mode & 0o077, 0);
+    await folder.close();
+  });
+
+  it('remembers whose it is, and what changes of that', async (t) => {
+    const path = temporaryFolder(t);
+    const joining: Identity = { ...identity, clusterId: 0n, state: 'joining' };
+    for (const each of [joining, { ...joining, clusterId: 5n }, identity]) {
+      const folder = await DataFolder.open(path, 'node1');
+      await folder.saveIdentity(each);
+      assert.deepEqual(folder.identity, each);
+      await folder.close();
+      const again = await DataFolder.open(path, 'node1');
+      assert.deepEqual(again.identity, each);
+      await again.close();
+    }
+  });
+
+  it('is taken up again when its making was cut short, and when it is the root of a file system', async (t) => {
+    const path = temporaryFolder(t);
+    fs.writeFileSync(join(path, 'LOCK'), '');
+    fs.writeFileSync(join(path, 'identity.json.tmp'), '{"formatVer');
+    fs.mkdirSync(join(path, 'lost+found'));
+    const folder = await DataFolder.open(path, 'node1');
+    assert.equal(folder.identity, undefined);
+    await folder.close();
+  });
+
+  it('is refused to another member', async (t) => {
+    const path = await memberFolder(t);
+    await assert.rejects(
+      DataFolder.open(path, 'node2'),
+      refused('DATA_FOLDER_MISMATCH', path, /belongs to member node1, not node2: start it with -id=node1/),
+    );
+    await (await DataFolder.open(path, 'node1')).close();
+  });
+});
+
+describe('the lock of a data folder', () => {
+  it('keeps a second process out, names the first, and goes with it', async (t) => {
+    const path = temporaryFolder(t);
+    const holder = fork(new URL('./testing/hold-folder.js', import.meta.url), [path, 'node1']);
+    await once(holder, 'message');
+    const locked = refused(
+      'DATA_FOLDER_LOCKED',
+      path,
+      new RegExp(`in use by another process [(]pid ${holder.pid}[)]`),
+    );
+    await assert.rejects(DataFolder.open(path, 'node1'), locked);
+    await assert.rejects(DataFolder.open(path, 'node2'), locked);
+    holder.kill('SIGKILL');
+    await once(holder, 'exit');
+    await (await DataFolder.open(path, 'node1')).close();
+  });
+
+  it('keeps out a second opening in the same process, until the first is closed', async (t) => {
+    const path = await memberFolder(t);
+    const folder = await DataFolder.open(path, 'node1');
+    await assert.rejects(
+      DataFolder.open(path, 'node1'),
+      refused('DATA_FOLDER_LOCKED', path, new RegExp(`pid ${process.pid}`)),
+    );
+    await folder.close();
+    await (await DataFolder.open(path, 'node1')).close();
+  });
+});
+
+describe('a damaged or foreign data folder', () => {
+  it('is refused when anything is missing or wrong in its identity', async (t) => {
+    const path = await memberFolder(t);
+    const file = join(path, 'identity.json');
+    const whole = fs.readFileSync(file, 'utf8');
+    const fields = JSON.parse(whole) as Record<string, unknown>;
+    const spoiled = ['null', '1', '[]', '"x"', '{}', whole.replace('{', '['), '\0'.repeat(whole.length)];
+    for (let length = 0; length < whole.length - 1; length++) spoiled.push(whole.slice(0, length));
+    for (const name of Object.keys(fields)) {
+      for (const value of [undefined, null, 7.5, true, '', 'x', [], {}, -1, 0, '1', '0'.repeat(17)]) {
+        if (name === 'name' && typeof value === 'string') continue;
+        // A number above 1 is a later version's.
+        if (name === 'formatVersion' && value === 7.5) continue;
+        spoiled.push(JSON.stringify({ ...fields, [name]: value }));
+      }
+    }
+    spoiled.push(JSON.stringify({ ...fields, memberId: '0'.repeat(16) }));
+    spoiled.push(JSON.stringify({ ...fields, clusterId: '0'.repeat(16) }));
+    for (const text of spoiled) {
+      fs.writeFileSync(file, text);
+      await assert.rejects(DataFolder.open(path, 'node1'), refused('DATA_DAMAGED', file, /is damaged/), text);
+    }
+    fs.writeFileSync(file, whole.trimEnd());
+    await (await DataFolder.open(path, 'node1')).close();
+  });
+
+  it('is refused when a later version made it', async (t) => {
+    const path = await memberFolder(t);
+    const file = join(path, 'identity.json');
+    fs.writeFileSync(file, '{"formatVersion":2,"entirely":"different"}');
+    await assert.rejects(
+      DataFolder.open(path, 'node1'),
+      refused(
+        'DATA_FOLDER_MISMATCH',
+        file,
+        /has format 2, this version reads 1: start it with the version that wrote it/,
+      ),
+    );
+  });
+
+  it('is refused when it is not ours, and nothing is made in it', async (t) => {
+    const path = temporaryFolder(t);
+    fs.writeFileSync(join(path, 'thesis.tex'), 'years of work');
+    await assert.rejects(
+      DataFolder.open(path, 'node1'),
+      refused('DATA_FOLDER_MISMATCH', path, /is not empty and not Kvorum's [(]it holds thesis.tex[)]/),
+    );
+    assert.deepEqual(fs.readdirSync(path), ['thesis.tex']);
+  });
+
+  it('is refused when its identity got lost', async (t) => {
+    const path = await memberFolder(t);
+    fs.mkdirSync(join(path, 'wal'));
+    fs.rmSync(join(path, 'identity.json'));
+    await assert.rejects(
+      DataFolder.open(path, 'node1'),
+      refused('DATA_FOLDER_MISMATCH', path, /it holds wal/),
+    );
+  });
+});
+
+describe('a data folder that cannot be used', () => {
+  it('is refused when it, or a part of its path, is a file', async (t) => {
+    const path = join(temporaryFolder(t), 'file');
+    fs.writeFileSync(path, '');
+    await assert.rejects(
+      DataFolder.open(path, 'node1'),
+      refused('DATA_FOLDER_UNUSABLE', path, /is not a folder/),
+    );
+    const below = join(path, 'node1');
+    await assert.rejects(
+      DataFolder.open(below, 'node1'),
+      refused('DATA_FOLDER_UNUSABLE', below, /is not a folder/),
+    );
+  });
+
+  it('is refused when a file of it is a folder', async (t) => {
+    for (const name of ['LOCK', 'identity.json']) {
+      const path = temporaryFolder(t);
+      fs.mkdirSync(join(path, name));
+      await assert.rejects(
+        DataFolder.open(path, 'node1'),
+        refused('DATA_FOLDER_UNUSABLE', path, /cannot be used [(]EISDIR[)]/),
+      );
+    }
+  });
+
+  it('is refused when it may not be written', { skip: process.platform === 'win32' }, async (t) => {
+    const parent = temporaryFolder(t);
+    const path = join(parent, 'node1');
+    fs.mkdirSync(path);
+    const absent = join(parent, 'absent');
+    const unwritable = /cannot be written [(]EACCES[)]: check its owner and permissions/;
+    const allow = (mode: number): void => [parent, path].forEach((each) => fs.chmodSync(each, mode));
+    allow(0o555);
+    try {
+      await withoutPrivileges(async () => {
+        for (const each of [path, absent]) {
+          const expected = refused('DATA_FOLDER_UNUSABLE', each, unwritable);
+          await assert.rejects(DataFolder.open(each, 'node1'), expected);
+        }
+      });
+    } finally {
+      allow(0o755);
+    }
+  });
+});
+
+/** Permissions mean nothing to root: does `action` as nobody there. */
+async function withoutPrivileges(action: () => Promise<void>): Promise<void> {
+  const isRoot = process.geteuid!() === 0;
+  if (isRoot) process.seteuid!(65_534);
+  try {
+    await action();
+  } finally {
+    if (isRoot) process.seteuid!(0);
+  }
+}
