@@ -247,7 +247,10 @@ export class Loop {
     this.#reads.applied(index);
   }
 
-  /** Rows first, then the switch, then the log: whichever is cut short, the start finds which is newer. */
+  /**
+   * Rows first, then the switch, then the log: whichever is cut short, the start finds which is newer, by the file
+   * that came. So that goes last.
+   */
   #beginInstall(meta: SnapshotMeta): void {
     const header = this.snapshots.takeArrived(meta.index);
     assert(header !== undefined, 'Raft installs only a snapshot that has arrived');
@@ -263,6 +266,7 @@ export class Loop {
       }
       await replacement.activate(position);
       await wal.reset(position);
+      await snapshots.removeReceived();
       machine.reload();
       this.#appliedTerm = meta.term;
       this.#proposals.snapshotInstalled();
@@ -290,6 +294,7 @@ export class Loop {
     this.#guard(() => raft.compact(index));
     this.#retention.forgotten(index);
     wal.cut(index).catch((error: unknown) => this.fail(error));
+    this.snapshots.logCut();
   }
 
   fail(error: unknown): void {

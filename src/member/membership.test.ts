@@ -120,4 +120,9 @@ void test('a snapshot that broke off goes on where it stopped', async () => {
     .map((event) => Number(/"receivedBytes":(\d+)/.exec(event)?.[1]));
   assert.ok(resumed.length >= 2 && resumed.at(-1)! > 500_000, resumed.join(' '));
   assert.equal(await cluster.settled(get(joiner.member, 'k39')), value);
+  // Neither end keeps the file when it is of no more use.
+  assert.equal(joiner.disk.sizeOf('snapshot/incoming.rows'), 0);
+  assert.ok(leader.disk.sizeOf('snapshot/outgoing.rows') > 0);
+  for (let at = 0; at < 20; at++) await cluster.settled(put(leader.member, `k${at}`, 'x'));
+  await cluster.until(() => leader.disk.sizeOf('snapshot/outgoing.rows') === 0);
 });

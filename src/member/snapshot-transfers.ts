@@ -112,6 +112,17 @@ export class SnapshotTransfers {
     return this.#making;
   }
 
+  /** The log may no longer reach back to the latest file: it is of no more use then. */
+  logCut(): void {
+    const { raft, store, log } = this.#parts;
+    const latest = store.latest();
+    if (latest === undefined || latest.header.meta.index + 1 >= raft.firstIndex) return;
+    if (this.#making !== undefined || this.#outgoing.size > 0) return;
+    store.dropLatest().catch((error: unknown) => {
+      log.warn({ reason: String(error) }, 'cannot remove an old snapshot');
+    });
+  }
+
   /** @returns undefined when it is not wanted */
   async receive(from: MemberId, header: SnapshotHeader): Promise<IncomingSnapshot | undefined> {
     const { raft, store, log, step, installing } = this.#parts;

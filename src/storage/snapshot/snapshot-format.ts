@@ -1,6 +1,7 @@
 import type { ByteWriter } from '../../base/byte-stream.js';
 import { ByteReader } from '../../base/byte-stream.js';
-import { tableNames, type TableName } from '../../ports/backend.js';
+import { KvorumError } from '../../base/errors.js';
+import { keySizeBytesMax, tableNames, valueSizeBytesMax, type TableName } from '../../ports/backend.js';
 
 /** A snapshot file is a row after row of (table, key, value), each with lengths, to the end. */
 export interface SnapshotRow {
@@ -20,7 +21,10 @@ const rowHeadSizeBytes = 9;
 export class RowReader {
   #left: Uint8Array = new Uint8Array(0);
 
-  /** @returns the rows that `bytes` completes; they are copies */
+  /**
+   * @returns the rows that `bytes` completes; they are copies
+   * @throws KvorumError DATA_DAMAGED
+   */
   push(bytes: Uint8Array): SnapshotRow[] {
     const all = new Uint8Array(this.#left.length + bytes.length);
     all.set(this.#left);
@@ -32,7 +36,9 @@ export class RowReader {
       const table = tableNames[reader.uint8()];
       const keySizeBytes = reader.uint32();
       const valueSizeBytes = reader.uint32();
-      if (table === undefined) throw new Error('a snapshot row is of no known table');
+      if (table === undefined || keySizeBytes > keySizeBytesMax || valueSizeBytes > valueSizeBytesMax) {
+        throw new KvorumError('DATA_DAMAGED', 'the snapshot holds a row that cannot be');
+      }
       const end = at + rowHeadSizeBytes + keySizeBytes + valueSizeBytes;
       if (end > all.length) break;
       rows.push({ table, key: reader.raw(keySizeBytes), value: reader.raw(valueSizeBytes) });

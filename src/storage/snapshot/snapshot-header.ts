@@ -1,3 +1,5 @@
+import { decodeUtf8, encodeUtf8 } from '../../base/bytes.js';
+import { crc32c } from '../../base/crc32c.js';
 import { KvorumError } from '../../base/errors.js';
 import type { ClusterConfig } from '../../raft/types.js';
 import type { SnapshotHeader } from '../../ports/peers.js';
@@ -20,7 +22,7 @@ interface PlainHeader {
   readonly crc: number;
 }
 
-/** The header stands in a file of its own, as JSON, beside the rows. */
+/** The header stands in a file of its own, beside the rows: a line of JSON, and one with the CRC-32C of the first. */
 export function encodeHeader(header: SnapshotHeader): Uint8Array {
   const { config, index, term, configIndex } = header.meta;
   const plain: PlainHeader = {
@@ -37,15 +39,26 @@ export function encodeHeader(header: SnapshotHeader): Uint8Array {
     sizeBytes: header.sizeBytes,
     crc: header.crc,
   };
-  return new TextEncoder().encode(JSON.stringify(plain));
+  const line = JSON.stringify(plain);
+  return encodeUtf8(`${line}\n${checkOf(line)}\n`);
 }
 
-export function decodeHeader(path: string, bytes: Uint8Array): SnapshotHeader {
-  const plain = JSON.parse(new TextDecoder().decode(bytes)) as PlainHeader;
+function checkOf(line: string): string {
+  return crc32c(encodeUtf8(line)).toString(16).padStart(8, '0');
+}
+
+/**
+ * @returns undefined if it is damaged: what it describes can be sent again
+ * @throws KvorumError DATA_FOLDER_MISMATCH
+ */
+export function decodeHeader(path: string, bytes: Uint8Array): SnapshotHeader | undefined {
+  const [line, check, rest] = decodeUtf8(bytes).split('\n');
+  if (line === undefined || check !== checkOf(line) || rest !== '') return undefined;
+  const plain = JSON.parse(line) as PlainHeader;
   if (plain.formatVersion !== 1) {
     throw new KvorumError(
       'DATA_FOLDER_MISMATCH',
-      `${path} has format ${plain.formatVersion}, this version reads 1`,
+      `${path} has format ${plain.formatVersion}, this version reads 1: start it with the version that wrote it`,
     );
   }
   const config: ClusterConfig = {

@@ -52,37 +52,54 @@ export class SnapshotStore {
   /** Writes the rows of `view` to a file, a chunk a turn, and makes it the latest. */
   async create(view: BackendView, meta: SnapshotMeta, signal: AbortSignal): Promise<SnapshotFile> {
     await this.#disk.makeFolder(this.#folder);
-    this.#latest = undefined;
-    await this.#latestFile?.close();
-    this.#latestFile = undefined;
-    await this.#disk.remove(this.#path(outgoingPath));
+    await this.dropLatest();
     const file = await this.#disk.open(this.#path(outgoingPath), { create: true });
-    let position = 0;
+    try {
+      const written = await this.#writeRows(file, view, signal);
+      const header = { id: randomId(this.#random), meta, ...written };
+      this.#latestFile = file;
+      this.#latest = { header, read: (position, lengthBytes) => file.read(position, lengthBytes) };
+      return this.#latest;
+    } catch (error) {
+      await file.close();
+      // On a full disk what was written of it takes space that others need.
+      await this.#disk.remove(this.#path(outgoingPath));
+      throw error;
+    }
+  }
+
+  async #writeRows(
+    file: DiskFile,
+    view: BackendView,
+    signal: AbortSignal,
+  ): Promise<{ sizeBytes: number; crc: number }> {
+    let sizeBytes = 0;
     let crc = 0;
     let writer = new ByteWriter(chunkSizeBytes);
     const flush = async (): Promise<void> => {
       const bytes = writer.finish();
-      await file.write(position, [bytes]);
-      position += bytes.length;
+      await file.write(sizeBytes, [bytes]);
+      sizeBytes += bytes.length;
       crc = crc32c(bytes, crc);
       writer = new ByteWriter(chunkSizeBytes);
       signal.throwIfAborted();
       await new Promise<void>((resolve) => this.#clock.nextTurn(resolve));
     };
-    try {
-      for (const row of view.rows()) {
-        writeRow(writer, row);
-        if (writer.length >= chunkSizeBytes) await flush();
-      }
-      await flush();
-    } catch (error) {
-      await file.close();
-      throw error;
+    for (const row of view.rows()) {
+      writeRow(writer, row);
+      if (writer.length >= chunkSizeBytes) await flush();
     }
-    const header = { id: randomId(this.#random), meta, sizeBytes: position, crc };
-    this.#latestFile = file;
-    this.#latest = { header, read: (from, lengthBytes) => file.read(from, lengthBytes) };
-    return this.#latest;
+    await flush();
+    return { sizeBytes, crc };
+  }
+
+  /** Gives back the space of the latest, if there is one. A transfer of it that goes on breaks off. */
+  async dropLatest(): Promise<void> {
+    const file = this.#latestFile;
+    this.#latest = undefined;
+    this.#latestFile = undefined;
+    await file?.close();
+    await this.#disk.remove(this.#path(outgoingPath));
   }
 
   /** Prepares to take in the file that `header` describes; goes on with what is there of the same file. */
@@ -94,9 +111,15 @@ export class SnapshotStore {
       await this.#disk.writeFileDurable(this.#path(incomingHeaderPath), encodeHeader(header));
     }
     const file = await this.#disk.open(this.#path(incomingPath), { create: true });
-    const receivedBytes = Math.min(await file.sizeBytes(), header.sizeBytes);
+    let heldBytes: number;
+    try {
+      heldBytes = await file.sizeBytes();
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
     return {
-      receivedBytes,
+      receivedBytes: Math.min(heldBytes, header.sizeBytes),
       write: async (position, bytes) => {
         if (position + bytes.length > header.sizeBytes) {
           throw new KvorumError('DATA_DAMAGED', `a snapshot of ${header.sizeBytes} bytes brings more`);
@@ -105,18 +128,19 @@ export class SnapshotStore {
       },
       finish: async () => {
         try {
-          await file.sync();
-          const crc = await fileCrc(file, header.sizeBytes);
-          if ((await file.sizeBytes()) === header.sizeBytes && crc === header.crc) return;
+          if (await isWhole(file, header)) return;
         } finally {
           await file.close();
         }
-        await this.#discardIncoming();
+        await this.removeReceived();
         throw new KvorumError('DATA_DAMAGED', 'the snapshot arrived damaged; it is sent again');
       },
       suspend: async () => {
-        await file.sync();
-        await file.close();
+        try {
+          await file.sync();
+        } finally {
+          await file.close();
+        }
       },
     };
   }
@@ -130,8 +154,9 @@ export class SnapshotStore {
         const bytes = await file.read(position, Math.min(chunkSizeBytes, header.sizeBytes - position));
         for (const row of rows.push(bytes)) await install.add(row.table, row.key, row.value);
       }
-      if (!rows.complete)
+      if (!rows.complete) {
         throw new KvorumError('DATA_DAMAGED', 'the received snapshot ends in the middle of a row');
+      }
     } finally {
       await file.close();
     }
@@ -152,16 +177,24 @@ export class SnapshotStore {
   /** Removes what an earlier life left, except a file on its way that is newer than `appliedIndex`. */
   async cleanUp(appliedIndex: number): Promise<void> {
     const names = await this.#disk.list(this.#folder);
-    if (names.includes(outgoingPath)) await this.#disk.remove(this.#path(outgoingPath));
+    if (names.includes(outgoingPath)) await this.dropLatest();
+    if (!names.includes(incomingPath) && !names.includes(incomingHeaderPath)) return;
     const held = await this.#heldHeader();
-    if (held !== undefined && held.meta.index <= appliedIndex) await this.#discardIncoming();
+    if (held === undefined || held.meta.index <= appliedIndex) await this.removeReceived();
   }
 
-  /** The file first: rows without a header are never taken for whole. */
-  async #discardIncoming(): Promise<void> {
+  /** Gives back the space of the received file. The rows first: without a header they are never taken for whole. */
+  async removeReceived(): Promise<void> {
     await this.#disk.remove(this.#path(incomingPath));
     await this.#disk.remove(this.#path(incomingHeaderPath));
   }
+}
+
+/** Makes the file durable, and reads it all. */
+async function isWhole(file: DiskFile, header: SnapshotHeader): Promise<boolean> {
+  await file.sync();
+  if ((await file.sizeBytes()) !== header.sizeBytes) return false;
+  return (await fileCrc(file, header.sizeBytes)) === header.crc;
 }
 
 async function fileCrc(file: DiskFile, sizeBytes: number): Promise<number> {
