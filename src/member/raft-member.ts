@@ -198,10 +198,11 @@ export class RaftMember implements Member {
   }
 
   #failed(error: Error): void {
-    const message = error instanceof DiskError ? `storage failed: ${error.message}` : error.message;
+    const isDisk = error instanceof DiskError;
+    const message = isDisk ? storageMessage(error) : error.message;
     this.#parts.log.error({ error: error.stack ?? error.message }, `member stops: ${message}`);
     this.#ended = new KvorumError('STORAGE_FAILED', message, { cause: error });
-    void this.#end({ kind: 'failed', error });
+    void this.#end({ kind: 'failed', error: isDisk ? this.#ended : error });
   }
 
   /** Leaves the others a leader before this one stops; nothing to do where it does not lead. */
@@ -362,4 +363,11 @@ export class RaftMember implements Member {
       onChange: (listener) => this.onChange(listener),
     });
   }
+}
+
+function storageMessage({ reason, message }: DiskError): string {
+  const advice = 'start this member again, nothing that was acknowledged is lost';
+  return reason === 'full'
+    ? `the disk is full (${message}): free space and ${advice}`
+    : `the disk failed (${message}): mend it and ${advice}`;
 }

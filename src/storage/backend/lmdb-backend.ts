@@ -1,3 +1,4 @@
+import { statfsSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert } from '../../base/assert.js';
@@ -28,6 +29,9 @@ export interface LmdbBackendOptions {
 }
 
 const defaults = { flushIntervalMs: 100, flushKeysMax: 8192, flushSizeBytesMax: 8 * 1024 * 1024 };
+
+/** With less free space than this, a failed write counts as one for which there was none. */
+const spaceSizeBytesMin = 1024 * 1024;
 
 const currentFile = 'CURRENT';
 /** Pairs that an installation hands to LMDB in one transaction. */
@@ -176,7 +180,7 @@ export class LmdbBackend implements Backend {
       this.#flushed = position;
       this.#flushing = undefined;
     } catch (error) {
-      this.#failure = asDiskError(error);
+      this.#failure = asDiskError(error, this.#folder);
     } finally {
       this.#running = undefined;
     }
@@ -214,7 +218,7 @@ export class LmdbBackend implements Backend {
       try {
         await replacement.write(changes, position);
       } catch (error) {
-        throw asDiskError(error);
+        throw asDiskError(error, this.#folder);
       }
     };
     return {
@@ -279,13 +283,25 @@ function openEnvironment(path: string): LmdbEnvironment {
   try {
     return new LmdbEnvironment(path);
   } catch (error) {
-    throw asDiskError(error);
+    throw asDiskError(error, path);
   }
 }
 
-function asDiskError(error: unknown): DiskError {
+function asDiskError(error: unknown, folder: string): DiskError {
   if (error instanceof DiskError) return error;
   const detail = error instanceof Error ? error.message : String(error);
-  const full = /ENOSPC|no space|MDB_MAP_FULL|EDQUOT|EFBIG/i.test(detail);
-  return new DiskError(full ? 'full' : 'failed', `state database: ${detail}`, { cause: error });
+  const reason = toldFull.test(detail) || isNearlyFull(folder) ? 'full' : 'failed';
+  return new DiskError(reason, `state database: ${detail}`, { cause: error });
+}
+
+const toldFull = /ENOSPC|no space|MDB_MAP_FULL|EDQUOT|EFBIG/i;
+
+/** A write that had space for a part of it only is an input/output error to LMDB. */
+function isNearlyFull(folder: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize < spaceSizeBytesMin;
+  } catch {
+    return false;
+  }
 }

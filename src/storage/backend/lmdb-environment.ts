@@ -47,6 +47,8 @@ export class LmdbEnvironment {
       maxDbs: 2 * tableNames.length + 2,
       // The commit itself syncs, in the writer thread: a resolved write is durable.
       overlappingSync: false,
+      // Each write() is a batch of its own. lmdb-js would open another around it, whose failure nobody could catch.
+      eventTurnBatching: false,
       noMemInit: true,
       noSubdir: false,
       cache: false,
@@ -106,7 +108,7 @@ export class LmdbEnvironment {
   /** Makes `changes` and `position` durable together, or neither. Off the event loop. */
   async write(changes: Iterable<Change>, position: AppliedPosition): Promise<void> {
     const made = new Map<string, bigint>();
-    await this.#root.batch(() => {
+    const written = this.#root.batch(() => {
       for (const { table, key, value } of changes) this.#change(table, key, value, made);
       if (made.size > 0) void this.#own.put(levelsKey, encodeLevel(this.#levels));
       const bytes = Buffer.alloc(16);
@@ -114,6 +116,11 @@ export class LmdbEnvironment {
       bytes.writeBigUInt64BE(BigInt(position.term), 8);
       void this.#own.put(positionKey, bytes);
     });
+    try {
+      await written;
+    } catch (error) {
+      throw await commitErrorOf(error);
+    }
   }
 
   #change(name: TableName, key: Uint8Array, value: Uint8Array | undefined, made: Map<string, bigint>): void {
@@ -143,6 +150,12 @@ export class LmdbEnvironment {
   async close(): Promise<void> {
     await this.#root.close();
   }
+}
+
+/** lmdb-js says what went wrong by a promise that rejects, beside the error. */
+async function commitErrorOf(error: unknown): Promise<unknown> {
+  const { commitError } = error as { readonly commitError?: Promise<never> };
+  return commitError === undefined ? error : await commitError.catch((reason: unknown) => reason);
 }
 
 function inLevel(level: bigint, key: Uint8Array): Uint8Array {
