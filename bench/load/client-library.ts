@@ -23,6 +23,8 @@ export interface ClientLoad {
 
 export interface ClientOutcome extends Summary {
   readonly requests: number;
+  /** With those of the warm-up and the preparation. */
+  readonly requestsInAll: number;
   readonly seconds: number;
 }
 
@@ -87,14 +89,21 @@ export function keyOf(number: number, sizeBytes: number): string {
 export async function runClientLoad(load: ClientLoad): Promise<ClientOutcome> {
   const store = await open(load);
   try {
-    if (load.operation === 'load') return await putOnce(store, load);
-    if (load.operation === 'get') await putOnce(store, load);
-    await goRound(store, load, load.warmUpSeconds);
-    return await goRound(store, load, load.seconds);
+    if (load.operation === 'load') return inAll([await putOnce(store, load)]);
+    const prepared = load.operation === 'get' ? [await putOnce(store, load)] : [];
+    const warmUp = await goRound(store, load, load.warmUpSeconds);
+    return inAll([...prepared, warmUp, await goRound(store, load, load.seconds)]);
   } finally {
     store.close();
   }
 }
+
+function inAll(rounds: readonly Round[]): ClientOutcome {
+  const requestsInAll = rounds.reduce((sum, { requests }) => sum + requests, 0);
+  return { ...rounds.at(-1)!, requestsInAll };
+}
+
+type Round = Omit<ClientOutcome, 'requestsInAll'>;
 
 class Recorder {
   readonly #starts: number[] = [];
@@ -105,7 +114,7 @@ class Recorder {
     this.#latencies.push((performance.now() - beganMs) * 1000);
   }
 
-  outcome(elapsedMs: number): ClientOutcome {
+  outcome(elapsedMs: number): Round {
     const timings = {
       startsUs: Float64Array.from(this.#starts),
       latenciesUs: Float64Array.from(this.#latencies),
@@ -114,7 +123,7 @@ class Recorder {
   }
 }
 
-async function goRound(store: Store, load: ClientLoad, seconds: number): Promise<ClientOutcome> {
+async function goRound(store: Store, load: ClientLoad, seconds: number): Promise<Round> {
   const recorder = new Recorder();
   const value = 'v'.repeat(load.valueSizeBytes);
   const startedMs = performance.now();
@@ -133,7 +142,7 @@ async function goRound(store: Store, load: ClientLoad, seconds: number): Promise
 }
 
 /** Writes every key, as many at a time as are to be outstanding. */
-async function putOnce(store: Store, load: ClientLoad): Promise<ClientOutcome> {
+async function putOnce(store: Store, load: ClientLoad): Promise<Round> {
   const recorder = new Recorder();
   const value = 'v'.repeat(load.valueSizeBytes);
   const together = store.putAll === undefined ? 1 : transactionPutsMax;

@@ -9,6 +9,7 @@ async function measure(run: Run, cluster: Cluster, operation: 'put' | 'get'): Pr
   const { client, name } = cluster.system;
   const { effort, figures } = run;
   const { endpoint } = await cluster.leader();
+  const cpuBefore = cluster.cpuSeconds;
   const outcome = await clientProcess({
     ...client,
     endpoint,
@@ -24,6 +25,8 @@ async function measure(run: Run, cluster: Cluster, operation: 'put' | 'get'): Pr
   figures.add('clients', load, 'rate', name, outcome.requestsPerSecond);
   figures.add('clients', load, 'p50', name, outcome.p50Ms);
   figures.add('clients', load, 'p99', name, outcome.p99Ms);
+  const cpuSeconds = cluster.cpuSeconds - cpuBefore;
+  figures.add('clients', load, 'cpu', name, (cpuSeconds / outcome.requestsInAll) * 100_000);
   run.tell(`${load}: ${name} with ${client.library} ${Math.round(outcome.requestsPerSecond)} requests/s`);
 }
 

@@ -34,9 +34,8 @@ export class Compaction {
       this.#revision = this.#done = -1;
       return;
     }
-    const view = new DataView(row.buffer, row.byteOffset, row.byteLength);
-    this.#revision = readUint53(view, 0);
-    this.#done = readUint53(view, 8) - 1;
+    this.#revision = readUint53(row, 0);
+    this.#done = readUint53(row, 8) - 1;
   }
 
   begin(revision: Revision): void {
@@ -46,9 +45,8 @@ export class Compaction {
 
   #save(): void {
     const row = new Uint8Array(16);
-    const view = new DataView(row.buffer);
-    writeUint53(view, 0, this.#revision);
-    writeUint53(view, 8, this.#done + 1);
+    writeUint53(row, 0, this.#revision);
+    writeUint53(row, 8, this.#done + 1);
     this.#backend.put('meta', compactKey, row);
   }
 

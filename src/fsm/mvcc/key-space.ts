@@ -55,10 +55,7 @@ export class KeySpace {
   /** Takes over what the backend holds now. */
   reload(): void {
     const row = this.#backend.get('meta', revisionKey);
-    this.#revision =
-      row === undefined
-        ? firstRevision
-        : readUint53(new DataView(row.buffer, row.byteOffset, row.byteLength), 0);
+    this.#revision = row === undefined ? firstRevision : readUint53(row, 0);
     this.#storedRevision = this.#revision;
     this.#compaction.reload();
   }
@@ -83,7 +80,7 @@ export class KeySpace {
   save(): void {
     if (this.#storedRevision === this.#revision) return;
     const row = new Uint8Array(8);
-    writeUint53(new DataView(row.buffer), 0, this.#revision);
+    writeUint53(row, 0, this.#revision);
     this.#backend.put('meta', revisionKey, row);
     this.#storedRevision = this.#revision;
   }

@@ -1,5 +1,10 @@
+import { assert } from '../../base/assert.js';
 import type { Revision } from '../../base/ids.js';
+import { Slab } from '../../base/slab.js';
 import type { KeyValue } from '../command.js';
+
+/** Rows and their keys: the backend lets them go together, when it has them on disk. */
+const slab = new Slab();
 
 /** Where in the history of the store something happened: revision, then order within it. */
 export interface Place {
@@ -22,28 +27,32 @@ export interface VersionRecord {
 }
 
 export function encodeVersion(record: VersionRecord): Uint8Array {
-  const bytes = new Uint8Array(recordHeadSizeBytes + record.value.length);
-  const view = new DataView(bytes.buffer);
-  view.setUint8(0, record.deleted ? 1 : 0);
-  writeUint53(view, 1, record.createRevision);
-  writeUint53(view, 9, record.mod.revision);
-  view.setUint32(17, record.mod.sub);
-  writeUint53(view, 21, record.version);
-  view.setBigUint64(29, BigInt.asUintN(64, record.lease));
+  const bytes = slab.take(recordHeadSizeBytes + record.value.length);
+  bytes[0] = record.deleted ? 1 : 0;
+  writeUint53(bytes, 1, record.createRevision);
+  writeUint53(bytes, 9, record.mod.revision);
+  writeUint32(bytes, 17, record.mod.sub);
+  writeUint53(bytes, 21, record.version);
+  if (record.lease !== 0n) viewOf(bytes).setBigUint64(29, BigInt.asUintN(64, record.lease));
   bytes.set(record.value, recordHeadSizeBytes);
   return bytes;
 }
 
 export function decodeVersion(row: Uint8Array): VersionRecord {
-  const view = viewOf(row);
   return {
-    deleted: view.getUint8(0) === 1,
-    createRevision: readUint53(view, 1),
-    mod: { revision: readUint53(view, 9), sub: view.getUint32(17) },
-    version: readUint53(view, 21),
-    lease: BigInt.asIntN(64, view.getBigUint64(29)),
+    deleted: row[0] === 1,
+    createRevision: readUint53(row, 1),
+    mod: { revision: readUint53(row, 9), sub: readUint32(row, 17) },
+    version: readUint53(row, 21),
+    lease: readLease(row, 29),
     value: row.subarray(recordHeadSizeBytes),
   };
+}
+
+/** Most keys have none: no view and no big number for them. */
+function readLease(row: Uint8Array, at: number): bigint {
+  if (readUint32(row, at) === 0 && readUint32(row, at + 4) === 0) return 0n;
+  return BigInt.asIntN(64, viewOf(row).getBigUint64(at));
 }
 
 export function toKeyValue(key: Uint8Array, record: VersionRecord, keysOnly: boolean): KeyValue {
@@ -68,36 +77,38 @@ export interface ChangeRecord {
 const changeHeadSizeBytes = 13;
 
 export function encodeChange(record: ChangeRecord): Uint8Array {
-  const bytes = new Uint8Array(changeHeadSizeBytes + record.key.length);
-  const view = new DataView(bytes.buffer);
-  view.setUint8(0, record.deleted ? 1 : 0);
-  writeUint53(view, 1, record.previous.revision);
-  view.setUint32(9, record.previous.sub);
+  const bytes = slab.take(changeHeadSizeBytes + record.key.length);
+  bytes[0] = record.deleted ? 1 : 0;
+  writeUint53(bytes, 1, record.previous.revision);
+  writeUint32(bytes, 9, record.previous.sub);
   bytes.set(record.key, changeHeadSizeBytes);
   return bytes;
 }
 
 export function decodeChange(row: Uint8Array): ChangeRecord {
-  const view = viewOf(row);
   return {
-    deleted: view.getUint8(0) === 1,
-    previous: { revision: readUint53(view, 1), sub: view.getUint32(9) },
+    deleted: row[0] === 1,
+    previous: { revision: readUint53(row, 1), sub: readUint32(row, 9) },
     key: row.subarray(changeHeadSizeBytes),
   };
 }
 
+const placeSizeBytes = 12;
+
 /** Key of the table `revisions`: sorts in the order of time. */
 export function placeKey(place: Place): Uint8Array {
-  const bytes = new Uint8Array(12);
-  const view = new DataView(bytes.buffer);
-  writeUint53(view, 0, place.revision);
-  view.setUint32(8, place.sub);
+  const bytes = slab.take(placeSizeBytes);
+  writePlace(bytes, 0, place);
   return bytes;
 }
 
+function writePlace(bytes: Uint8Array, at: number, place: Place): void {
+  writeUint53(bytes, at, place.revision);
+  writeUint32(bytes, at + 8, place.sub);
+}
+
 export function decodePlaceKey(key: Uint8Array): Place {
-  const view = viewOf(key);
-  return { revision: readUint53(view, 0), sub: view.getUint32(8) };
+  return { revision: readUint53(key, 0), sub: readUint32(key, 8) };
 }
 
 /**
@@ -105,26 +116,35 @@ export function decodePlaceKey(key: Uint8Array): Place {
  * 00 01, so that rows sort by key first, whatever bytes it has.
  */
 export function historyKey(key: Uint8Array, place: Place): Uint8Array {
-  const prefix = historyPrefix(key);
-  const bytes = new Uint8Array(prefix.length + 12);
-  bytes.set(prefix);
-  bytes.set(placeKey(place), prefix.length);
+  const prefixSizeBytes = historyPrefixSizeBytes(key);
+  const bytes = slab.take(prefixSizeBytes + placeSizeBytes);
+  writeHistoryPrefix(bytes, key);
+  writePlace(bytes, prefixSizeBytes, place);
   return bytes;
 }
 
 /** What all history rows of a key begin with. */
 export function historyPrefix(key: Uint8Array): Uint8Array {
-  let zeros = 0;
-  for (const byte of key) if (byte === 0) zeros++;
-  const bytes = new Uint8Array(key.length + zeros + 2);
-  let at = 0;
-  for (const byte of key) {
-    bytes[at++] = byte;
-    if (byte === 0) bytes[at++] = 0xff;
-  }
-  bytes[at] = 0;
-  bytes[at + 1] = 1;
+  const bytes = slab.take(historyPrefixSizeBytes(key));
+  writeHistoryPrefix(bytes, key);
   return bytes;
+}
+
+function historyPrefixSizeBytes(key: Uint8Array): number {
+  let sizeBytes = key.length + 2;
+  for (let at = 0; at < key.length; at++) if (key[at] === 0) sizeBytes++;
+  return sizeBytes;
+}
+
+function writeHistoryPrefix(bytes: Uint8Array, key: Uint8Array): void {
+  let to = 0;
+  for (let at = 0; at < key.length; at++) {
+    const byte = key[at]!;
+    bytes[to++] = byte;
+    if (byte === 0) bytes[to++] = 0xff;
+  }
+  bytes[to] = 0;
+  bytes[to + 1] = 1;
 }
 
 export function decodeHistoryKey(row: Uint8Array): { readonly key: Uint8Array; readonly place: Place } {
@@ -142,11 +162,24 @@ function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-export function writeUint53(view: DataView, at: number, value: number): void {
-  view.setUint32(at, Math.floor(value / 0x1_0000_0000));
-  view.setUint32(at + 4, value >>> 0);
+/** Big-endian, so that byte order is the order of numbers. */
+export function writeUint53(bytes: Uint8Array, at: number, value: number): void {
+  writeUint32(bytes, at, Math.floor(value / 0x1_0000_0000));
+  writeUint32(bytes, at + 4, value >>> 0);
 }
 
-export function readUint53(view: DataView, at: number): number {
-  return view.getUint32(at) * 0x1_0000_0000 + view.getUint32(at + 4);
+export function readUint53(bytes: Uint8Array, at: number): number {
+  return readUint32(bytes, at) * 0x1_0000_0000 + readUint32(bytes, at + 4);
+}
+
+function writeUint32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
+}
+
+function readUint32(bytes: Uint8Array, at: number): number {
+  assert(at + 4 <= bytes.length, 'a row is whole');
+  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
 }

@@ -1,4 +1,4 @@
-import { compareBytes } from '../../base/bytes.js';
+import { compareBytes, equalBytes } from '../../base/bytes.js';
 import type { RangeOptions } from '../../ports/backend.js';
 
 interface Chunk<V> {
@@ -13,36 +13,41 @@ const chunkPairsMax = 256;
 export class OrderedTable<V> {
   #chunks: Chunk<V>[] = [];
   #size = 0;
+  /** What was looked for last, and where it is or would be: whoever reads a key often writes it next. */
+  #located: Uint8Array | undefined;
+  #found = false;
+  #chunkAt = 0;
+  #pairAt = 0;
 
   get size(): number {
     return this.#size;
   }
 
   get(key: Uint8Array): V | undefined {
-    const chunk = this.#chunks[this.#chunkFor(key)];
-    if (chunk === undefined) return undefined;
-    const at = lowerBound(chunk.keys, key);
-    const found = chunk.keys[at];
-    return found !== undefined && compareBytes(found, key) === 0 ? chunk.values[at] : undefined;
+    return this.#locate(key) ? this.#chunks[this.#chunkAt]!.values[this.#pairAt] : undefined;
   }
 
   /** Keeps `key` and `value` themselves. @returns the value that was there */
   set(key: Uint8Array, value: V): V | undefined {
     if (this.#chunks.length === 0) this.#chunks.push({ keys: [], values: [] });
-    const chunkAt = this.#chunkFor(key);
-    const chunk = this.#chunks[chunkAt]!;
-    const last = chunk.keys.length - 1;
-    // Keys often come in order: look at the end first.
-    const at = last >= 0 && compareBytes(chunk.keys[last]!, key) < 0 ? last + 1 : lowerBound(chunk.keys, key);
-    if (at <= last && compareBytes(chunk.keys[at]!, key) === 0) {
-      const before = chunk.values[at];
-      chunk.values[at] = value;
+    const found = this.#locate(key);
+    const { keys, values } = this.#chunks[this.#chunkAt]!;
+    const at = this.#pairAt;
+    if (found) {
+      const before = values[at];
+      values[at] = value;
       return before;
     }
-    chunk.keys.splice(at, 0, key);
-    chunk.values.splice(at, 0, value);
+    this.#located = undefined;
     this.#size++;
-    if (chunk.keys.length > chunkPairsMax) this.#split(chunkAt, at === last + 1);
+    if (at === keys.length) {
+      keys.push(key);
+      values.push(value);
+    } else {
+      keys.splice(at, 0, key);
+      values.splice(at, 0, value);
+    }
+    if (keys.length > chunkPairsMax) this.#split(this.#chunkAt, at === keys.length - 1);
     return undefined;
   }
 
@@ -56,22 +61,20 @@ export class OrderedTable<V> {
 
   /** @returns the value that was there */
   delete(key: Uint8Array): V | undefined {
-    const chunkAt = this.#chunkFor(key);
-    const chunk = this.#chunks[chunkAt];
-    if (chunk === undefined) return undefined;
-    const at = lowerBound(chunk.keys, key);
-    const found = chunk.keys[at];
-    if (found === undefined || compareBytes(found, key) !== 0) return undefined;
-    chunk.keys.splice(at, 1);
-    const [before] = chunk.values.splice(at, 1);
+    if (!this.#locate(key)) return undefined;
+    const { keys, values } = this.#chunks[this.#chunkAt]!;
+    this.#located = undefined;
+    keys.splice(this.#pairAt, 1);
+    const [before] = values.splice(this.#pairAt, 1);
     this.#size--;
-    if (chunk.keys.length === 0) this.#chunks.splice(chunkAt, 1);
+    if (keys.length === 0) this.#chunks.splice(this.#chunkAt, 1);
     return before;
   }
 
   clear(): void {
     this.#chunks = [];
     this.#size = 0;
+    this.#located = undefined;
   }
 
   /** The table must not change while the result is being read. */
@@ -107,6 +110,26 @@ export class OrderedTable<V> {
     }
   }
 
+  /** Sets chunk and place for `key`. @returns whether it is there */
+  #locate(key: Uint8Array): boolean {
+    if (this.#located === key) return this.#found;
+    this.#located = key;
+    const last = this.#chunks.at(-1);
+    if (last !== undefined && last.keys.length > 0 && compareBytes(last.keys.at(-1)!, key) < 0) {
+      // Keys often come in order.
+      this.#chunkAt = this.#chunks.length - 1;
+      this.#pairAt = last.keys.length;
+      this.#found = false;
+      return false;
+    }
+    this.#chunkAt = this.#chunkFor(key);
+    const keys = this.#chunks[this.#chunkAt]?.keys ?? [];
+    this.#pairAt = lowerBound(keys, key);
+    const there = keys[this.#pairAt];
+    this.#found = there !== undefined && equalBytes(there, key);
+    return this.#found;
+  }
+
   /** The last chunk that begins at or before `key`; the first if none does. */
   #chunkFor(key: Uint8Array): number {
     let low = 0;
@@ -120,14 +143,29 @@ export class OrderedTable<V> {
   }
 }
 
-/** The first place whose key is not less. */
+/**
+ * The first place whose key is not less. What `key` shares with the keys on both sides, it shares with all
+ * between them: only bytes behind that are compared.
+ */
 function lowerBound(keys: readonly Uint8Array[], key: Uint8Array): number {
   let low = 0;
   let high = keys.length;
+  let sharedLow = 0;
+  let sharedHigh = 0;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (compareBytes(keys[middle]!, key) < 0) low = middle + 1;
-    else high = middle;
+    const other = keys[middle]!;
+    const end = Math.min(other.length, key.length);
+    let at = Math.min(sharedLow, sharedHigh);
+    while (at < end && other[at] === key[at]) at++;
+    const less = at < end ? other[at]! < key[at]! : other.length < key.length;
+    if (less) {
+      low = middle + 1;
+      sharedLow = at;
+    } else {
+      high = middle;
+      sharedHigh = at;
+    }
   }
   return low;
 }
