@@ -249,7 +249,9 @@ export class RaftMember implements Member {
     this.#proposals.close(ended);
     this.#reads.close(ended);
     this.#configs.abandon();
-    for (const close of [() => peers.close(), () => wal.close(), () => backend.close()]) {
+    // After a failure the disk is left as it is: the next start replays the log.
+    const flush = reason.kind !== 'failed';
+    for (const close of [() => peers.close(), () => wal.close(), () => backend.close({ flush })]) {
       try {
         await close();
       } catch (error) {

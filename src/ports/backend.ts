@@ -66,7 +66,8 @@ export interface Backend extends BackendReader {
   /** Begins to build a replacement for the whole content. One at a time. */
   beginInstall(): Promise<BackendInstall>;
 
-  close(): Promise<void>;
+  /** Flushes first, unless the disk is known not to take it. */
+  close(options?: { readonly flush?: boolean }): Promise<void>;
 }
 
 export interface BackendView {

@@ -11,8 +11,8 @@ import { backendContract } from './backend.js';
 backendContract({
   name: 'memory',
   create: () => Promise.resolve(new MemoryBackend()),
-  reopen: async (backend) => {
-    await backend.flush();
+  reopen: async (backend, how) => {
+    await backend.close(how);
     return (backend as MemoryBackend).crash();
   },
 });
@@ -31,8 +31,8 @@ backendContract({
     folders.set(backend, folder);
     return backend;
   },
-  reopen: async (backend) => {
-    await backend.close();
+  reopen: async (backend, how) => {
+    await backend.close(how);
     const folder = folders.get(backend)!;
     const again = await LmdbBackend.open(folder, { clock });
     folders.set(again, folder);

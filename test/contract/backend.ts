@@ -16,7 +16,7 @@ export interface BackendKind {
   /** A new, empty one. */
   create(): Promise<Backend>;
   /** Closes it and opens what it left on disk. */
-  reopen(backend: Backend): Promise<Backend>;
+  reopen(backend: Backend, how?: { readonly flush: boolean }): Promise<Backend>;
 }
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
@@ -119,6 +119,19 @@ export function backendContract(kind: BackendKind): void {
       assert.deepEqual(backend.applied, { index: 91, term: 2 });
       assert.equal([...backend.range('current', {})].length, 5001);
       await backend.close();
+    });
+
+    it('keeps what was flushed when it is closed without another flush', async () => {
+      const backend = await kind.create();
+      backend.put('current', bytes('a'), bytes('1'));
+      backend.commit({ index: 1, term: 1 });
+      await backend.flush();
+      backend.put('current', bytes('a'), bytes('2'));
+      backend.commit({ index: 2, term: 1 });
+      const again = await kind.reopen(backend, { flush: false });
+      assert.deepEqual(again.applied, { index: 1, term: 1 });
+      assert.deepEqual(show(again.range('current', {})), ['a=1']);
+      await again.close();
     });
 
     it('takes keys and values up to their limits', async () => {

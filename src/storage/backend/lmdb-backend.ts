@@ -30,7 +30,7 @@ export interface LmdbBackendOptions {
 
 const defaults = { flushIntervalMs: 100, flushKeysMax: 8192, flushSizeBytesMax: 8 * 1024 * 1024 };
 
-/** With less free space than this, a failed write counts as one for which there was none. */
+/** Left free beyond what a transaction may need; with less, a failed write counts as one for which there was none. */
 const spaceSizeBytesMin = 1024 * 1024;
 
 const currentFile = 'CURRENT';
@@ -176,6 +176,7 @@ export class LmdbBackend implements Backend {
     this.#flushing = table;
     this.#active = new MemoryTable();
     try {
+      await this.#requireWritable(table.sizeBytes);
       await this.#environment.write(table.changes(), position);
       this.#flushed = position;
       this.#flushing = undefined;
@@ -186,6 +187,22 @@ export class LmdbBackend implements Backend {
     }
     this.#listener(this.#failure);
     if (this.#failure === undefined && !this.#closed && this.#active.size > 0) this.commit(this.#applied);
+  }
+
+  /**
+   * Asked before each transaction: is there space, and does the file system take changes? A write that fails as a
+   * whole must not be left to LMDB: the text of its error is longer than the memory that lmdb-js takes for it, and
+   * the process may be aborted.
+   */
+  async #requireWritable(changesSizeBytes: number): Promise<void> {
+    const { bavail, bsize } = await fs.statfs(this.#folder);
+    const [freeBytes, neededBytes] = [bavail * bsize, 2 * changesSizeBytes + spaceSizeBytesMin];
+    if (freeBytes < neededBytes) {
+      const message = `state database: ${freeBytes} bytes are free, ${neededBytes} may be needed`;
+      throw new DiskError('full', message);
+    }
+    const now = new Date();
+    await fs.utimes(this.#folder, now, now);
   }
 
   async view(): Promise<BackendView> {
@@ -213,9 +230,11 @@ export class LmdbBackend implements Backend {
     let batchSizeBytes = 0;
     const write = async (position: AppliedPosition): Promise<void> => {
       const changes = batch;
+      const sizeBytes = batchSizeBytes;
       batch = [];
       batchSizeBytes = 0;
       try {
+        await this.#requireWritable(sizeBytes);
         await replacement.write(changes, position);
       } catch (error) {
         throw asDiskError(error, this.#folder);
@@ -262,12 +281,12 @@ export class LmdbBackend implements Backend {
     this.#listener();
   }
 
-  async close(): Promise<void> {
+  async close({ flush = true } = {}): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     this.#timer?.cancel();
     try {
-      await this.flush();
+      if (flush) await this.flush();
       await this.#running;
     } finally {
       await this.#environment.close();

@@ -190,8 +190,8 @@ export class MemoryBackend implements Backend {
     };
   }
 
-  async close(): Promise<void> {
-    await this.flush();
+  async close({ flush = true } = {}): Promise<void> {
+    if (flush) await this.flush();
     this.#closed = true;
   }
 }

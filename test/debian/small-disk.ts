@@ -1,0 +1,87 @@
+import { execFile } from 'node:child_process';
+import { mkdir, open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const mebibyte = 1024 * 1024;
+
+/** A file system of its own, in a file: a disk that can be full. Needs root. */
+export class SmallDisk {
+  /** Where it is mounted. */
+  readonly path: string;
+  readonly #image: string;
+  readonly #folder: string;
+  #hasBacking = false;
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+    this.#image = join(folder, 'image');
+    this.path = join(folder, 'disk');
+  }
+
+  static async make(folder: string, sizeMebibytes: number): Promise<SmallDisk> {
+    const disk = new SmallDisk(folder);
+    await disk.#format(sizeMebibytes);
+    return disk;
+  }
+
+  /**
+   * A disk that takes everything, and fails to bring it to where it is kept once that is more than `backingMebibytes`:
+   * a write succeeds, and the sync after it is an input/output error.
+   */
+  static async makeFailing(
+    folder: string,
+    sizeMebibytes: number,
+    backingMebibytes: number,
+  ): Promise<SmallDisk> {
+    const disk = new SmallDisk(folder);
+    await mkdir(folder, { recursive: true });
+    await run('mount', ['-t', 'tmpfs', '-o', `size=${backingMebibytes}m`, 'kvorum-test', folder]);
+    disk.#hasBacking = true;
+    await disk.#format(sizeMebibytes);
+    return disk;
+  }
+
+  async #format(sizeMebibytes: number): Promise<void> {
+    await mkdir(this.path, { recursive: true });
+    const file = await open(this.#image, 'w');
+    await file.truncate(sizeMebibytes * mebibyte);
+    await file.close();
+    // Without blocks that are kept for root, which the members here are.
+    await run('mkfs.ext4', ['-q', '-m', '0', this.#image]);
+    await this.#mount();
+  }
+
+  async #mount(): Promise<void> {
+    await run('mount', ['-o', 'loop', this.#image, this.path]);
+  }
+
+  /** There is enough behind it from now on; what a failed write left of the file system's tables is mended. */
+  async mend(backingMebibytes: number): Promise<void> {
+    await run('umount', [this.path]);
+    await run('mount', ['-o', `remount,size=${backingMebibytes}m`, this.#folder]);
+    try {
+      await run('e2fsck', ['-p', '-f', this.#image]);
+    } catch (error) {
+      // 1: there was something to mend, and it is mended.
+      if ((error as { code?: unknown }).code !== 1) throw error;
+    }
+    await this.#mount();
+  }
+
+  /** Somebody else's file, that takes the space away. */
+  async takeSpace(sizeMebibytes: number): Promise<void> {
+    await run('fallocate', ['-l', String(sizeMebibytes * mebibyte), join(this.path, 'other')]);
+  }
+
+  async freeSpace(): Promise<void> {
+    await rm(join(this.path, 'other'));
+  }
+
+  async remove(): Promise<void> {
+    await run('umount', ['-l', this.path]).catch(() => {});
+    if (this.#hasBacking) await run('umount', ['-l', this.#folder]).catch(() => {});
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
