@@ -32,7 +32,8 @@ export function prefixEnd(prefix: Uint8Array): Uint8Array {
   for (let length = prefix.length; length > 0; length--) {
     const last = prefix[length - 1]!;
     if (last === 0xff) continue;
-    const end = prefix.slice(0, length);
+    // Not slice(): a Buffer's slice() is a view, and the prefix is the caller's.
+    const end = new Uint8Array(prefix.subarray(0, length));
     end[length - 1] = last + 1;
     return end;
   }
