@@ -1,4 +1,3 @@
-import { encodeUtf8 } from '../base/bytes.js';
 import { KvorumError, type ErrorCode } from '../base/errors.js';
 
 const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -15,7 +14,7 @@ export function toBytes(code: ErrorCode, field: string, given: string | Uint8Arr
     throw new KvorumError(code, `${field} must be a string or a Uint8Array`);
   }
   if (loneSurrogate.test(given)) throw new KvorumError(code, `${field} holds half of a surrogate pair`);
-  return encodeUtf8(given);
+  return Buffer.from(given);
 }
 
 /** @throws KvorumError INVALID_VALUE for bytes that are no UTF-8 */
