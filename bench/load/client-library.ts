@@ -29,7 +29,7 @@ export interface ClientOutcome extends Summary {
 }
 
 interface Store {
-  put(key: string, value: string): Promise<void>;
+  put(key: string, value: string): Promise<unknown>;
   get(key: string): Promise<string | undefined>;
   /** Puts that travel and take effect together. */
   putAll?(pairs: readonly (readonly [string, string])[]): Promise<void>;
@@ -47,9 +47,7 @@ async function open(load: ClientLoad): Promise<Store> {
       const { connect } = (await import(pathToFileURL(path).href)) as typeof kvorumClient;
       const client = connect({ endpoints: [load.endpoint], timeoutMs: callTimeoutMs });
       return {
-        put: async (key, value) => {
-          await client.set(key, value);
-        },
+        put: (key, value) => client.set(key, value),
         get: (key) => client.get(key),
         close: () => client.close(),
       };
@@ -57,9 +55,7 @@ async function open(load: ClientLoad): Promise<Store> {
     case 'etcd3': {
       const client = new Etcd3({ hosts: [`http://${load.endpoint}`] });
       return {
-        put: async (key, value) => {
-          await client.put(key).value(value);
-        },
+        put: (key, value) => client.put(key).value(value).exec(),
         get: async (key) => (await client.get(key).string()) ?? undefined,
         close: () => client.close(),
       };

@@ -12,7 +12,9 @@ interface KeyStage {
  * Each key walks through stages of its own, reads in even and writes in odd ones. Gets of keys that are not
  * written here come last, where they cost nothing: after a write of the batch the server's state is fresh.
  */
-export function orderBatch(operations: readonly PendingOperation[]): PendingOperation[] {
+export function orderBatch(operations: readonly PendingOperation[]): readonly PendingOperation[] {
+  const writeCount = operations.reduce((count, operation) => count + (isWrite(operation) ? 1 : 0), 0);
+  if (writeCount === 0 || writeCount === operations.length) return operations;
   const keys = new Map<string, KeyStage>();
   const placed = operations.map((operation) => {
     const written = isWrite(operation);

@@ -94,6 +94,9 @@ describe('KvorumClient', () => {
       assert.equal(value.length, 0);
     }
     assert.deepEqual(some, ['k2', 'k3']);
+    const prefix = Buffer.from('k3');
+    for await (const { key } of client.list({ prefix })) assert.deepEqual(key, prefix);
+    assert.equal(prefix.toString(), 'k3');
     assert.equal(await codeOf(client.list({ prefix: 'a', end: 'b' }).next()), 'INVALID_REQUEST');
   });
 

@@ -7,6 +7,8 @@ import { sizeBytesOf, type PendingOperation } from './operation.js';
 export class OperationQueue {
   #waiting: PendingOperation[] = [];
   #head = 0;
+  /** Keys on their way, each with the batch that it is in. */
+  readonly #holders = new Map<string, readonly PendingOperation[]>();
   /** By key on its way: what waits for it. */
   readonly #parked = new Map<string, PendingOperation[]>();
 
@@ -21,21 +23,17 @@ export class OperationQueue {
   /** May be empty though the queue is not: then all that waits was parked or settled. */
   take(countMax: number, sizeBytesMax: number): PendingOperation[] {
     const batch: PendingOperation[] = [];
-    const taken = new Set<string>();
     let sizeBytes = 0;
     while (!this.isEmpty && batch.length < countMax) {
       const operation = this.#waiting[this.#head]!;
       if (!operation.settled) {
-        const parked = taken.has(operation.keyText) ? undefined : this.#parked.get(operation.keyText);
-        if (parked !== undefined) {
-          parked.push(operation);
+        const holder = this.#holders.get(operation.keyText);
+        if (holder !== undefined && holder !== batch) {
+          this.#park(operation);
         } else {
           sizeBytes += sizeBytesOf(operation);
           if (sizeBytes > sizeBytesMax && batch.length > 0) break;
-          if (!taken.has(operation.keyText)) {
-            taken.add(operation.keyText);
-            this.#parked.set(operation.keyText, []);
-          }
+          if (holder === undefined) this.#holders.set(operation.keyText, batch);
           batch.push(operation);
         }
       }
@@ -45,18 +43,31 @@ export class OperationQueue {
     return batch;
   }
 
+  #park(operation: PendingOperation): void {
+    const parked = this.#parked.get(operation.keyText);
+    if (parked === undefined) this.#parked.set(operation.keyText, [operation]);
+    else parked.push(operation);
+  }
+
   /** Ends a batch's hold on its keys. What is to be tried `again` goes before what was parked behind it. */
   release(batch: readonly PendingOperation[], again: readonly PendingOperation[]): void {
-    const first = [...again];
+    for (const { keyText } of batch) this.#holders.delete(keyText);
+    const first = this.#parked.size === 0 ? [...again] : [...again, ...this.#unpark(batch)];
+    if (first.length === 0) return;
+    this.#waiting = [...first, ...this.#waiting.slice(this.#head)];
+    this.#head = 0;
+  }
+
+  /** What waited for the keys of `batch`, key by key, each in the order of the calls. */
+  #unpark(batch: readonly PendingOperation[]): PendingOperation[] {
+    const free: PendingOperation[] = [];
     for (const { keyText } of batch) {
       const parked = this.#parked.get(keyText);
       if (parked === undefined) continue;
       this.#parked.delete(keyText);
-      for (const operation of parked) first.push(operation);
+      for (const operation of parked) free.push(operation);
     }
-    if (first.length === 0) return;
-    this.#waiting = [...first, ...this.#waiting.slice(this.#head)];
-    this.#head = 0;
+    return free;
   }
 
   #trim(): void {

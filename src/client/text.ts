@@ -1,4 +1,3 @@
-import { encodeUtf8 } from '../base/bytes.js';
 import { KvorumError, type ErrorCode } from '../base/errors.js';
 
 const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -15,7 +14,7 @@ export function toBytes(code: ErrorCode, field: string, given: string | Uint8Arr
     throw new KvorumError(code, `${field} must be a string or a Uint8Array`);
   }
   if (loneSurrogate.test(given)) throw new KvorumError(code, `${field} holds half of a surrogate pair`);
-  return encodeUtf8(given);
+  return Buffer.from(given);
 }
 
 /** @throws KvorumError INVALID_VALUE for bytes that are no UTF-8 */
@@ -32,7 +31,8 @@ export function prefixEnd(prefix: Uint8Array): Uint8Array {
   for (let length = prefix.length; length > 0; length--) {
     const last = prefix[length - 1]!;
     if (last === 0xff) continue;
-    const end = prefix.slice(0, length);
+    // Not slice(): a Buffer's slice() is a view, and the prefix is the caller's.
+    const end = new Uint8Array(prefix.subarray(0, length));
     end[length - 1] = last + 1;
     return end;
   }
