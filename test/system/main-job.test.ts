@@ -43,7 +43,7 @@ class Import {
     this.#exited = new Promise((resolve) => this.#child.once('close', resolve));
   }
 
-  feed(pairs: Pairs): void {
+  feed(pairs: Iterable<readonly [string, string]>): void {
     for (const [key, value] of pairs) this.#child.stdin.write(`${key}\t${value}\n`);
   }
 
@@ -70,17 +70,18 @@ async function assertEverywhere(members: readonly ClusterMember[], pairs: Pairs)
 it('imports a real list through kill -9 of the leader, then of all members, and loses nothing', async (t) => {
   const { what, pairs } = await realPairs();
   const sorted = new Map([...pairs].sort(([left], [right]) => (left < right ? -1 : 1)));
-  const half = Math.floor(sorted.size / 2);
-  const [firstHalf, secondHalf] = [[...sorted].slice(0, half), [...sorted].slice(half)];
+  const quarter = Math.ceil(sorted.size / 4);
+  const quarters = Array.from({ length: 4 }, (_, at) => [...sorted].slice(at * quarter, (at + 1) * quarter));
   await ProcessCluster.run(t, { size: 3 }, async (cluster) => {
     const client = cluster.client();
     const job = new Import(cluster.endpoints);
-    job.feed(new Map(firstHalf));
-    // Some are acknowledged, and more on their way.
-    await keyIsThere(client, firstHalf[0]![0]);
     const leader = await cluster.leader(client);
-    leader.process.signal('SIGKILL');
-    job.feed(new Map(secondHalf));
+    for (const [at, pairs] of quarters.entries()) {
+      // Some are acknowledged, some on their way, and some to come.
+      if (at === 3) leader.process.signal('SIGKILL');
+      job.feed(pairs);
+      if (at < 2) await keyIsThere(client, pairs[0]![0]);
+    }
     const told = await job.end();
     await leader.process.ended();
     assert.match(told, new RegExp(`imported ${sorted.size} pairs`));
