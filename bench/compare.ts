@@ -11,6 +11,7 @@ import { failoverPart } from './parts/failover.js';
 import { millionKeysPart } from './parts/million-keys.js';
 import { oneAtATimePart } from './parts/one-at-a-time.js';
 import { fullEffort, shortEffort, type Effort, type Part } from './parts/part.js';
+import { stallsPart } from './parts/stalls.js';
 import { memberCountsPart, unaryParts } from './parts/unary.js';
 import { environmentOf } from './report/environment.js';
 import { Figures } from './report/figures.js';
@@ -25,6 +26,7 @@ const parts: readonly Part[] = [
   failoverPart,
   millionKeysPart,
   memberCountsPart,
+  stallsPart,
 ];
 
 const flags: readonly FlagSpec[] = [

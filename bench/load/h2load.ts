@@ -13,6 +13,8 @@ export interface H2Load {
   readonly requests: number;
   readonly connections: number;
   readonly streamsPerConnection: number;
+  /** Of all connections together; without it, as many as are answered. */
+  readonly requestsPerSecond?: number;
 }
 
 export interface H2LoadResult extends Timings {
@@ -42,6 +44,7 @@ export async function h2load(load: H2Load): Promise<H2LoadResult> {
       '--header=content-type: application/grpc',
       '--header=te: trailers',
       `--log-file=${log}`,
+      ...(load.requestsPerSecond === undefined ? [] : [`--rps=${load.requestsPerSecond / load.connections}`]),
     ]);
     const timings = parseLog(await readFile(log), load.requests);
     return { ...timings, dataBytes: dataBytesOf(printed) };

@@ -9,6 +9,7 @@ export interface Summary {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly p999Ms: number;
+  readonly longestMs: number;
   /** The longest time in which no answer came. */
   readonly longestGapMs: number;
 }
@@ -54,6 +55,7 @@ export function summarise({ startsUs, latenciesUs }: Timings): Summary {
     p50Ms: quantile(sorted, 0.5) / 1000,
     p99Ms: quantile(sorted, 0.99) / 1000,
     p999Ms: quantile(sorted, 0.999) / 1000,
+    longestMs: quantile(sorted, 1) / 1000,
     longestGapMs: longestGapUs / 1000,
   };
 }

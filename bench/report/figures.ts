@@ -7,6 +7,7 @@ export const metrics = {
   p999: { unit: 'p99.9 ms', better: 'less' },
   cpu: { unit: 'CPU s/100k', better: 'less' },
   time: { unit: 's', better: 'less' },
+  longest: { unit: 'longest ms', better: 'less' },
   gap: { unit: 'longest gap ms', better: 'less' },
   memory: { unit: 'MiB', better: 'less' },
 } as const;
