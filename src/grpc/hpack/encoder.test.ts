@@ -54,6 +54,20 @@ void test('a table of size 0 gives the same bytes each time', () => {
   assert.equal(encoder.sizeUpdateDue, false);
 });
 
+void test('generation tells whether the dynamic table moved', () => {
+  const encoder = new HpackEncoder({ dynamicTableSizeBytesMax: 4096 });
+  const moved = (fields: readonly string[]): boolean => {
+    const before = encoder.generation;
+    encoder.encode(fields);
+    return encoder.generation !== before;
+  };
+  assert.equal(moved([':status', '200', 'grpc-timeout', '1S']), false);
+  assert.equal(moved(['a', 'b']), true);
+  assert.equal(moved(['a', 'b']), false);
+  encoder.setTableSizeMax(100);
+  assert.equal(moved([]), true);
+});
+
 describe('section 4.2: size updates', () => {
   void test('a smaller table, at the beginning of the next block and only there', () => {
     const encoder = new HpackEncoder({ dynamicTableSizeBytesMax: 4096 });

@@ -30,6 +30,7 @@ export class HpackEncoder {
   /** Where the live entries of the table stand: name, then value, to the count of insertions before them. */
   readonly #places = new Map<string, Map<string, number>>();
   #insertions = 0;
+  #sizeUpdates = 0;
   /** The size that the peer's table has by what we sent so far. */
   #signalledSizeBytes = tableSizeBytesDefault;
   /** What the peer allows, and the least that it allowed since the last block. */
@@ -41,6 +42,14 @@ export class HpackEncoder {
   constructor(options: HpackEncoderOptions) {
     this.#sizeBytesMax = options.dynamicTableSizeBytesMax;
     this.#table = new DynamicTable(Math.min(this.#sizeBytesMax, tableSizeBytesDefault));
+  }
+
+  /**
+   * Goes up with every change of the dynamic table, as the decoder's does: as long as it stands still, the same
+   * fields give the same bytes. A block that moves it does not.
+   */
+  get generation(): number {
+    return this.#insertions + this.#sizeUpdates;
   }
 
   get tableSizeBytes(): number {
@@ -88,6 +97,7 @@ export class HpackEncoder {
   #writeSizeUpdate(sizeBytes: number): void {
     this.#reserve(integerSizeBytesMax);
     this.#at = writeInteger(this.#bytes, this.#at, 0x1f, 0x20, sizeBytes);
+    this.#sizeUpdates++;
     this.#signalledSizeBytes = sizeBytes;
     this.#evictTo(sizeBytes);
     this.#table.sizeBytesMax = sizeBytes;
