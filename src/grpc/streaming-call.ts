@@ -68,7 +68,6 @@ export class StreamingCall extends Call implements ResponseWriter<Uint8Array> {
         return;
       }
       this.#requests++;
-      this.#untakenBytes += message.bytes.length;
       this.#incoming.push(message.bytes, message.compressed);
       // The handler may have ended the call.
       if (this.over as boolean) return;
