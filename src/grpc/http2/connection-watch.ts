@@ -1,20 +1,17 @@
+import type { ConnectionStreams } from './connection-streams.js';
 import type { Http2Limits } from './limits.js';
 import type { Output } from './output.js';
-import { ConnectionError, errorCode, type Http2ErrorCode } from './protocol.js';
-import type { StreamTable } from './stream-table.js';
-import type { Stream } from './stream.js';
+import { ConnectionError, errorCode } from './protocol.js';
 
 interface WatchParts {
   readonly limits: Http2Limits;
-  readonly streams: StreamTable;
+  readonly streams: ConnectionStreams;
   readonly output: Output;
   readonly connection: WatchedConnection;
 }
 
 interface WatchedConnection {
   nowMs(): number;
-  readonly heldBytes: number;
-  reset(stream: Stream, code: Http2ErrorCode): void;
   ping(payload: Uint8Array): void;
   drain(): void;
   refuse(): void;
@@ -74,8 +71,12 @@ export class ConnectionWatch {
     this.#endingSinceMs = nowMs;
   }
 
+  /** Whether a connection that ends has been given time enough to say its last words, and the peer to hear them. */
   lingeredTooLong(): boolean {
-    return this.#parts.connection.nowMs() - this.#endingSinceMs > lingerMs;
+    const { output, connection } = this.#parts;
+    const nowMs = connection.nowMs();
+    if (output.pendingBytes > 0) return output.stalledMs(nowMs) > lingerMs;
+    return nowMs - this.#endingSinceMs > lingerMs;
   }
 
   /** @throws ConnectionError for what must end the connection */
@@ -105,7 +106,7 @@ export class ConnectionWatch {
     }
     this.#checkKeepalive(nowMs);
     this.#checkAge(nowMs, ageMs);
-    if (connection.heldBytes > 0) this.#checkStreams(nowMs);
+    if (this.#parts.streams.heldBytes > 0) this.#checkStreams(nowMs);
   }
 
   #checkKeepalive(nowMs: number): void {
@@ -120,7 +121,7 @@ export class ConnectionWatch {
   #checkAge(nowMs: number, ageMs: number): void {
     const { limits, connection, streams } = this.#parts;
     if (nowMs - this.#drainingSinceMs > lingerMs) connection.refuse();
-    const idle = streams.open === 0 && nowMs - this.#idleSinceMs > limits.connectionIdleMsMax;
+    const idle = streams.table.open === 0 && nowMs - this.#idleSinceMs > limits.connectionIdleMsMax;
     if (ageMs > limits.connectionAgeMsMax) this.#aged = true;
     if (idle || this.#aged) connection.drain();
     if (ageMs > limits.connectionAgeMsMax + limits.connectionAgeGraceMs) {
@@ -129,12 +130,12 @@ export class ConnectionWatch {
   }
 
   #checkStreams(nowMs: number): void {
-    const { limits, connection, streams } = this.#parts;
-    for (const stream of [...streams.all()]) {
+    const { limits, streams } = this.#parts;
+    for (const stream of [...streams.table.all()]) {
       const unsent = stream.queue !== undefined && nowMs - stream.sendProgressMs > limits.sendStallTimeoutMs;
       const unfinished =
         stream.messageSinceMs !== 0 && nowMs - stream.messageSinceMs > limits.messageTimeoutMs;
-      if (unsent || unfinished) connection.reset(stream, errorCode.cancel);
+      if (unsent || unfinished) streams.reset(stream, errorCode.cancel);
     }
   }
 }

@@ -1,27 +1,17 @@
 import type { Socket } from 'node:net';
 import { HpackEncoder } from '../hpack/encoder.js';
+import { ConnectionStreams } from './connection-streams.js';
 import { ConnectionWatch } from './connection-watch.js';
 import * as control from './control-frames.js';
 import type { ConnectionEnvironment } from './environment.js';
 import { FloodGuard } from './flood-guard.js';
 import { FrameParser } from './frame-parser.js';
 import { Output } from './output.js';
-import {
-  ConnectionError,
-  errorCode,
-  frameSizeBytesDefault,
-  settingId,
-  streamIdMax,
-  type Http2ErrorCode,
-} from './protocol.js';
-import { ReceiveWindows } from './receive-windows.js';
+import { ConnectionError, errorCode, frameSizeBytesDefault, settingId, streamIdMax } from './protocol.js';
 import { Receiver, type ReceiverConnection } from './receiver.js';
-import { RequestBlocks, type StreamOpener } from './request-blocks.js';
+import { RequestBlocks } from './request-blocks.js';
 import { ResponseBlocks } from './response-blocks.js';
-import { Sender } from './sender.js';
 import { encodeSettings } from './settings.js';
-import { StreamTable } from './stream-table.js';
-import type { Stream, StreamOwner } from './stream.js';
 import type { TurnTask } from './turns.js';
 
 /** Work that one connection may do before the others have their turn: about 450 small requests. */
@@ -38,15 +28,12 @@ type State = 'open' | 'draining' | 'refusing' | 'ending' | 'closed';
  * One HTTP/2 connection, from behind the client's preface to the end. Takes chunks in, a bounded part of them
  * each turn, and writes once a turn what the turn brought about.
  */
-export class Connection implements StreamOwner, ReceiverConnection, TurnTask {
+export class Connection implements ReceiverConnection, TurnTask {
   readonly #environment: ConnectionEnvironment;
   readonly #socket: Socket;
   readonly #output: Output;
-  readonly #sender: Sender;
-  readonly #streams: StreamTable;
-  readonly #windows: ReceiveWindows;
+  readonly #streams: ConnectionStreams;
   readonly #requests: RequestBlocks;
-  readonly #guard: FloodGuard;
   readonly #parser = new FrameParser(frameSizeBytesDefault);
   readonly #receiver: Receiver;
   readonly #watch: ConnectionWatch;
@@ -55,7 +42,6 @@ export class Connection implements StreamOwner, ReceiverConnection, TurnTask {
   #scheduled = false;
   /** A chunk is not done with: the socket is paused, the next turn goes on. */
   #deferred = false;
-  #heldBytes = 0;
 
   constructor(socket: Socket, environment: ConnectionEnvironment) {
     const { limits, application } = environment;
@@ -64,29 +50,13 @@ export class Connection implements StreamOwner, ReceiverConnection, TurnTask {
     this.#output = new Output(socket, environment.buffers, this);
     const hpack = new HpackEncoder({ dynamicTableSizeBytesMax: responseTableSizeBytesMax });
     const responses = new ResponseBlocks(hpack);
-    this.#streams = new StreamTable(limits.streamsPerConnectionMax);
-    this.#sender = new Sender(this.#output, responses, (stream) => this.#sendEnded(stream));
-    this.#windows = new ReceiveWindows(limits, this.#output);
     this.#requests = new RequestBlocks(limits, application);
-    this.#guard = new FloodGuard(limits, this.#nowMs);
-    const parts = {
-      limits,
-      responses,
-      streams: this.#streams,
-      sender: this.#sender,
-      windows: this.#windows,
-      requests: this.#requests,
-      guard: this.#guard,
-      connection: this,
-    };
-    this.#receiver = new Receiver(parts);
+    const guard = new FloodGuard(limits, this.#nowMs);
+    const shared = { limits, responses, guard, output: this.#output, connection: this };
+    this.#streams = new ConnectionStreams({ ...shared, memory: environment.memory });
+    this.#receiver = new Receiver({ ...shared, streams: this.#streams, requests: this.#requests });
     this.#receiver.workLeft = workPerTurn;
-    this.#watch = new ConnectionWatch({
-      limits,
-      streams: this.#streams,
-      output: this.#output,
-      connection: this,
-    });
+    this.#watch = new ConnectionWatch({ ...shared, streams: this.#streams });
     this.#greet();
     socket.on('data', this.#onData);
     socket.on('close', () => this.#closed());
@@ -103,7 +73,7 @@ export class Connection implements StreamOwner, ReceiverConnection, TurnTask {
       [settingId.maxHeaderListSize, limits.headerListSizeBytesMax],
     ]);
     control.writeSettings(this.#output, settings);
-    this.#windows.open();
+    this.#streams.windows.open();
     this.wrote();
   }
 
@@ -115,13 +85,8 @@ export class Connection implements StreamOwner, ReceiverConnection, TurnTask {
     return this.#state !== 'open' && this.#state !== 'draining';
   }
 
-  /** Streams that are open. */
-  get openStreams(): number {
-    return this.#streams.open;
-  }
-
   get heldBytes(): number {
-    return this.#heldBytes;
+    return this.#streams.heldBytes;
   }
 
   nowMs(): number {
@@ -186,7 +151,7 @@ export class Connection implements StreamOwner, ReceiverConnection, TurnTask {
     this.#nowMs = performance.now();
     this.#receiver.workLeft = workPerTurn;
     if (this.#deferred && this.#state !== 'ending' && !this.#run()) this.wrote();
-    this.#sender.pump();
+    this.#streams.sender.pump();
     this.#output.flush();
     if (this.#output.pendingBytes > this.#environment.limits.outputBytesMax && this.#state !== 'ending') {
       this.#fault(new ConnectionError(errorCode.enhanceYourCalm, 'answers are not read (outputBytesMax)'));
@@ -206,106 +171,6 @@ export class Connection implements StreamOwner, ReceiverConnection, TurnTask {
       this.#watch.check();
       return true;
     });
-  }
-
-  // Streams
-
-  open(opener: StreamOpener, id: number, endStream: boolean): Stream {
-    const windows = {
-      receive: this.#environment.limits.streamWindowBytes,
-      send: this.#sender.initialWindow,
-    };
-    const stream = opener.open(this, id, windows);
-    stream.receiveClosed = endStream;
-    this.#streams.add(stream);
-    stream.opened();
-    return stream;
-  }
-
-  receiveEnded(stream: Stream): void {
-    if (this.#windows.serveWaiting(stream, this.#heldBytes)) this.wrote();
-  }
-
-  #sendEnded(stream: Stream): void {
-    stream.sendClosed = true;
-    if (!stream.receiveClosed) {
-      // Section 8.1: the answer is complete, the rest of the request is not wanted.
-      control.writeRstStream(this.#output, stream.id, errorCode.noError);
-      this.#streams.ignore(stream.id);
-    }
-    this.#remove(stream);
-  }
-
-  #remove(stream: Stream): void {
-    this.#streams.remove(stream);
-    if (this.#windows.serveWaiting(stream, this.#heldBytes)) this.wrote();
-    if (this.#streams.open > 0) return;
-    this.#watch.idle(this.#nowMs);
-    if (this.#state === 'refusing') this.#end();
-  }
-
-  #abort(stream: Stream, why: 'reset' | 'lost'): void {
-    this.#sender.forget(stream);
-    this.#remove(stream);
-    stream.aborted(why);
-  }
-
-  streamReset(stream: Stream): void {
-    this.#abort(stream, 'reset');
-  }
-
-  resetId(id: number, code: Http2ErrorCode): void {
-    // Provoked by the peer: as dear as a reset of its own.
-    this.#guard.reset(this.#nowMs);
-    const stream = this.#streams.get(id);
-    if (stream !== undefined) {
-      this.reset(stream, code);
-      return;
-    }
-    control.writeRstStream(this.#output, id, code);
-    this.#streams.ignore(id);
-    this.wrote();
-  }
-
-  reset(stream: Stream, code: Http2ErrorCode): void {
-    if (stream.gone) return;
-    control.writeRstStream(this.#output, stream.id, code);
-    this.#streams.ignore(stream.id);
-    this.#abort(stream, 'reset');
-    this.wrote();
-  }
-
-  settled(): void {
-    this.#streams.settled();
-  }
-
-  sendReply(
-    stream: Stream,
-    headers: readonly string[],
-    payload: Uint8Array,
-    trailers: readonly string[],
-  ): void {
-    this.#sender.reply(stream, headers, payload, trailers);
-    this.wrote();
-  }
-
-  sendHeaders(stream: Stream, headers: readonly string[], end: boolean): void {
-    this.#sender.headers(stream, headers, end);
-    this.wrote();
-  }
-
-  sendMessage(stream: Stream, payload: Uint8Array, compressed: boolean): void {
-    this.#sender.message(stream, payload, compressed);
-    this.wrote();
-  }
-
-  credit(stream: Stream, sizeBytes: number): void {
-    if (this.#windows.credit(stream, sizeBytes, this.#heldBytes)) this.wrote();
-  }
-
-  hold(sizeBytes: number): void {
-    this.#heldBytes += sizeBytes;
-    this.#environment.memory.hold(sizeBytes);
   }
 
   // What the peer says about the connection
@@ -333,6 +198,12 @@ export class Connection implements StreamOwner, ReceiverConnection, TurnTask {
     this.wrote();
   }
 
+  /** The last stream is gone. */
+  emptied(): void {
+    this.#watch.idle(this.#nowMs);
+    if (this.#state === 'refusing') this.#end();
+  }
+
   goAwayReceived(): void {
     this.refuse();
   }
@@ -357,7 +228,7 @@ export class Connection implements StreamOwner, ReceiverConnection, TurnTask {
 
   /** Ends the calls that have no end of their own. */
   stopStreams(): void {
-    for (const stream of [...this.#streams.all()]) stream.serverStops();
+    this.#streams.stopAll();
   }
 
   /** The second step: what is opened from now on is not served. */
@@ -365,9 +236,9 @@ export class Connection implements StreamOwner, ReceiverConnection, TurnTask {
     if (this.refusing) return;
     this.#state = 'refusing';
     this.#watch.draining(this.#nowMs);
-    control.writeGoAway(this.#output, this.#streams.lastId, errorCode.noError, '');
+    control.writeGoAway(this.#output, this.#streams.table.lastId, errorCode.noError, '');
     this.wrote();
-    if (this.#streams.open === 0) this.#end();
+    if (this.#streams.table.open === 0) this.#end();
   }
 
   /** Ends the connection because others need the memory. */
@@ -383,7 +254,7 @@ export class Connection implements StreamOwner, ReceiverConnection, TurnTask {
   #fault(error: ConnectionError): void {
     if (this.#state === 'ending' || this.#state === 'closed') return;
     this.#environment.faulted(this, error);
-    control.writeGoAway(this.#output, this.#streams.lastId, error.code, error.message);
+    control.writeGoAway(this.#output, this.#streams.table.lastId, error.code, error.message);
     this.#end();
   }
 
@@ -391,20 +262,16 @@ export class Connection implements StreamOwner, ReceiverConnection, TurnTask {
   #end(): void {
     this.#state = 'ending';
     this.#watch.ending(this.#nowMs);
-    this.#abortAll();
+    this.#streams.abortAll();
     this.#output.flush();
     this.#socket.end();
     this.#socket.resume();
   }
 
-  #abortAll(): void {
-    for (const stream of [...this.#streams.all()]) this.#abort(stream, 'lost');
-  }
-
   #closed(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    this.#abortAll();
+    this.#streams.abortAll();
     this.#environment.closed(this);
   }
 }

@@ -28,6 +28,11 @@ export class StreamTable {
     return this.#streams.get(id);
   }
 
+  /** Whether the peer has ever opened it. */
+  wasOpened(id: number): boolean {
+    return id <= this.lastId && id % 2 === 1;
+  }
+
   all(): IterableIterator<Stream> {
     return this.#streams.values();
   }
@@ -54,6 +59,11 @@ export class StreamTable {
       this.#resetByUs.delete(this.#resetByUs.values().next().value!);
     }
     this.#resetByUs.add(id);
+  }
+
+  /** The peer has sent the last frame of an ignored stream. */
+  heardOut(id: number): void {
+    this.#resetByUs.delete(id);
   }
 
   isIgnored(id: number): boolean {
