@@ -148,7 +148,9 @@ describe('section 4.2 and 6.3: size updates', () => {
   void test('a smaller setting holds from its acknowledgement on', () => {
     const decoder = new HpackDecoder({ ...defaults, dynamicTableSizeBytesMax: 100 });
     decodeHex(decoder, '3fe11f 4001610162');
+    const { generation } = decoder;
     decoder.settingsAcknowledged();
+    assert.notEqual(decoder.generation, generation);
     refuses('be', /due/, decoder);
     refuses('3f46', /101 bytes, 100/, decoder);
     assert.deepEqual(decodeHex(decoder, '3f45 be').fields, ['a', 'b']);

@@ -36,7 +36,7 @@ export class HpackDecoder {
   }
 
   /**
-   * Goes up with every change of the dynamic table. The same bytes mean the same fields as long as it stands
+   * Goes up with every change of the dynamic table, or of what a block must begin with. The same bytes mean the same fields as long as it stands
    * still; a block that moves it must be decoded each time.
    */
   get generation(): number {
@@ -54,6 +54,7 @@ export class HpackDecoder {
   settingsAcknowledged(): void {
     this.#tableSizeBytesLimit = this.#options.dynamicTableSizeBytesMax;
     this.#sizeUpdateDue = this.#table.sizeBytesMax > this.#tableSizeBytesLimit;
+    if (this.#sizeUpdateDue) this.#generation++;
   }
 
   /**
@@ -75,6 +76,8 @@ export class HpackDecoder {
       sizeBytes += entrySizeBytes(this.#name, this.#value);
       if (sizeBytes <= sizeBytesMax) fields.push(this.#name, this.#value);
     }
+    // A chunk of the connection is not kept in memory until the next block comes.
+    reader.bytes = noBytes;
     return { fields, tooLarge: sizeBytes > sizeBytesMax };
   }
 
@@ -147,6 +150,8 @@ export class HpackDecoder {
       : reader.bytes.toString('latin1', from, from + length);
   }
 }
+
+const noBytes = Buffer.alloc(0);
 
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

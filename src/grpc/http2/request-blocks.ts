@@ -58,21 +58,19 @@ export class RequestBlocks {
    * @throws ConnectionError COMPRESSION_ERROR
    */
   request(bytes: Buffer, from: number, to: number): StreamOpener | undefined {
-    if (this.#generation === this.#decoder.generation) {
-      for (const { block, opener } of this.#remembered) {
-        if (block.length === to - from && isSame(block, bytes, from)) return opener;
-      }
-    } else if (this.#remembered.length > 0) {
+    if (this.#generation !== this.#decoder.generation) {
+      this.#generation = this.#decoder.generation;
       this.#remembered = [];
     }
-    const before = this.#decoder.generation;
+    for (const { block, opener } of this.#remembered) {
+      if (block.length === to - from && isSame(block, bytes, from)) return opener;
+    }
     const { fields, tooLarge } = this.#decode(bytes, from, to);
     if (tooLarge) return this.#application.headersTooLarge();
     const read = readRequestFields(fields);
     if (read === undefined) return undefined;
     const opener = this.#application.request(read);
-    this.#generation = this.#decoder.generation;
-    if (before === this.#generation && to - from <= rememberedSizeBytesMax) {
+    if (this.#generation === this.#decoder.generation && to - from <= rememberedSizeBytesMax) {
       if (this.#remembered.length === rememberedMax) this.#remembered.shift();
       this.#remembered.push({ block: Buffer.from(bytes.subarray(from, to)), opener });
     }
