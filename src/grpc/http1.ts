@@ -39,6 +39,8 @@ export class Http1 {
     socket.pause();
     socket.unshift(received);
     this.#server.emit('connection', socket);
+    // It was paused by name, so a listener for its data does not set it going.
+    socket.resume();
   }
 
   /** Requests that are open are still answered; connections without one are closed. */

@@ -12,7 +12,7 @@ export interface Served {
 
 /** Serves `test.Echo` on a free port of 127.0.0.1 until the test ends. */
 export async function serveEcho(
-  t: TestContext,
+  t: Pick<TestContext, 'after'>,
   options: Omit<GrpcServerOptions, 'services'> = {},
   methods: readonly BoundMethod[] = [],
 ): Promise<Served> {
