@@ -16,7 +16,7 @@ interface Attack extends Served {
   /** The attacker. */
   readonly client: RawClient;
   /** Somebody else on the same server is served as ever. */
-  othersNoticeNothing(): Promise<void>;
+  readonly othersNoticeNothing: () => Promise<void>;
 }
 
 async function attack(

@@ -125,8 +125,14 @@ describe('RFC 9113, 5.1: closed by the server with RST_STREAM', () => {
 
   void test('DATA that is passed over is given back to the window of the connection', async () => {
     const client = await RawClient.ready(server.port);
-    client.headers(1, [':method', 'GET']);
-    await client.nextOf('RST_STREAM', 1);
+    let streamId = -1;
+    let streamLeftBytes = 0;
+    const nextStream = async (): Promise<void> => {
+      streamId += 2;
+      streamLeftBytes = 65_535;
+      client.headers(streamId, [':method', 'GET']);
+      await client.nextOf('RST_STREAM', streamId);
+    };
     let windowBytes = 65_535;
     let sentBytes = 0;
     const account = (): void => {
@@ -137,12 +143,13 @@ describe('RFC 9113, 5.1: closed by the server with RST_STREAM', () => {
     while (sentBytes < 8 * 1024 * 1024) {
       await client.alive();
       account();
+      if (streamLeftBytes < 16_384) await nextStream();
       const sizeBytes = Math.min(16_384, windowBytes);
       assert.ok(sizeBytes > 0, `the window is used up after ${sentBytes} bytes`);
-      for (; windowBytes >= sizeBytes && sizeBytes > 0; windowBytes -= sizeBytes) {
-        client.data(1, Buffer.alloc(sizeBytes));
-        sentBytes += sizeBytes;
-      }
+      client.data(streamId, Buffer.alloc(sizeBytes));
+      sentBytes += sizeBytes;
+      windowBytes -= sizeBytes;
+      streamLeftBytes -= sizeBytes;
     }
     await client.close();
   });

@@ -72,7 +72,7 @@ export class ConnectionStreams implements StreamOwner {
     if (!stream.receiveClosed) {
       // Section 8.1: the answer is complete, the rest of the request is not wanted.
       control.writeRstStream(this.#parts.output, stream.id, errorCode.noError);
-      this.table.ignore(stream.id);
+      this.table.ignore(stream.id, stream.receiveWindow);
     }
     this.#remove(stream);
   }
@@ -109,18 +109,18 @@ export class ConnectionStreams implements StreamOwner {
     this.#parts.guard.reset(this.nowMs());
     const stream = this.table.get(id);
     if (stream !== undefined) this.reset(stream, code);
-    else this.#writeReset(id, code);
+    else this.#writeReset(id, code, this.#parts.limits.streamWindowBytes);
   }
 
   reset(stream: Stream, code: Http2ErrorCode): void {
     if (stream.gone) return;
-    this.#writeReset(stream.id, code);
+    this.#writeReset(stream.id, code, stream.receiveWindow);
     this.abort(stream, 'reset');
   }
 
-  #writeReset(id: number, code: Http2ErrorCode): void {
+  #writeReset(id: number, code: Http2ErrorCode, windowBytes: number): void {
     control.writeRstStream(this.#parts.output, id, code);
-    this.table.ignore(id);
+    this.table.ignore(id, windowBytes);
     this.#parts.connection.wrote();
   }
 

@@ -111,14 +111,16 @@ export class Receiver implements FrameHandler {
    *
    * @param last of what the peer sends on the stream
    */
-  #passOver(id: number, what: string, last: boolean, length: number): void {
+  #passOver(id: number, what: string, last: boolean, sizeBytes: number): void {
     const { table } = this.#parts.streams;
     if (!table.wasOpened(id)) fail(`${what} on a stream that was not opened`);
     if (!table.isIgnored(id)) {
       throw new ConnectionError(errorCode.streamClosed, `${what} on a stream that is closed`);
     }
-    if (last) table.heardOut(id);
-    else if (length === 0) this.#control.useless();
+    if (!table.passOver(id, sizeBytes, last)) {
+      throw new ConnectionError(errorCode.flowControlError, `more ${what} than the window of a stream`);
+    }
+    if (sizeBytes === 0 && !last) this.#control.useless();
   }
 
   #data(flags: number, id: number, bytes: Buffer, from: number, to: number): void {
@@ -132,7 +134,7 @@ export class Receiver implements FrameHandler {
     }
     const stream = this.#streamOf(id);
     if (stream === undefined) {
-      this.#passOver(id, 'DATA', (flags & flag.endStream) !== 0, to - from);
+      this.#passOver(id, 'DATA', (flags & flag.endStream) !== 0, flowBytes);
       return;
     }
     if (stream.receiveClosed) {

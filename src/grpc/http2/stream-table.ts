@@ -4,8 +4,11 @@ import type { Stream } from './stream.js';
 export class StreamTable {
   readonly #streams = new Map<number, Stream>();
   readonly #openMax: number;
-  /** Of streams that we reset: the peer may not know yet, so its frames for them are no mistake. */
-  readonly #resetByUs = new Set<number>();
+  /**
+   * Streams that we reset: the peer may not know yet, so its frames for them are no mistake. With each, what was
+   * left of its window, which is all that can be on its way.
+   */
+  readonly #resetByUs = new Map<number, number>();
   /** Calls that still run although their stream is gone. They count, or resets would make room for more. */
   #lingering = 0;
   /** The highest id that the peer has opened; ids go up (RFC 9113, section 5.1.1). */
@@ -53,20 +56,27 @@ export class StreamTable {
   }
 
   /** Frames that arrive for this stream from now on are passed over. */
-  ignore(id: number): void {
+  ignore(id: number, windowBytes: number): void {
     // The peer learns of a reset within a round trip, and can have opened no more than these by then.
     if (this.#resetByUs.size >= 2 * this.#openMax) {
-      this.#resetByUs.delete(this.#resetByUs.values().next().value!);
+      this.#resetByUs.delete(this.#resetByUs.keys().next().value!);
     }
-    this.#resetByUs.add(id);
-  }
-
-  /** The peer has sent the last frame of an ignored stream. */
-  heardOut(id: number): void {
-    this.#resetByUs.delete(id);
+    this.#resetByUs.set(id, windowBytes);
   }
 
   isIgnored(id: number): boolean {
     return this.#resetByUs.has(id);
+  }
+
+  /**
+   * Content of an ignored stream came.
+   *
+   * @returns false if that was more than its window had left
+   */
+  passOver(id: number, sizeBytes: number, last: boolean): boolean {
+    const leftBytes = this.#resetByUs.get(id)! - sizeBytes;
+    if (last) this.#resetByUs.delete(id);
+    else this.#resetByUs.set(id, leftBytes);
+    return leftBytes >= 0;
   }
 }
