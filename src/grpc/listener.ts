@@ -25,6 +25,8 @@ export class Listener {
   readonly #sockets = new Set<Socket>();
   /** Those that have not shown what they speak, with the time since when. */
   readonly #unknown = new Map<Socket, number>();
+  /** Those in a TLS handshake, by the other end's address: the socket that comes out of it is another object. */
+  readonly #handshaking = new Map<string, Socket>();
   /** Connections that were closed at once because there were too many. */
   refused = 0;
 
@@ -54,6 +56,7 @@ export class Listener {
         keepAlive: true,
       },
       (socket: TLSSocket) => {
+        this.#handshaking.delete(peerOf(socket));
         socket.on('error', () => {});
         this.#awaitPreface(socket);
       },
@@ -96,7 +99,7 @@ export class Listener {
 
   /** No new connections. Resolves when all are closed; those that have shown nothing are closed at once. */
   close(): Promise<void> {
-    for (const socket of this.#unknown.keys()) socket.destroy();
+    for (const socket of [...this.#unknown.keys(), ...this.#handshaking.values()]) socket.destroy();
     return new Promise((resolve) => {
       this.#server.close(() => resolve());
     });
@@ -115,7 +118,12 @@ export class Listener {
 
   #connected(socket: Socket): void {
     this.#sockets.add(socket);
-    socket.once('close', () => this.#sockets.delete(socket));
+    const peer = peerOf(socket);
+    if (this.#options.tls !== undefined) this.#handshaking.set(peer, socket);
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      if (this.#handshaking.get(peer) === socket) this.#handshaking.delete(peer);
+    });
     // A lost connection is no news; each call on it is cancelled.
     socket.on('error', () => {});
   }
@@ -136,6 +144,10 @@ export class Listener {
     };
     socket.on('data', onData);
   }
+}
+
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress ?? ''} ${remotePort ?? 0}`;
 }
 
 function addressUnavailable(
