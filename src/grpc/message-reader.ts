@@ -89,6 +89,7 @@ export class MessageReader {
     if (this.#body === undefined && here === this.#sizeBytes) {
       bytes = detached(this.#bytes.subarray(from, from + here));
     } else {
+      if (here === 0) return undefined;
       bytes = this.#gather(from, here);
       if (this.#bodyFilled < this.#sizeBytes) return undefined;
     }
