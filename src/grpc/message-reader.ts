@@ -64,7 +64,7 @@ export class MessageReader {
 
   /** In memory for the message that has not ended. */
   get heldBytes(): number {
-    return this.#body?.length ?? 0;
+    return this.#prefixFilled + (this.#body?.length ?? 0);
   }
 
   /** All that was pushed before must have been read. */

@@ -173,7 +173,6 @@ export class GrpcServer {
     const nowMs = performance.now();
     this.#listener.sweep(nowMs);
     for (const connection of this.#connections) connection.sweep(nowMs);
-    this.#environment.memory.enforce();
   }
 }
 

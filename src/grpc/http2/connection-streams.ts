@@ -47,6 +47,11 @@ export class ConnectionStreams implements StreamOwner {
     return this.#heldBytes;
   }
 
+  /** No stream may be opened now. */
+  get full(): boolean {
+    return this.table.full || this.#parts.memory.exceeded;
+  }
+
   nowMs(): number {
     return this.#parts.connection.nowMs();
   }

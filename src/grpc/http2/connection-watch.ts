@@ -18,8 +18,14 @@ interface WatchedConnection {
   destroy(): void;
 }
 
-/** How long a connection that ends is read on, and how long a peer may take to see that it should open no more. */
-const lingerMs = 1000;
+/** How long a peer may take to see that it should open no more streams. */
+const drainMs = 1000;
+
+/**
+ * How long a connection that ends is read on. What comes is thrown away; but were the socket closed over it, the
+ * kernel would throw away what the peer has not read, the GOAWAY with it.
+ */
+const lingerMs = 10_000;
 
 const keepalivePing = Buffer.from('alive?..', 'latin1');
 
@@ -120,7 +126,7 @@ export class ConnectionWatch {
 
   #checkAge(nowMs: number, ageMs: number): void {
     const { limits, connection, streams } = this.#parts;
-    if (nowMs - this.#drainingSinceMs > lingerMs) connection.refuse();
+    if (nowMs - this.#drainingSinceMs > drainMs) connection.refuse();
     const idle = streams.table.open === 0 && nowMs - this.#idleSinceMs > limits.connectionIdleMsMax;
     if (ageMs > limits.connectionAgeMsMax) this.#aged = true;
     if (idle || this.#aged) connection.drain();

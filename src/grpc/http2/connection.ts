@@ -156,7 +156,6 @@ export class Connection implements ReceiverConnection, TurnTask {
     if (this.#output.pendingBytes > this.#environment.limits.outputBytesMax && this.#state !== 'ending') {
       this.#fault(new ConnectionError(errorCode.enhanceYourCalm, 'answers are not read (outputBytesMax)'));
     }
-    this.#environment.memory.enforce();
   }
 
   /** Checks what takes too long. To be called about once a second. */

@@ -1,3 +1,5 @@
+import { assert } from '../../base/assert.js';
+
 interface Holder {
   readonly heldBytes: number;
   /** Lets go of everything by ending. */
@@ -9,6 +11,7 @@ export class MemoryBudget {
   readonly #sizeBytesMax: number;
   readonly #holders: ReadonlySet<Holder>;
   #heldBytes = 0;
+  #enforcing = false;
 
   constructor(sizeBytesMax: number, holders: ReadonlySet<Holder>) {
     this.#sizeBytesMax = sizeBytesMax;
@@ -19,20 +22,32 @@ export class MemoryBudget {
     return this.#heldBytes;
   }
 
+  /** More is held than may be: until the connection that must go is gone. */
+  get exceeded(): boolean {
+    return this.#heldBytes > this.#sizeBytesMax;
+  }
+
   /** @param sizeBytes below zero when they are let go */
   hold(sizeBytes: number): void {
     this.#heldBytes += sizeBytes;
+    if (!this.exceeded || this.#enforcing) return;
+    this.#enforcing = true;
+    // Not here, where something may be half done, and not later: many answers may come in one turn.
+    queueMicrotask(() => {
+      this.#enforcing = false;
+      this.#enforce();
+    });
   }
 
-  /** To be called where nothing is half done. */
-  enforce(): void {
-    while (this.#heldBytes > this.#sizeBytesMax) {
+  #enforce(): void {
+    while (this.exceeded) {
       let fattest: Holder | undefined;
       for (const holder of this.#holders) {
         if (holder.heldBytes > (fattest?.heldBytes ?? 0)) fattest = holder;
       }
       if (fattest === undefined) return;
       fattest.evict();
+      assert(fattest.heldBytes === 0, 'a connection that was ended holds memory');
     }
   }
 }

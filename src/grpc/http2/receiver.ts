@@ -36,7 +36,7 @@ export class Receiver implements FrameHandler {
   readonly #control: ControlReceiver;
   /** The stream of the last frame: most often the next frame's too. */
   #last: Stream | undefined;
-  /** Frames that have come. */
+  /** Frames that have come; a header block is one, however many carry it. */
   frames = 0;
   /** Below zero, the rest waits for the next turn. */
   workLeft = 0;
@@ -53,7 +53,8 @@ export class Receiver implements FrameHandler {
 
   frame(type: number, flags: number, id: number, bytes: Buffer, from: number, to: number): boolean {
     this.workLeft -= frameCost;
-    this.frames++;
+    // CONTINUATION is part of the frame that began the block.
+    if (!this.midBlock) this.frames++;
     if (this.#block.streamId !== 0 && (type !== frameType.continuation || id !== this.#block.streamId)) {
       fail('a frame within a header block');
     }
@@ -205,7 +206,7 @@ export class Receiver implements FrameHandler {
       return;
     }
     streams.table.lastId = id;
-    if (connection.refusing || streams.table.full) {
+    if (connection.refusing || streams.full) {
       requests.skip(bytes, from, to);
       streams.fault(id, errorCode.refusedStream);
       return;

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import type { GrpcLimits } from '../limits.js';
 import { grpcFields, paths } from './echo-server.js';
+import type { SettingName } from './frames.js';
 import { RawClient } from './raw-client.js';
 import { serveEcho, type Served } from './served.js';
 
 export interface Attack extends Served {
   readonly attacker: RawClient;
   /** One more connection, with the prefaces exchanged. */
-  join(): Promise<RawClient>;
+  readonly join: (settings?: readonly (readonly [SettingName, number])[]) => Promise<RawClient>;
 }
 
 /**
@@ -21,8 +22,8 @@ export async function underAttack(
   attack: (parts: Attack) => Promise<void>,
 ): Promise<void> {
   const served = await serveEcho(t, { limits });
-  const join = async (): Promise<RawClient> => {
-    const client = await RawClient.ready(served.port);
+  const join: Attack['join'] = async (settings) => {
+    const client = await RawClient.ready(served.port, settings);
     t.after(() => client.close());
     return client;
   };
@@ -37,6 +38,7 @@ export async function underAttack(
 }
 
 async function callAgainAndAgain(client: RawClient, stop: AbortSignal): Promise<void> {
+  client.windowUpdate(0, 2 ** 31 - 1 - 65_535);
   for (let id = 1; !stop.aborted; id += 2) {
     client.call(id, grpcFields(paths.unary), Buffer.from('bystander'));
     const { trailers } = await client.response(id);
