@@ -37,7 +37,7 @@ export abstract class Call extends Stream implements CallContext, Timed {
   #heldBytes = 0;
   #headersSent = false;
   #controller: AbortController | undefined;
-  #reason: KvorumError | undefined;
+  #reason: Error | undefined;
   #responseMetadata: Metadata | undefined;
   #trailers: Metadata | undefined;
 
@@ -88,7 +88,7 @@ export abstract class Call extends Stream implements CallContext, Timed {
   }
 
   /** Why the call was cut short; undefined if it was not. */
-  get cutShort(): KvorumError | undefined {
+  get cutShort(): Error | undefined {
     return this.#reason;
   }
 
@@ -161,12 +161,19 @@ export abstract class Call extends Stream implements CallContext, Timed {
 
   failMessage(fault: MessageFault): void {
     if (fault.kind === 'bad-flag') {
-      this.fail(new StatusError('INTERNAL', `a message with the compression flag ${fault.flag}`));
+      this.refuse(new StatusError('INTERNAL', `a message with the compression flag ${fault.flag}`));
       return;
     }
     const { requestSizeBytesMax } = this.services.limits;
     const what = `the request is ${fault.sizeBytes} bytes long`;
-    this.fail(limitExceeded('requestSizeBytesMax', what, requestSizeBytesMax));
+    this.refuse(limitExceeded('requestSizeBytesMax', what, requestSizeBytesMax));
+  }
+
+  /** Ends the call for what its caller sent. The handler may be waiting for more, which will not come. */
+  refuse(error: Error): void {
+    if (this.over) return;
+    this.fail(error);
+    this.#cutShort(error);
   }
 
   /** A response that may be sent, or the error to fail with. */
@@ -207,12 +214,12 @@ export abstract class Call extends Stream implements CallContext, Timed {
     this.#cutShort(error);
   }
 
-  #cutShort(reason: KvorumError): void {
+  #cutShort(reason: Error): void {
     this.#reason = reason;
     this.#controller?.abort(reason);
     this.interrupted(reason);
   }
 
   /** The handler's waits end now. */
-  protected abstract interrupted(reason: KvorumError): void;
+  protected abstract interrupted(reason: Error): void;
 }

@@ -1,4 +1,3 @@
-import type { KvorumError } from '../base/errors.js';
 import type { BoundStreamMethod, ResponseWriter } from '../base/rpc.js';
 import { StatusError } from '../base/status.js';
 import { Call, type CallHead } from './call.js';
@@ -64,7 +63,7 @@ export class StreamingCall extends Call implements ResponseWriter<Uint8Array> {
         return;
       }
       if (message.compressed && !this.head.gzip) {
-        this.fail(new StatusError('INTERNAL', 'a compressed message without grpc-encoding'));
+        this.refuse(new StatusError('INTERNAL', 'a compressed message without grpc-encoding'));
         return;
       }
       this.#requests++;
@@ -97,7 +96,7 @@ export class StreamingCall extends Call implements ResponseWriter<Uint8Array> {
 
   #ended(): void {
     if (this.#reader.partial) {
-      this.fail(new StatusError('INTERNAL', 'the request ends within a message'));
+      this.refuse(new StatusError('INTERNAL', 'the request ends within a message'));
       return;
     }
     if (this.#method.kind === 'server-stream') {
@@ -168,7 +167,7 @@ export class StreamingCall extends Call implements ResponseWriter<Uint8Array> {
     const before = this.#packing ?? Promise.resolve();
     const packing = Promise.all([this.services.compression.pack(response), before]).then(
       ([packed]) => this.#send(packed, true),
-      (error: unknown) => this.fail(error),
+      (error: unknown) => this.refuse(error as Error),
     );
     this.#packing = packing.then(() => {
       this.#packingBytes -= response.length;
@@ -203,7 +202,7 @@ export class StreamingCall extends Call implements ResponseWriter<Uint8Array> {
     this.stop();
   }
 
-  protected interrupted(reason: KvorumError): void {
+  protected interrupted(reason: Error): void {
     this.#incoming.fail(reason);
     if (this.#room === undefined) return;
     // Nobody need be waiting for it any more.
