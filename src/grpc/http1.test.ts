@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { connect } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
+import type { GrpcLimits } from './limits.js';
 import { grpcFields, paths } from './testing/echo-server.js';
 import { RawClient } from './testing/raw-client.js';
 import { serveEcho } from './testing/served.js';
@@ -12,8 +13,13 @@ const answering: RequestListener = (request, response) => {
 };
 
 /** Sends the parts one by one, and resolves with all that comes back until the server closes. */
-async function exchange(t: TestContext, parts: readonly string[], http1?: RequestListener): Promise<string> {
-  const { port } = await serveEcho(t, http1 === undefined ? {} : { http1 });
+async function exchange(
+  t: TestContext,
+  parts: readonly string[],
+  http1?: RequestListener,
+  limits: Partial<GrpcLimits> = {},
+): Promise<string> {
+  const { port } = await serveEcho(t, http1 === undefined ? { limits } : { http1, limits });
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });
   await once(socket, 'connect');
   const received: Buffer[] = [];
@@ -44,6 +50,20 @@ describe('HTTP/1.1 on the port of gRPC', () => {
 
   it('is told what the port speaks where there is no listener', async (t) => {
     assert.match(await exchange(t, [request]), /^HTTP\/1\.1 400 [^]*gRPC/);
+  });
+
+  it('takes headers of http1HeaderSizeBytesMax, and no more', async (t) => {
+    const limits = { http1HeaderSizeBytesMax: 2000 };
+    // Node counts names and values.
+    const padded = (length: number): string =>
+      request.replace('\r\n\r\n', `\r\nx-a: ${'v'.repeat(length)}\r\n\r\n`);
+    assert.match(await exchange(t, [padded(1900)], answering, limits), /^HTTP\/1\.1 200 /);
+    assert.match(await exchange(t, [padded(2000)], answering, limits), /^HTTP\/1\.1 431 /);
+  });
+
+  it('ends for who does not end its request within http1TimeoutMs', async (t) => {
+    const begun = request.slice(0, -2);
+    assert.match(await exchange(t, [begun], answering, { http1TimeoutMs: 100 }), /^HTTP\/1\.1 408 /);
   });
 
   it('ends for what is no HTTP', async (t) => {
