@@ -40,6 +40,25 @@ module.exports = {
       to: { path: '^src/', pathNot: '^src/(client|base|generated)/' },
     },
     {
+      name: 'grpc-imports-base-alone',
+      comment: 'a server of its own that knows nothing of key-value',
+      severity: 'error',
+      from: { path: '^src/grpc/', pathNot: tests },
+      to: { path: '^src/', pathNot: '^src/(grpc|base)/' },
+    },
+    {
+      name: 'grpc-needs-no-package',
+      severity: 'error',
+      from: { path: '^src/grpc/', pathNot: tests },
+      to: { dependencyTypes: ['npm'] },
+    },
+    {
+      name: 'below-grpc',
+      severity: 'error',
+      from: { path: '^src/(member|fsm|storage|peer|ports|raft|base|client)/', pathNot: tests },
+      to: { path: '^src/grpc/' },
+    },
+    {
       name: 'generated-imports-nothing-of-ours',
       severity: 'error',
       from: { path: '^src/generated/' },

@@ -40,6 +40,7 @@ export class GrpcJsServer {
     const calls = new UnaryCalls(limits, log);
     for (const service of services) {
       for (const method of service.methods) {
+        if (method.kind !== 'unary') continue;
         const path = `/${service.name}/${method.name}`;
         this.#server.register(path, calls.handler(path, method), toBuffer, identity, 'unary');
       }

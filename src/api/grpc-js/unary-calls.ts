@@ -1,5 +1,6 @@
 import type { sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
 import { KvorumError } from '../../base/errors.js';
+import { Metadata } from '../../base/metadata.js';
 import type { Log } from '../../base/log.js';
 import { handlerTimeoutMs, type BoundUnaryMethod, type CallContext } from '../../base/rpc.js';
 import { limitExceeded, type ApiLimits } from '../limits.js';
@@ -28,8 +29,7 @@ export class UnaryCalls {
       }
       this.#inFlight += 1;
       const context = new GrpcJsCallContext(call);
-      method
-        .call(call.request, context)
+      new Promise<Uint8Array>((resolve) => resolve(method.call(call.request, context)))
         .then(
           (response) => {
             this.#inFlight -= 1;
@@ -63,6 +63,9 @@ export class UnaryCalls {
 }
 
 class GrpcJsCallContext implements CallContext {
+  readonly metadata = new Metadata();
+  readonly responseMetadata = new Metadata();
+  readonly trailers = new Metadata();
   readonly timeoutMs: number | undefined;
   /** grpc-js tells of a cancellation after every call; one after the answer is none. */
   answered = false;

@@ -1,5 +1,5 @@
 import { KvorumError } from '../../base/errors.js';
-import type { CallContext } from '../../base/rpc.js';
+import type { CallTime } from '../../base/rpc.js';
 import type { Command, CommandResult, KeyValue } from '../../fsm/command.js';
 import type { Operation, OperationResult, Pair } from '../../generated/kvorum.js';
 import type { Member } from '../../member/types.js';
@@ -16,7 +16,7 @@ type Write = Extract<NonNullable<Operation['kind']>, { $case: 'put' | 'delete' }
 export class BatchRun {
   readonly #member: Member;
   readonly #limits: ApiLimits;
-  readonly #context: CallContext;
+  readonly #context: CallTime;
   readonly #results: OperationResult[] = [];
   #writes: { readonly at: number; readonly command: Command }[] = [];
   #fresh = false;
@@ -24,7 +24,7 @@ export class BatchRun {
   /** After the member could not serve a step nothing later may take effect: the order would be lost. */
   #failure: KvorumError | undefined;
 
-  constructor(member: Member, limits: ApiLimits, context: CallContext) {
+  constructor(member: Member, limits: ApiLimits, context: CallTime) {
     this.#member = member;
     this.#limits = limits;
     this.#context = context;

@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { underAttack } from '../testing/attack.js';
+import { grpcFields, openStream, paths } from '../testing/echo-server.js';
+import { END_STREAM, grpcMessage, uint32 } from '../testing/frames.js';
+import type { RawClient } from '../testing/raw-client.js';
+
+const mebibyte = 1024 * 1024;
+
+function ask(client: RawClient, id: number, sizeBytes: number): void {
+  client.call(id, grpcFields(paths.sized), uint32(sizeBytes));
+}
+
+/** The beginning of a message that is longer. */
+function beginMessage(client: RawClient, id: number, lengthBytes: number, sentBytes: number): void {
+  openStream(client, id, paths.join);
+  const begin = Buffer.concat([Buffer.of(0), uint32(lengthBytes), Buffer.alloc(sentBytes - 5)]);
+  for (let at = 0; at < begin.length; at += 16_384) client.data(id, begin.subarray(at, at + 16_384));
+}
+
+describe('windows that stay shut', () => {
+  void test('sendStallTimeoutMs: the window of a stream: that call ends, the others go on', async (t) => {
+    const sendStallTimeoutMs = 100;
+    await underAttack(t, { sendStallTimeoutMs }, async ({ join, server }) => {
+      const attacker = await join([['INITIAL_WINDOW_SIZE', 0]]);
+      const before = performance.now();
+      ask(attacker, 1, 100_000);
+      await attacker.nextOf('HEADERS', 1);
+      await attacker.streamError(1, 'CANCEL');
+      assert.ok(performance.now() - before >= sendStallTimeoutMs);
+      assert.equal(server.stats().heldBytes, 0);
+      attacker.headers(3, grpcFields(paths.missing));
+      await attacker.response(3);
+    });
+  });
+
+  void test('sendStallTimeoutMs: the window of the connection', async (t) => {
+    await underAttack(t, { sendStallTimeoutMs: 100 }, async ({ join, server }) => {
+      const attacker = await join([['INITIAL_WINDOW_SIZE', mebibyte]]);
+      // They take turns, so that none of them is finished.
+      for (const id of [1, 3, 5]) ask(attacker, id, 60_000);
+      for (const id of [1, 3, 5]) await attacker.streamError(id, 'CANCEL');
+      assert.equal(server.stats().heldBytes, 0);
+    });
+  });
+
+  void test('sendStallTimeoutMs: a window that opens now and then is not one that stays shut', async (t) => {
+    await underAttack(t, { sendStallTimeoutMs: 150 }, async ({ join }) => {
+      const attacker = await join([['INITIAL_WINDOW_SIZE', 0]]);
+      ask(attacker, 1, 15);
+      const opening = setInterval(() => attacker.windowUpdate(1, 1), 20);
+      await attacker.response(1);
+      clearInterval(opening);
+    });
+  });
+
+  void test('memoryBytesMax: of the connections that do not take their answers the one that holds most goes', async (t) => {
+    await underAttack(t, { memoryBytesMax: 8 * mebibyte }, async ({ join, server }) => {
+      const [small, large] = [
+        await join([['INITIAL_WINDOW_SIZE', 0]]),
+        await join([['INITIAL_WINDOW_SIZE', 0]]),
+      ];
+      ask(small, 1, 3 * mebibyte);
+      ask(large, 1, 3 * mebibyte);
+      await small.nextOf('HEADERS', 1);
+      await large.nextOf('HEADERS', 1);
+      ask(large, 3, 3 * mebibyte);
+      await large.connectionError('ENHANCE_YOUR_CALM');
+      await small.alive();
+      assert.ok(server.stats().heldBytes < 4 * mebibyte);
+    });
+  });
+});
+
+describe('requests that are never finished', () => {
+  const limits = { streamWindowBytes: 65_535, receivedBytesPerConnectionMax: 100_000 };
+
+  void test('receivedBytesPerConnectionMax: past it one call after the other may go on', async (t) => {
+    await underAttack(t, limits, async ({ attacker, server }) => {
+      const ids = [1, 3, 5, 7];
+      for (const id of ids) beginMessage(attacker, id, 200_000, 65_535);
+      await attacker.alive();
+      const opened = new Set<number>();
+      const notice = (): void => {
+        for (const { type, streamId } of attacker.received) {
+          if (type === 'WINDOW_UPDATE' && streamId !== 0) opened.add(streamId);
+        }
+      };
+      notice();
+      assert.ok(opened.size < ids.length, `windows were opened for ${[...opened].join(', ')}`);
+      assert.ok(server.stats().heldBytes < 2 * 4 * 65_536);
+      // When the others are gone the rest has its turn.
+      for (const id of opened) attacker.reset(id);
+      for (const id of ids) {
+        if (!opened.has(id)) await attacker.nextOf('WINDOW_UPDATE', id);
+        notice();
+        if (opened.has(id)) attacker.reset(id);
+      }
+      await attacker.alive();
+      assert.equal(server.stats().heldBytes, 0);
+    });
+  });
+
+  void test('memoryBytesMax: one connection cannot hold more than all may', async (t) => {
+    await underAttack(t, { memoryBytesMax: 2 * mebibyte }, async ({ attacker, server }) => {
+      for (let id = 1; id < 201 && server.stats().connectionsFaulted === 0; id += 2) {
+        beginMessage(attacker, id, 3 * mebibyte, 65_535);
+        await new Promise((resolve) => setImmediate(resolve));
+        assert.ok(server.stats().heldBytes < 3 * mebibyte);
+      }
+      await attacker.connectionError('ENHANCE_YOUR_CALM');
+      assert.ok(server.stats().heldBytes < mebibyte);
+    });
+  });
+
+  void test('memoryBytesMax: nor can many together', async (t) => {
+    await underAttack(t, { memoryBytesMax: 2 * mebibyte }, async ({ join, server }) => {
+      for (let count = 0; count < 60; count++) {
+        const attacker = await join();
+        beginMessage(attacker, 1, 3 * mebibyte, 65_535);
+        beginMessage(attacker, 3, 3 * mebibyte, 65_535);
+        assert.ok(server.stats().heldBytes < 3 * mebibyte);
+      }
+      assert.ok(server.stats().connectionsFaulted > 10);
+    });
+  });
+
+  void test('a length that is a promise costs nothing until its bytes come', async (t) => {
+    await underAttack(t, {}, async ({ attacker, server }) => {
+      for (let id = 1; id < 1001; id += 2) beginMessage(attacker, id, 4 * mebibyte, 6);
+      await attacker.alive();
+      assert.ok(server.stats().heldBytes <= 500 * 17 * 1024);
+      for (let id = 1; id < 1001; id += 2) attacker.data(id, Buffer.alloc(0), END_STREAM);
+      for (let id = 1; id < 1001; id += 2) {
+        assert.equal((await attacker.response(id)).trailers.get('grpc-status'), '13');
+      }
+      assert.equal(server.stats().heldBytes, 0);
+    });
+  });
+
+  void test('messages that the handler does not take wait within the window of their stream', async (t) => {
+    await underAttack(t, { streamWindowBytes: 65_535 }, async ({ attacker, server }) => {
+      openStream(attacker, 1, paths.ignore);
+      for (let count = 0; count < 6; count++) attacker.data(1, grpcMessage(Buffer.alloc(10_000)));
+      await attacker.alive();
+      assert.equal(server.stats().heldBytes, 6 * 10_005);
+      attacker.reset(1);
+      await attacker.alive();
+      assert.equal(server.stats().heldBytes, 0);
+    });
+  });
+});

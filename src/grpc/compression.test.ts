@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { KvorumError } from '../base/errors.js';
+import { StatusError } from '../base/status.js';
+import { Compression } from './compression.js';
+
+const text = Buffer.alloc(10_000, 'text');
+
+describe('Compression', () => {
+  it('packs what gunzip unpacks, and unpacks what gzip packs', async () => {
+    const compression = new Compression(1);
+    assert.deepEqual(gunzipSync(await compression.pack(text)), text);
+    assert.deepEqual(await compression.unpack(gzipSync(text), text.length), text);
+  });
+
+  it('unpacks up to the limit, and not one byte more', async () => {
+    const compression = new Compression(1);
+    await assert.rejects(
+      compression.unpack(gzipSync(text), text.length - 1),
+      (error) => error instanceof KvorumError && error.code === 'LIMIT_EXCEEDED',
+    );
+  });
+
+  it('tells of what is no gzip, or not all of it', async () => {
+    const compression = new Compression(1);
+    for (const wrong of [Buffer.alloc(0), Buffer.from('none'), gzipSync(text).subarray(0, 20)]) {
+      await assert.rejects(compression.unpack(wrong, 1000), StatusError);
+    }
+  });
+
+  it('lets the next one in its turn when one has ended, however it ended: compressionsMax', async () => {
+    const compression = new Compression(1);
+    const order: number[] = [];
+    const works = Array.from({ length: 12 }, (_, index) => {
+      const work =
+        index % 3 === 0
+          ? compression.unpack(Buffer.from('none'), 10)
+          : // Each shorter than the one before: all at once, the last would be first.
+            compression.pack(Buffer.alloc((12 - index) * 50_000, index));
+      return work.then(
+        () => order.push(index),
+        () => order.push(index),
+      );
+    });
+    await Promise.all(works);
+    assert.deepEqual(
+      order,
+      Array.from({ length: 12 }, (_, index) => index),
+    );
+  });
+});

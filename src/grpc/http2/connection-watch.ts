@@ -1,0 +1,147 @@
+import type { ConnectionStreams } from './connection-streams.js';
+import type { Http2Limits } from './limits.js';
+import type { Output } from './output.js';
+import { ConnectionError, errorCode } from './protocol.js';
+
+interface WatchParts {
+  readonly limits: Http2Limits;
+  readonly streams: ConnectionStreams;
+  readonly output: Output;
+  readonly connection: WatchedConnection;
+}
+
+interface WatchedConnection {
+  nowMs(): number;
+  ping(payload: Uint8Array): void;
+  drain(): void;
+  refuse(): void;
+  destroy(): void;
+}
+
+/** How long a peer may take to see that it should open no more streams. */
+const drainMs = 1000;
+
+/**
+ * How long a connection that ends is read on. What comes is thrown away; but were the socket closed over it, the
+ * kernel would throw away what the peer has not read, the GOAWAY with it.
+ */
+const lingerMs = 10_000;
+
+const keepalivePing = Buffer.from('alive?..', 'latin1');
+
+/** What may not take for ever on one connection: looked at now and then, so that nothing needs a timer of its own. */
+export class ConnectionWatch {
+  readonly #parts: WatchParts;
+  readonly #openedMs: number;
+  /** The peer's SETTINGS have come. */
+  greeted = false;
+  settingsAcknowledged = false;
+  #readMs: number;
+  /** Part of a frame or header block is awaited since then; Infinity: none is. */
+  #partSinceMs = Infinity;
+  #framesAtPart = -1;
+  #idleSinceMs: number;
+  #drainingSinceMs = Infinity;
+  #endingSinceMs = Infinity;
+  #pingedMs = Infinity;
+  #aged = false;
+
+  constructor(parts: WatchParts) {
+    this.#parts = parts;
+    this.#openedMs = parts.connection.nowMs();
+    this.#readMs = this.#openedMs;
+    this.#idleSinceMs = this.#openedMs;
+  }
+
+  /** A chunk was taken in. @param frames how many have come so far */
+  ran(nowMs: number, midFrame: boolean, frames: number): void {
+    this.#readMs = nowMs;
+    this.#pingedMs = Infinity;
+    if (!midFrame) this.#partSinceMs = Infinity;
+    else if (frames !== this.#framesAtPart || this.#partSinceMs === Infinity) {
+      this.#partSinceMs = nowMs;
+      this.#framesAtPart = frames;
+    }
+  }
+
+  /** The last stream is gone. */
+  idle(nowMs: number): void {
+    this.#idleSinceMs = nowMs;
+  }
+
+  draining(nowMs: number): void {
+    this.#drainingSinceMs = nowMs;
+  }
+
+  ending(nowMs: number): void {
+    this.#endingSinceMs = nowMs;
+  }
+
+  /** Whether a connection that ends has been given time enough to say its last words, and the peer to hear them. */
+  lingeredTooLong(): boolean {
+    const { output, connection } = this.#parts;
+    const nowMs = connection.nowMs();
+    if (output.pendingBytes > 0) return output.stalledMs(nowMs) > lingerMs;
+    return nowMs - this.#endingSinceMs > lingerMs;
+  }
+
+  /** @throws ConnectionError for what must end the connection */
+  check(): void {
+    const { limits, connection, output } = this.#parts;
+    const nowMs = connection.nowMs();
+    const ageMs = nowMs - this.#openedMs;
+    if (!this.greeted && ageMs > limits.prefaceTimeoutMs) {
+      throw new ConnectionError(errorCode.settingsTimeout, 'no SETTINGS came (prefaceTimeoutMs)');
+    }
+    if (!this.settingsAcknowledged && ageMs > limits.settingsTimeoutMs) {
+      throw new ConnectionError(
+        errorCode.settingsTimeout,
+        'SETTINGS are not acknowledged (settingsTimeoutMs)',
+      );
+    }
+    if (nowMs - this.#partSinceMs > limits.frameTimeoutMs) {
+      throw new ConnectionError(
+        errorCode.enhanceYourCalm,
+        'a frame was begun and not ended (frameTimeoutMs)',
+      );
+    }
+    if (output.stalledMs(nowMs) > limits.sendStallTimeoutMs) {
+      // Nothing that could be said would be read.
+      connection.destroy();
+      return;
+    }
+    this.#checkKeepalive(nowMs);
+    this.#checkAge(nowMs, ageMs);
+    if (this.#parts.streams.heldBytes > 0) this.#checkStreams(nowMs);
+  }
+
+  #checkKeepalive(nowMs: number): void {
+    const { limits, connection } = this.#parts;
+    if (nowMs - this.#pingedMs > limits.keepaliveTimeoutMs) connection.destroy();
+    else if (this.#pingedMs === Infinity && nowMs - this.#readMs > limits.keepaliveTimeMs) {
+      this.#pingedMs = nowMs;
+      connection.ping(keepalivePing);
+    }
+  }
+
+  #checkAge(nowMs: number, ageMs: number): void {
+    const { limits, connection, streams } = this.#parts;
+    if (nowMs - this.#drainingSinceMs > drainMs) connection.refuse();
+    const idle = streams.table.open === 0 && nowMs - this.#idleSinceMs > limits.connectionIdleMsMax;
+    if (ageMs > limits.connectionAgeMsMax) this.#aged = true;
+    if (idle || this.#aged) connection.drain();
+    if (ageMs > limits.connectionAgeMsMax + limits.connectionAgeGraceMs) {
+      throw new ConnectionError(errorCode.noError, 'the connection is too old (connectionAgeMsMax)');
+    }
+  }
+
+  #checkStreams(nowMs: number): void {
+    const { limits, streams } = this.#parts;
+    for (const stream of [...streams.table.all()]) {
+      const unsent = stream.queue !== undefined && nowMs - stream.sendProgressMs > limits.sendStallTimeoutMs;
+      const unfinished =
+        stream.messageSinceMs !== 0 && nowMs - stream.messageSinceMs > limits.messageTimeoutMs;
+      if (unsent || unfinished) streams.reset(stream, errorCode.cancel);
+    }
+  }
+}

@@ -1,0 +1,141 @@
+import type { Http2ErrorCode } from './protocol.js';
+
+/** Something to send on a stream, in order: a header list, or a message with its five bytes of prefix. */
+export interface SendItem {
+  readonly headers: readonly string[] | undefined;
+  /** Whether it is the last. */
+  readonly end: boolean;
+  readonly payload: Uint8Array;
+  readonly compressed: boolean;
+  /** Of prefix and payload, the bytes that have been sent. */
+  sentBytes: number;
+}
+
+/** What a stream asks of its connection. */
+export interface StreamOwner {
+  /** A header list, then a message, then trailers, in one go: the answer of a unary call. */
+  sendReply(
+    stream: Stream,
+    headers: readonly string[],
+    payload: Uint8Array,
+    trailers: readonly string[],
+  ): void;
+  sendHeaders(stream: Stream, headers: readonly string[], end: boolean): void;
+  sendMessage(stream: Stream, payload: Uint8Array, compressed: boolean): void;
+  /** RST_STREAM; forgets the stream. */
+  reset(stream: Stream, code: Http2ErrorCode): void;
+  /** The application is done with `sizeBytes` of what arrived: the peer may send as many more. */
+  credit(stream: Stream, sizeBytes: number): void;
+  /** The application has ended its work on a stream that is gone. */
+  settled(stream: Stream): void;
+  /** Counts bytes that are kept in memory for this connection; negative when they are let go. */
+  hold(sizeBytes: number): void;
+  /** Of `hold`. */
+  readonly heldBytes: number;
+  /** Milliseconds, monotonic, as of this turn. */
+  nowMs(): number;
+}
+
+/** What an item costs in memory beside its payload, roughly. */
+const itemOverheadBytes = 64;
+
+/** From here on a writer is told to wait; below again, to go on. */
+const queuedBytesMark = 64 * 1024;
+
+/**
+ * One stream as HTTP/2 sees it (RFC 9113, section 5.1): open until both sides are closed. The application
+ * derives its calls from it, so that a call costs one object.
+ */
+export abstract class Stream {
+  readonly owner: StreamOwner;
+  readonly id: number;
+
+  /** Bytes that the peer may still send. */
+  receiveWindow: number;
+  /** Bytes that the application is done with and the peer has not been told of. */
+  creditBytes = 0;
+  /** The peer has sent END_STREAM. */
+  receiveClosed = false;
+  /** Bytes that `content-length` still promises; -1 without one (section 8.1.1). */
+  contentLeftBytes: number;
+
+  /** Bytes that the peer takes; below zero after it made the window smaller. */
+  sendWindow: number;
+  /** We have sent END_STREAM. */
+  sendClosed = false;
+  /** Nothing more happens here: reset, or its connection is lost, or both sides closed. */
+  gone = false;
+  /** What waits for a window or the socket. */
+  queue: SendItem[] | undefined;
+  queuedBytes = 0;
+  /** It stands in the connection's list of streams that can send. */
+  queuedForSending = false;
+  /** When something of the queue was last sent, or it began. */
+  sendProgressMs = 0;
+  /** When the message that is being received began; 0: none is. */
+  messageSinceMs = 0;
+
+  constructor(
+    owner: StreamOwner,
+    id: number,
+    windows: { receive: number; send: number },
+    contentLength: number,
+  ) {
+    this.owner = owner;
+    this.id = id;
+    this.receiveWindow = windows.receive;
+    this.sendWindow = windows.send;
+    this.contentLeftBytes = contentLength;
+  }
+
+  /** The connection knows the stream: it may send. */
+  abstract opened(): void;
+
+  /** A DATA frame's content; `last` with END_STREAM. */
+  abstract data(bytes: Buffer, from: number, to: number, last: boolean): void;
+
+  /** The peer reset the stream, broke a rule on it, or the connection is lost. Nothing can be sent any more. */
+  abstract aborted(why: 'reset' | 'lost'): void;
+
+  /** The server stops: whatever would go on for ever must end. */
+  abstract serverStops(): void;
+
+  /** The writer that was told to wait may go on. */
+  abstract drained(): void;
+
+  /** The application still works on it. */
+  abstract get busy(): boolean;
+
+  get slow(): boolean {
+    return this.queuedBytes > queuedBytesMark;
+  }
+
+  enqueue(item: SendItem): void {
+    if (this.queue === undefined) {
+      this.queue = [];
+      this.sendProgressMs = this.owner.nowMs();
+    }
+    this.queue.push(item);
+    const sizeBytes = item.payload.length + itemOverheadBytes;
+    this.queuedBytes += sizeBytes;
+    this.owner.hold(sizeBytes);
+  }
+
+  /** The first item of the queue has been sent. */
+  dequeue(): void {
+    const item = this.queue!.shift()!;
+    const beforeBytes = this.queuedBytes;
+    const sizeBytes = item.payload.length + itemOverheadBytes;
+    this.queuedBytes -= sizeBytes;
+    this.owner.hold(-sizeBytes);
+    if (this.queue!.length === 0) this.queue = undefined;
+    if (beforeBytes > queuedBytesMark && !this.slow) this.drained();
+  }
+
+  /** Lets go of all that is still to be sent. */
+  clearQueue(): void {
+    this.owner.hold(-this.queuedBytes);
+    this.queue = undefined;
+    this.queuedBytes = 0;
+  }
+}

@@ -1,0 +1,34 @@
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+
+/** The server's end of a connection that is in memory alone. */
+export class MemorySocket extends Duplex {
+  /** What the server has sent. */
+  readonly sent: Buffer[] = [];
+  /** The peer does not read: what is written waits. */
+  stalled = false;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor() {
+    super({ allowHalfOpen: true });
+    this.on('error', () => {});
+  }
+
+  get asSocket(): Socket {
+    return this as unknown as Socket;
+  }
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    // The server uses its buffers again.
+    this.sent.push(Buffer.from(chunk));
+    if (this.stalled) this.#waiting.push(done);
+    else done();
+  }
+
+  readOn(): void {
+    this.stalled = false;
+    for (const done of this.#waiting.splice(0)) done();
+  }
+}
