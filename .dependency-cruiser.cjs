@@ -65,6 +65,19 @@ module.exports = {
       to: { path: '^src/', pathNot: '^src/generated/' },
     },
     {
+      name: 'sim-imports-members-alone',
+      comment: 'the simulator runs members; nothing of ours imports it',
+      severity: 'error',
+      from: { path: '^sim/' },
+      to: { path: '^src/', pathNot: '^src/(member|fsm|storage|peer|ports|raft|base)/' },
+    },
+    {
+      name: 'nothing-imports-sim',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^sim/' },
+    },
+    {
       name: 'pure-core',
       comment: 'raft and fsm are deterministic and run anywhere',
       severity: 'error',

@@ -54,6 +54,18 @@ export default tseslint.config(
     },
   },
   {
+    // A run of the simulator has nothing but its seed.
+    files: ['sim/**/*.ts'],
+    ignores: [...tests, 'sim/main.ts', 'sim/swarm*.ts', 'sim/progress.ts', 'sim/mutants/**'],
+    rules: {
+      'no-restricted-globals': [
+        'error',
+        ...['setTimeout', 'setInterval', 'queueMicrotask', 'performance', 'Date'],
+      ],
+      'no-restricted-properties': ['error', { object: 'Math', property: 'random' }],
+    },
+  },
+  {
     files: tests,
     rules: {
       'max-lines-per-function': 'off',

@@ -9,12 +9,12 @@ export class MalformedBytesError extends Error {
 /** Grows as it is written. Fixed-width numbers are little-endian, varints are LEB128 (protobuf's). */
 export class ByteWriter {
   #bytes: Uint8Array;
-  #view: DataView;
+  /** Made when a wide number is first written: many messages hold none. */
+  #view: DataView | undefined;
   #length = 0;
 
   constructor(sizeBytesExpected = 256) {
     this.#bytes = new Uint8Array(sizeBytesExpected);
-    this.#view = new DataView(this.#bytes.buffer);
   }
 
   get length(): number {
@@ -28,10 +28,14 @@ export class ByteWriter {
       const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
       grown.set(this.#bytes.subarray(0, at));
       this.#bytes = grown;
-      this.#view = new DataView(grown.buffer);
+      this.#view = undefined;
     }
     this.#length = needed;
     return at;
+  }
+
+  #wide(): DataView {
+    return (this.#view ??= new DataView(this.#bytes.buffer));
   }
 
   uint8(value: number): this {
@@ -42,13 +46,13 @@ export class ByteWriter {
 
   uint32(value: number): this {
     const at = this.#reserve(4);
-    this.#view.setUint32(at, value, true);
+    this.#wide().setUint32(at, value, true);
     return this;
   }
 
   uint64(value: bigint): this {
     const at = this.#reserve(8);
-    this.#view.setBigUint64(at, BigInt.asUintN(64, value), true);
+    this.#wide().setBigUint64(at, BigInt.asUintN(64, value), true);
     return this;
   }
 
@@ -86,7 +90,7 @@ export class ByteWriter {
   /** Overwrites four bytes written before, for a length known only at the end. */
   patchUint32(position: number, value: number): this {
     assert(position + 4 <= this.#length, 'patch beyond what was written');
-    this.#view.setUint32(position, value, true);
+    this.#wide().setUint32(position, value, true);
     return this;
   }
 
@@ -99,12 +103,11 @@ export class ByteWriter {
 /** Reads what ByteWriter wrote; every read checks the end. */
 export class ByteReader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
+  #view: DataView | undefined;
   #position: number;
 
   constructor(bytes: Uint8Array, position = 0) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#position = position;
   }
 
@@ -114,6 +117,11 @@ export class ByteReader {
 
   get remaining(): number {
     return this.#bytes.length - this.#position;
+  }
+
+  #wide(): DataView {
+    const bytes = this.#bytes;
+    return (this.#view ??= new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   }
 
   #take(count: number): number {
@@ -130,11 +138,11 @@ export class ByteReader {
   }
 
   uint32(): number {
-    return this.#view.getUint32(this.#take(4), true);
+    return this.#wide().getUint32(this.#take(4), true);
   }
 
   uint64(): bigint {
-    return this.#view.getBigUint64(this.#take(8), true);
+    return this.#wide().getBigUint64(this.#take(8), true);
   }
 
   varint(): number {

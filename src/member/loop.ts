@@ -20,6 +20,14 @@ export interface LoopListener {
   failed(error: Error): void;
 }
 
+/** A write of the log that was handed over, and the messages that wait for it. */
+interface LogWrite {
+  readonly mark: number;
+  readonly snapshot: SnapshotMeta | undefined;
+  readonly after: Message[];
+  done: boolean;
+}
+
 /**
  * Ties Raft, log, state machine and peers together. A turn takes in what has gathered, and lets Raft say what
  * is to be done. Appends leave beside this member's own disk write; votes and acknowledgements wait for it.
@@ -38,14 +46,11 @@ export class Loop {
   #tickTimer: Timer | undefined;
   /** On the clock. */
   #nextTickMs = 0;
-  /** Log writes that have begun, oldest first, with the messages that wait for them. */
-  readonly #outstanding: {
-    readonly mark: number;
-    readonly snapshot: SnapshotMeta | undefined;
-    readonly after: Message[];
-  }[] = [];
-  /** Log writes wait behind the installation of a snapshot. */
-  #installing: Promise<void> | undefined;
+  /** Log writes that have begun, oldest first. */
+  readonly #outstanding: LogWrite[] = [];
+  /** Installations and log writes that wait for the installation under way, in the order of their Readys. */
+  readonly #storageQueue: (() => Promise<void> | undefined)[] = [];
+  #installing = false;
   #appliedTerm: Term;
   #seen: { role: string; term: Term; leader: MemberId };
 
@@ -71,7 +76,7 @@ export class Loop {
       store: snapshots,
       step: (message) => this.step(message),
       schedule: () => this.schedule(),
-      installing: () => this.#installing !== undefined,
+      installing: () => this.#installing,
     });
     this.#appliedTerm = machine.applied.term;
     this.#seen = { role: raft.role, term: raft.term, leader: raft.leader };
@@ -208,26 +213,50 @@ export class Loop {
   #persist(ready: Ready, mark: number): void {
     const { wal } = this.#parts;
     for (const entry of ready.entries) this.#retention.appended(entry);
-    if (ready.snapshot !== undefined) this.#beginInstall(ready.snapshot);
-    this.#outstanding.push({ mark, snapshot: ready.snapshot, after: [...ready.messagesAfterPersist] });
-    const batch = { hardState: ready.hardState, entries: ready.entries };
-    const written =
-      this.#installing === undefined ? wal.append(batch) : this.#installing.then(() => wal.append(batch));
-    void written.then(
-      () => this.#guard(() => this.#persisted(mark)),
-      (error: unknown) => this.fail(error),
-    );
+    if (ready.snapshot !== undefined) this.#storageQueue.push(this.#installation(ready.snapshot));
+    const { snapshot, hardState, entries, messagesAfterPersist } = ready;
+    const write: LogWrite = { mark, snapshot, after: [...messagesAfterPersist], done: false };
+    this.#outstanding.push(write);
+    this.#storageQueue.push(() => {
+      wal.append({ hardState, entries }).then(
+        () => {
+          write.done = true;
+          this.#guard(() => this.#persisted());
+        },
+        (error: unknown) => this.fail(error),
+      );
+      return undefined;
+    });
+    this.#runStorageQueue();
   }
 
-  /** Writes end in the order in which they began. */
-  #persisted(mark: number): void {
+  /** Log writes are only begun: the log keeps their order itself. */
+  #runStorageQueue(): void {
+    while (!this.#installing && this.#storageQueue.length > 0) {
+      const running = this.#storageQueue.shift()!();
+      if (running === undefined) continue;
+      this.#installing = true;
+      running.then(
+        () => {
+          this.#installing = false;
+          this.#runStorageQueue();
+        },
+        (error: unknown) => this.fail(error),
+      );
+    }
+  }
+
+  /** Writes are durable in the order in which they began, though it may be told in another. */
+  #persisted(): void {
     const { raft } = this.#parts;
-    const first = this.#outstanding.shift();
-    assert(first?.mark === mark, 'log writes end in order');
-    raft.persisted(mark);
-    if (first.snapshot !== undefined) raft.applied(first.snapshot.index);
-    this.#send(first.after);
-    this.#turn();
+    let last: LogWrite | undefined;
+    while (this.#outstanding[0]?.done === true) {
+      last = this.#outstanding.shift()!;
+      raft.persisted(last.mark);
+      if (last.snapshot !== undefined) raft.applied(last.snapshot.index);
+      this.#send(last.after);
+    }
+    if (last !== undefined) this.#turn();
   }
 
   #apply(entries: readonly Entry[]): void {
@@ -251,12 +280,12 @@ export class Loop {
    * Rows first, then the switch, then the log: whichever is cut short, the start finds which is newer, by the file
    * that came. So that goes last.
    */
-  #beginInstall(meta: SnapshotMeta): void {
+  #installation(meta: SnapshotMeta): () => Promise<void> {
     const header = this.snapshots.takeArrived(meta.index);
     assert(header !== undefined, 'Raft installs only a snapshot that has arrived');
     const { backend, snapshots, wal, machine, log } = this.#parts;
     const position = { index: meta.index, term: meta.term };
-    const install = async (): Promise<void> => {
+    return async () => {
       const replacement = await backend.beginInstall();
       try {
         await snapshots.install(header, replacement);
@@ -264,10 +293,10 @@ export class Loop {
         await replacement.abort();
         throw error;
       }
-      await replacement.activate(position);
+      // Reads of the local state go on meanwhile: they must not see new rows with what was known of the old ones.
+      await replacement.activate(position, () => machine.reload());
       await wal.reset(position);
       await snapshots.removeReceived();
-      machine.reload();
       this.#appliedTerm = meta.term;
       this.#proposals.snapshotInstalled();
       this.#configs.abandon();
@@ -275,11 +304,6 @@ export class Loop {
       log.info({ index: meta.index, term: meta.term }, 'snapshot installed');
       this.#listener.snapshotInstalled();
     };
-    const running = (this.#installing ?? Promise.resolve()).then(install).then(() => {
-      if (this.#installing === running) this.#installing = undefined;
-    });
-    this.#installing = running;
-    running.catch((error: unknown) => this.fail(error));
   }
 
   /** The log is cut only behind what the state has safely on disk, and what a snapshot goes on from. */

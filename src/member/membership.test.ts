@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { encodeUtf8 } from '../base/bytes.js';
 import { get, put } from './testing/key-values.js';
 import { MemoryCluster } from './testing/memory-cluster.js';
 
@@ -99,6 +100,25 @@ void test('a member away for longer than the log is kept returns by snapshot', a
   await cluster.start(away);
   await cluster.settled(put(away.member, 'again', 'y'));
   assert.equal(away.member.hash(), leader.hash());
+});
+
+void test('local reads see a snapshot as a whole or not at all', async () => {
+  const cluster = await MemoryCluster.of(3, 32, { logEntriesKept: 20 });
+  const away = cluster.followers()[0]!;
+  cluster.crash(away);
+  const leader = cluster.leader()!;
+  for (let at = 0; at < 100; at++) await cluster.settled(put(leader, 'key', String(at)));
+  // Each write takes its time, so that there is something to see between the steps of the installation.
+  away.disk.faults = () => new Promise((resolve) => cluster.clock.setTimer(1, () => resolve(undefined)));
+  const member = await cluster.start(away);
+  const query = { key: encodeUtf8('key'), revision: 0, limit: 0 };
+  while (member.status().appliedIndex < leader.status().commitIndex) {
+    await cluster.clock.advanceAsync(0.1);
+    const { items, revision } = member.rangeLocal(query);
+    const newest = items[0]?.modRevision ?? 0;
+    assert.ok(revision >= newest, `revision ${revision} holds ${newest}`);
+  }
+  assert.ok(cluster.events.some((event) => event.includes('snapshot installed')));
 });
 
 void test('a snapshot that broke off goes on where it stopped', async () => {

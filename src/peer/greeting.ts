@@ -92,7 +92,6 @@ export interface Acquaintance {
  */
 export function refusalOf(hello: Hello, { self, members, removed }: Acquaintance): Refusal | undefined {
   const { caller } = hello;
-  const id = formatId(caller.memberId);
   if (hello.version !== protocolVersion) {
     const reason = `it speaks version ${hello.version} of the member protocol, ${self.name} speaks ${protocolVersion}`;
     return { code: 'wrong-version', reason };
@@ -102,10 +101,10 @@ export function refusalOf(hello: Hello, { self, members, removed }: Acquaintance
     return { code: 'wrong-cluster', reason };
   }
   if (removed.has(caller.memberId)) {
-    return { code: 'removed', reason: `member ${caller.name} (${id}) was removed` };
+    return { code: 'removed', reason: `member ${caller.name} (${formatId(caller.memberId)}) was removed` };
   }
   if (caller.memberId === self.memberId) {
-    const reason = `${self.name} at ${self.address} has the same id ${id}: a data folder may be used by one process only`;
+    const reason = `${self.name} at ${self.address} has the same id ${formatId(caller.memberId)}: a data folder may be used by one process only`;
     return { code: 'own-id', reason };
   }
   if (hello.target !== self.memberId) {
@@ -114,7 +113,7 @@ export function refusalOf(hello: Hello, { self, members, removed }: Acquaintance
   }
   const known = members.get(caller.memberId);
   if (known !== undefined && known !== caller.address) {
-    const reason = `member ${caller.name} (${id}) is known at ${known}, not at ${caller.address}; if it moved, say so first: kvorum update-member ${caller.name} ${caller.address}`;
+    const reason = `member ${caller.name} (${formatId(caller.memberId)}) is known at ${known}, not at ${caller.address}; if it moved, say so first: kvorum update-member ${caller.name} ${caller.address}`;
     return { code: 'wrong-address', reason };
   }
   return undefined;

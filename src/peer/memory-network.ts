@@ -55,10 +55,11 @@ export class MemoryNetwork {
   readonly #cuts = new Map<string, number>();
   /** Transfers that go on as long as both ends live. */
   readonly #streams = new Set<Stream>();
-  /** Of two members, the older address first: connections that were closed so far. */
+  /** Of two members: the number of the last message that was sent before their connections were closed. */
   readonly #closings = new Map<string, number>();
-  /** When the last message of a direction arrives: order holds. */
-  readonly #arrivals = new Map<string, number>();
+  #sent = 0;
+  /** By sender, then address: when the last message arrives. Order holds. */
+  readonly #arrivals = new Map<string, Map<string, number>>();
   /** Told what becomes of each message. */
   watch: (event: 'arrives' | 'lost', message: Message) => void = () => {};
 
@@ -140,8 +141,7 @@ export class MemoryNetwork {
 
   /** The connections between two members close: what is on its way is lost, and both notice. */
   disconnect(one: MemberId, other: MemberId): void {
-    const pair = pairOf(one, other);
-    this.#closings.set(pair, this.#closingsOf(pair) + 1);
+    this.#closings.set(pairOf(one, other), this.#sent);
     for (const stream of [...this.#streams]) {
       if (stream.from === one && stream.to === other) this.#break(stream);
       if (stream.from === other && stream.to === one) this.#break(stream);
@@ -153,8 +153,8 @@ export class MemoryNetwork {
     }
   }
 
-  #closingsOf(pair: string): number {
-    return this.#closings.size === 0 ? 0 : (this.#closings.get(pair) ?? 0);
+  #closedSince(sent: number, message: Message): boolean {
+    return this.#closings.size > 0 && (this.#closings.get(pairOf(message.from, message.to)) ?? 0) >= sent;
   }
 
   /** Holds a transfer between two members; `broken` is called once if either ends before the returned function. */
@@ -195,8 +195,7 @@ export class MemoryNetwork {
     const writer = new ByteWriter();
     writeMessage(writer, message);
     const bytes = writer.finish();
-    const pair = pairOf(message.from, message.to);
-    const closings = this.#closingsOf(pair);
+    const sent = ++this.#sent;
     const copies = this.chance(conditions.duplicateProbability) ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
       if (this.chance(conditions.lossProbability)) {
@@ -204,7 +203,7 @@ export class MemoryNetwork {
         continue;
       }
       this.clock.setTimer(this.#delayMs(from, address, conditions), () => {
-        const arrives = this.reaches(message.from, message.to) && closings === this.#closingsOf(pair);
+        const arrives = this.reaches(message.from, message.to) && !this.#closedSince(sent, message);
         const receiver = arrives ? this.at(address) : undefined;
         this.watch(receiver === undefined ? 'lost' : 'arrives', message);
         receiver?.deliver(from.identity, readMessage(new ByteReader(bytes)));
@@ -215,10 +214,12 @@ export class MemoryNetwork {
   #delayMs(from: Station, address: string, conditions: NetworkConditions): number {
     const delayMs = this.latencyMs(conditions);
     if (conditions.reorders) return delayMs;
-    const direction = `${from.identity.address}>${address}`;
+    let arrivals = this.#arrivals.get(from.identity.address);
+    if (arrivals === undefined)
+      this.#arrivals.set(from.identity.address, (arrivals = new Map<string, number>()));
     const now = this.clock.monotonicMs();
-    const arrival = Math.max(now + delayMs, this.#arrivals.get(direction) ?? 0);
-    this.#arrivals.set(direction, arrival);
+    const arrival = Math.max(now + delayMs, arrivals.get(address) ?? 0);
+    arrivals.set(address, arrival);
     return arrival - now;
   }
 }

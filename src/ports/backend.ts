@@ -81,8 +81,11 @@ export interface BackendView {
 export interface BackendInstall {
   /** Rows in any order. Resolves when there is room for more. */
   add(table: TableName, key: Uint8Array, value: Uint8Array): Promise<void>;
-  /** Makes the replacement durable and the content of the backend, atomically even under a crash. */
-  activate(position: AppliedPosition): Promise<void>;
+  /**
+   * Makes the replacement durable and the content of the backend, atomically even under a crash.
+   * @param switched called when reads begin to see it, before any can: what was read before is to be forgotten
+   */
+  activate(position: AppliedPosition, switched: () => void): Promise<void>;
   /** Throws the replacement away. */
   abort(): Promise<void>;
 }

@@ -57,6 +57,53 @@ void test('code that awaits goes on as time passes', async () => {
   assert.deepEqual(seen, [10, 20, 30]);
 });
 
+void test('code that awaits has come to rest before time passes, wherever the advance is called from', async () => {
+  const rest = async (): Promise<number> => {
+    let steps = 0;
+    for (; steps < 50; steps++) await Promise.resolve();
+    return steps;
+  };
+  const callers: ((call: () => void) => void)[] = [
+    (call) => call(),
+    setImmediate,
+    setTimeout,
+    (call) => process.nextTick(call),
+    queueMicrotask,
+  ];
+  for (const from of callers) {
+    const clock = new VirtualClock();
+    await new Promise<void>((resolve, reject) => {
+      from(() => {
+        let rested = 0;
+        void rest().then((steps) => {
+          rested = steps;
+          clock.setTimer(1, () => {});
+        });
+        const timesSeen: number[] = [];
+        clock
+          .advanceAsync(2, () => {
+            assert.equal(rested, 50);
+            timesSeen.push(clock.monotonicMs());
+            return false;
+          })
+          .then(() => assert.deepEqual(timesSeen, [0, 1]))
+          .then(resolve, reject);
+      });
+    });
+  }
+});
+
+void test('an advance ends early when it is told to, and rejects with what a callback throws', async () => {
+  const clock = new VirtualClock();
+  clock.setTimer(1, () => {});
+  await clock.advanceAsync(5, () => clock.monotonicMs() === 1);
+  assert.equal(clock.monotonicMs(), 1);
+  clock.setTimer(1, () => {
+    throw new Error('this');
+  });
+  await assert.rejects(clock.advanceAsync(5), /this/);
+});
+
 void test('a callback may set and cancel timers; cancelling after firing is harmless', () => {
   const clock = new VirtualClock();
   let fired = 0;

@@ -1,11 +1,6 @@
 import { assert } from '../base/assert.js';
 import type { Clock, Timer } from './clock.js';
 
-interface Pending {
-  readonly dueMs: number;
-  readonly callback: () => void;
-}
-
 /** More turns than this in a row without time passing is a loop that never ends. */
 const turnsInRowMax = 1_000_000;
 
@@ -36,7 +31,7 @@ export class VirtualClock implements Clock {
 
   setTimer(delayMs: number, callback: () => void): Timer {
     assert(delayMs >= 0, `timer delay is ${delayMs}`);
-    return this.#timers.add({ dueMs: this.#nowMs + delayMs, callback });
+    return this.#timers.add(this.#nowMs + delayMs, callback);
   }
 
   nextTurn(callback: () => void): void {
@@ -98,7 +93,8 @@ export class VirtualClock implements Clock {
           reject(error instanceof Error ? error : new Error(String(error)));
         }
       };
-      afterReactions(step);
+      // From outside of any reaction the tick queue comes before them: the first round only gets inside.
+      afterReactions(() => afterReactions(step));
     });
   }
 
@@ -125,16 +121,32 @@ export class VirtualClock implements Clock {
 const settled = Promise.resolve();
 
 /**
- * Calls `action` when no reaction of a promise is left to run, itself as such a reaction. Node runs its tick queue
- * exactly then; unlike a macrotask this takes no round through the event loop, which would be many times slower.
+ * Calls `action` when no reaction of a promise is left to run, itself as such a reaction. When called in one, Node
+ * runs its tick queue exactly then; a macrotask would take a round through the event loop, many times slower.
  */
 function afterReactions(action: () => void): void {
   process.nextTick(() => void settled.then(action));
 }
 
-interface HeapNode extends Pending {
+class HeapNode implements Timer {
+  readonly dueMs: number;
+  readonly callback: () => void;
   readonly order: number;
-  cancelled: boolean;
+  readonly #heap: TimerHeap;
+  cancelled = false;
+
+  constructor(heap: TimerHeap, dueMs: number, order: number, callback: () => void) {
+    this.#heap = heap;
+    this.dueMs = dueMs;
+    this.order = order;
+    this.callback = callback;
+  }
+
+  cancel(): void {
+    if (this.cancelled) return;
+    this.cancelled = true;
+    this.#heap.noteCancelled();
+  }
 }
 
 class TimerHeap {
@@ -143,14 +155,14 @@ class TimerHeap {
   /** Cancelled nodes still in the heap; swept when they are the larger half. */
   #cancelled = 0;
 
-  add(pending: Pending): Timer {
-    const node: HeapNode = { ...pending, order: this.#added++, cancelled: false };
+  add(dueMs: number, callback: () => void): Timer {
+    const node = new HeapNode(this, dueMs, this.#added++, callback);
     this.#nodes.push(node);
     this.#up(this.#nodes.length - 1);
-    return { cancel: () => this.#cancel(node) };
+    return node;
   }
 
-  first(): Pending | undefined {
+  first(): HeapNode | undefined {
     while (this.#nodes[0]?.cancelled === true) {
       this.#cancelled--;
       this.#removeTop();
@@ -162,13 +174,11 @@ class TimerHeap {
     const node = this.first();
     assert(node !== undefined, 'no timer to remove');
     // A cancel() after firing must not count as one of the heap's.
-    (node as HeapNode).cancelled = true;
+    node.cancelled = true;
     this.#removeTop();
   }
 
-  #cancel(node: HeapNode): void {
-    if (node.cancelled) return;
-    node.cancelled = true;
+  noteCancelled(): void {
     this.#cancelled++;
     if (this.#cancelled > 64 && this.#cancelled * 2 > this.#nodes.length) this.#sweep();
   }
@@ -189,25 +199,30 @@ class TimerHeap {
 
   #up(from: number): void {
     const nodes = this.#nodes;
-    for (let at = from; at > 0;) {
+    const node = nodes[from]!;
+    let at = from;
+    while (at > 0) {
       const parent = (at - 1) >> 1;
-      if (compareNodes(nodes[parent]!, nodes[at]!) <= 0) return;
-      [nodes[parent], nodes[at]] = [nodes[at]!, nodes[parent]!];
+      if (compareNodes(nodes[parent]!, node) <= 0) break;
+      nodes[at] = nodes[parent]!;
       at = parent;
     }
+    nodes[at] = node;
   }
 
   #down(from: number): void {
     const nodes = this.#nodes;
-    for (let at = from; ;) {
-      let least = at;
-      for (const child of [2 * at + 1, 2 * at + 2]) {
-        if (child < nodes.length && compareNodes(nodes[child]!, nodes[least]!) < 0) least = child;
-      }
-      if (least === at) return;
-      [nodes[least], nodes[at]] = [nodes[at]!, nodes[least]!];
-      at = least;
+    const node = nodes[from]!;
+    let at = from;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= nodes.length) break;
+      if (child + 1 < nodes.length && compareNodes(nodes[child + 1]!, nodes[child]!) < 0) child++;
+      if (compareNodes(node, nodes[child]!) <= 0) break;
+      nodes[at] = nodes[child]!;
+      at = child;
     }
+    nodes[at] = node;
   }
 }
 

@@ -108,7 +108,14 @@ export function backendContract(kind: BackendKind): void {
       const install = await backend.beginInstall();
       for (let at = 0; at < 5000; at++) await install.add('current', bytes(`new${at}`), bytes('2'));
       assert.equal(backend.get('current', bytes('new1')), undefined);
-      await install.activate({ index: 90, term: 2 });
+      let switches = 0;
+      await install.activate({ index: 90, term: 2 }, () => {
+        switches++;
+        assert.deepEqual(backend.applied, { index: 90, term: 2 });
+        assert.equal(backend.get('current', bytes('old')), undefined, 'reads see the new content, whole');
+        assert.notEqual(backend.get('current', bytes('new4999')), undefined);
+      });
+      assert.equal(switches, 1);
       assert.deepEqual(backend.applied, { index: 90, term: 2 });
       assert.equal(backend.get('current', bytes('old')), undefined);
       assert.equal([...backend.range('current', {})].length, 5000);

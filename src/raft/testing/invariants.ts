@@ -1,8 +1,20 @@
 import { assert } from '../../base/assert.js';
-import { equalBytes } from '../../base/bytes.js';
+import { emptyBytes, equalBytes } from '../../base/bytes.js';
 import { configVote } from '../tracker.js';
 import type { Entry, Index, MemberId, Ready, Term } from '../types.js';
-import type { Member } from './member.js';
+import type { Raft } from '../raft.js';
+
+/** A member as the invariants look at it. */
+export interface ObservedMember {
+  readonly id: MemberId;
+  readonly raft: Raft;
+  /** What is known to be on its disk. */
+  readonly store: {
+    /** Stands for everything up to its index. */
+    readonly snapshot: { readonly index: Index };
+    term(index: Index): Term | undefined;
+  };
+}
 
 interface KnownEntry {
   readonly entry: Entry;
@@ -21,17 +33,25 @@ export class Invariants {
   readonly #committedIn: Term[] = [0];
   readonly #leaders = new Map<Term, MemberId>();
   readonly #entries = new Map<string, KnownEntry>();
-  readonly #members: ReadonlyMap<MemberId, Member>;
+  readonly #members: ReadonlyMap<MemberId, ObservedMember>;
   /** Per run of a member: the newest commit seen, and the last index handed out. */
   #seen = new WeakMap<object, { commit: Index; handedOut: Index; ledTerm: Term }>();
 
-  constructor(members: ReadonlyMap<MemberId, Member>) {
+  constructor(members: ReadonlyMap<MemberId, ObservedMember>) {
     this.#members = members;
   }
 
   /** The newest index that any leader has committed. */
   get commit(): Index {
     return this.committed.length - 1;
+  }
+
+  /** The cluster begins with a state as of `position`. */
+  foundedAt(position: { readonly index: Index; readonly term: Term }): void {
+    for (let index = this.commit + 1; index <= position.index; index++) {
+      this.committed.push({ index, term: position.term, type: 'empty', data: emptyBytes });
+      this.#committedIn.push(position.term);
+    }
   }
 
   /** Entries that a scenario begins with, from index 1 on. */
@@ -43,7 +63,7 @@ export class Invariants {
     }
   }
 
-  checkStep(member: Member): void {
+  checkStep(member: ObservedMember): void {
     const { raft } = member;
     let seen = this.#seen.get(raft);
     if (seen === undefined)
@@ -63,7 +83,7 @@ export class Invariants {
     if (raft.commit > this.commit) this.#takeCommit(member);
   }
 
-  #checkCompleteness(member: Member): void {
+  #checkCompleteness(member: ObservedMember): void {
     const { raft } = member;
     for (let index = raft.firstIndex; index <= this.commit; index++) {
       if (this.#committedIn[index]! >= raft.term) continue;
@@ -72,7 +92,7 @@ export class Invariants {
     }
   }
 
-  #takeCommit(member: Member): void {
+  #takeCommit(member: ObservedMember): void {
     const { raft } = member;
     const { config } = raft.status();
     const { commit } = raft;
@@ -90,7 +110,7 @@ export class Invariants {
     }
   }
 
-  checkReady(member: Member, ready: Ready): void {
+  checkReady(member: ObservedMember, ready: Ready): void {
     for (const entry of ready.entries) this.#checkEntry(member, entry);
     const seen = this.#seen.get(member.raft)!;
     if (ready.snapshot !== undefined) {
@@ -113,7 +133,7 @@ export class Invariants {
   }
 
   /** One (index, term) means one entry with one predecessor: by induction the logs match up to there. */
-  #checkEntry(member: Member, entry: Entry): void {
+  #checkEntry(member: ObservedMember, entry: Entry): void {
     const key = `${entry.index}:${entry.term}`;
     const previousTerm = member.raft.entryTerm(entry.index - 1);
     const known = this.#entries.get(key);

@@ -249,9 +249,9 @@ export class LmdbBackend implements Backend {
           await write({ index: 0, term: 0 });
         }
       },
-      activate: async (position) => {
+      activate: async (position, switched) => {
         await write(position);
-        await this.#activate(generation, replacement, position);
+        await this.#activate(generation, replacement, position, switched);
       },
       abort: async () => {
         await replacement.close();
@@ -264,6 +264,7 @@ export class LmdbBackend implements Backend {
     generation: number,
     replacement: LmdbEnvironment,
     position: AppliedPosition,
+    switched: () => void,
   ): Promise<void> {
     // What is being flushed to the old environment must not be mistaken for the new one's.
     while (this.#running !== undefined) await this.#running;
@@ -276,6 +277,7 @@ export class LmdbBackend implements Backend {
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#applied = this.#flushed = position;
+    switched();
     await old.close();
     await this.#disk.remove(stateName(oldGeneration));
     this.#listener();

@@ -175,7 +175,7 @@ export class MemoryBackend implements Backend {
         checkPair(key, value);
         tables[table].set(key, value);
       },
-      activate: async (position) => {
+      activate: async (position, switched) => {
         await this.#begin('activate');
         if (this.#closed) return;
         this.#durable = tables;
@@ -184,6 +184,7 @@ export class MemoryBackend implements Backend {
         this.#unflushed = [];
         this.#backlogSizeBytes = 0;
         this.#applied = this.#flushed = position;
+        switched();
         this.#listener();
       },
       abort: () => Promise.resolve(),

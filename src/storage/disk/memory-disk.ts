@@ -24,6 +24,8 @@ export class MemoryDisk implements Disk {
   report: DiskReport = () => undefined;
   /** Of what a failed write or sync leaves behind; undefined: a failed one leaves everything as it was. */
   damage: RandomSource | undefined;
+  /** Syncs are reported without being done. */
+  lies = false;
   /** Set when the machine is gone: whatever its programs still do has no effect. */
   #crashed = false;
 
@@ -50,6 +52,11 @@ export class MemoryDisk implements Disk {
     for (const folder of this.#folders) after.#folders.add(folder);
     for (const [path, content] of this.#files) after.#files.set(path, content);
     return after;
+  }
+
+  /** What the disk had kept in a cache of its own is durable now. */
+  syncAll(): void {
+    for (const content of this.#files.values()) content.sync();
   }
 
   /** Changes a bit of what is stored, as a failing medium would. */
@@ -124,6 +131,7 @@ export class MemoryDisk implements Disk {
       done: (operation) => this.#done(operation, path),
       room: (sizeBytes) => this.#room(path, sizeBytes),
       damage: () => this.damage,
+      lies: () => this.lies,
     });
   }
 

@@ -37,13 +37,15 @@ export class Content {
     this.bytes = resized(this.bytes, sizeBytes);
   }
 
-  sync(): void {
+  /** Of sectors from `from` on to before `to`; of all by default. The size is durable too. */
+  sync(from = 0, to = Infinity): void {
     if (this.durable.length !== this.bytes.length) this.durable = resized(this.durable, this.bytes.length);
     for (const sector of this.dirty) {
-      const from = sector * sectorSizeBytes;
-      if (from < this.bytes.length) this.durable.set(this.bytes.subarray(from, from + sectorSizeBytes), from);
+      const at = sector * sectorSizeBytes;
+      if (at + sectorSizeBytes <= from || at >= to) continue;
+      if (at < this.bytes.length) this.durable.set(this.bytes.subarray(at, at + sectorSizeBytes), at);
+      this.dirty.delete(sector);
     }
-    this.dirty.clear();
   }
 
   /** A sync that reported an error: some of it is durable, and the system takes the rest for written (fsyncgate). */
@@ -80,6 +82,8 @@ export interface FileHooks {
   /** Throws DiskError when so many bytes more do not fit. */
   room(sizeBytes: number): void;
   damage(): RandomSource | undefined;
+  /** Syncs are reported without being done. */
+  lies(): boolean;
 }
 
 /** One open file of a MemoryDisk. */
@@ -118,7 +122,7 @@ export class MemoryFile implements DiskFile {
     await this.#hooks.done('write');
   }
 
-  async #write(position: number, chunks: readonly Uint8Array[]): Promise<void> {
+  async #write(position: number, chunks: readonly Uint8Array[]): Promise<number> {
     const fault = await this.#begin('write');
     let sizeBytes = 0;
     for (const chunk of chunks) sizeBytes += chunk.length;
@@ -129,6 +133,7 @@ export class MemoryFile implements DiskFile {
     }
     this.#hooks.room(Math.max(0, position + sizeBytes - this.#content.bytes.length));
     this.#content.write(position, chunks);
+    return sizeBytes;
   }
 
   /** Up to `sizeBytes`, in whole sectors: systems stop at the border of a page. */
@@ -143,15 +148,21 @@ export class MemoryFile implements DiskFile {
   }
 
   async writeDurable(position: number, chunks: readonly Uint8Array[]): Promise<void> {
-    await this.#write(position, chunks);
-    await this.sync();
+    const sizeBytes = await this.#write(position, chunks);
+    await this.#sync(position, position + sizeBytes);
   }
 
-  async sync(): Promise<void> {
+  sync(): Promise<void> {
+    return this.#sync(0, Infinity);
+  }
+
+  async #sync(from: number, to: number): Promise<void> {
     const fault = await this.#begin('sync');
     const damage = this.#hooks.damage();
-    if (fault === undefined) this.#content.sync();
-    else if (damage !== undefined) this.#content.syncFailed(damage);
+    if (!this.#hooks.lies()) {
+      if (fault === undefined) this.#content.sync(from, to);
+      else if (damage !== undefined) this.#content.syncFailed(damage);
+    }
     if (fault !== undefined) throw fault;
     await this.#hooks.done('sync');
   }

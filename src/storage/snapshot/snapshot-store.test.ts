@@ -76,7 +76,7 @@ async function installed(store: SnapshotStore, header: SnapshotHeader): Promise<
   const backend = new MemoryBackend();
   const install = await backend.beginInstall();
   await store.install(header, install);
-  await install.activate({ index: header.meta.index, term: header.meta.term });
+  await install.activate({ index: header.meta.index, term: header.meta.term }, () => {});
   return rowsOf(backend);
 }
 

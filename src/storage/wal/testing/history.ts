@@ -95,6 +95,10 @@ export class WalHistory {
       added.push({ index: base.index + keep + added.length + 1, term, type: 'normal', data });
     }
     const isNew = randomInt(random, 2) === 0 || term !== hardState.term;
+    // The hard state of a batch may say that entries of the same batch are committed.
+    if (isNew && randomInt(random, 4) === 0) {
+      this.#committed = Math.max(this.#committed, base.index + keep + added.length);
+    }
     const state = { term, vote: BigInt(randomInt(random, 4)), commit: this.#committed };
     if (isNew) this.#states.push({ hardState: state, base, entries });
     for (const each of added) {
@@ -133,7 +137,8 @@ export class WalHistory {
     const { base, entries, hardState } = recovered;
     const expected = state.hardState;
     if (hardState.term !== expected.term || hardState.vote !== expected.vote) return false;
-    if (hardState.commit !== expected.commit) return false;
+    // Where the entries behind it are torn away, it reaches as far as the log.
+    if (hardState.commit !== Math.min(expected.commit, base.index + entries.length)) return false;
     if (base.index > Math.max(state.base.index, this.#cut)) return false;
     // Entries from before this life, if a segment that began later in the log than the next one went since.
     const older = entries.filter((each) => each.index <= state.base.index);

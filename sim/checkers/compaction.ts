@@ -1,0 +1,38 @@
+import type { Call, Operation, Violation } from './history.js';
+
+type Compact = Operation & { readonly call: Extract<Call, { type: 'compact' }> };
+
+/**
+ * What is compacted stays compacted, and nothing else is refused as compacted. Serializable reads may not know
+ * of a compaction yet.
+ */
+export function checkCompaction(operations: readonly Operation[]): Violation[] {
+  const compactions = operations.filter(
+    (operation): operation is Compact =>
+      operation.call.type === 'compact' && operation.outcome.kind !== 'failed',
+  );
+  const done = compactions.filter(({ outcome }) => outcome.kind === 'ok');
+  return operations.flatMap((operation): Violation[] => {
+    const { call, outcome } = operation;
+    if (outcome.kind === 'failed' && outcome.code === 'REVISION_COMPACTED') {
+      const cause = compactions.find((each) => mayRefuse(each, operation));
+      if (cause !== undefined) return [];
+      const detail = 'no compaction reached its revision';
+      return [{ rule: 'only what is compacted is refused as that', detail, operations: [operation] }];
+    }
+    if (call.type !== 'range' || call.revision === 0 || call.serializable || outcome.kind !== 'ok') return [];
+    const before = done.find(
+      (each) => each.call.revision > call.revision && each.respondedAt < operation.invokedAt,
+    );
+    if (before === undefined) return [];
+    const detail = `revision ${call.revision} was compacted, and is read`;
+    return [{ rule: 'what is compacted stays compacted', detail, operations: [before, operation] }];
+  });
+}
+
+function mayRefuse(compaction: Compact, refused: Operation): boolean {
+  const { call } = refused;
+  if (compaction === refused || compaction.invokedAt > refused.respondedAt) return false;
+  if (call.type === 'range') return compaction.call.revision > call.revision;
+  return call.type === 'compact' && compaction.call.revision >= call.revision;
+}

@@ -1,0 +1,241 @@
+import { decodeUtf8, encodeUtf8 } from '../src/base/bytes.js';
+import { KvorumError } from '../src/base/errors.js';
+import type { Command, CommandResult, KeyValue } from '../src/fsm/command.js';
+import type { Member } from '../src/member/types.js';
+import type { Answer, Call, Item, Outcome } from './checkers/history.js';
+import type { Cluster } from './cluster.js';
+import { Dice } from './dice.js';
+import type { Machine } from './machine.js';
+import { callKinds, type CallKind } from './plan.js';
+
+/** What all clients share. */
+class Shared {
+  readonly dice: Dice;
+  callsLeft: number;
+  values = 0;
+  /** The newest revision that anybody has seen. */
+  revision = 0;
+  stopped = false;
+
+  constructor(dice: Dice, callsMax: number) {
+    this.dice = dice;
+    this.callsLeft = callsMax;
+  }
+}
+
+/** Clients that call random members, one call after the other each; what they see is the history. */
+export class Clients {
+  readonly #cluster: Cluster;
+  readonly #shared: Shared;
+  /** Where calls go; all that run if undefined. */
+  servers: readonly Machine[] | undefined;
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+    this.#shared = new Shared(Dice.of(cluster.plan.seed, 'clients'), cluster.plan.clients.callsMax);
+  }
+
+  start(): void {
+    for (let number = 1; number <= this.#cluster.plan.clients.count; number++) this.#next(`c${number}`);
+  }
+
+  /** No new calls. */
+  stop(): void {
+    this.#shared.stopped = true;
+  }
+
+  #next(name: string): void {
+    const { dice } = this.#shared;
+    const { pauseMsMax } = this.#cluster.plan.clients;
+    this.#cluster.clock.setTimer(dice.ms(0, pauseMsMax), () => this.#act(name));
+  }
+
+  #act(name: string): void {
+    const shared = this.#shared;
+    if (shared.stopped || shared.callsLeft <= 0) return;
+    const servers = this.#cluster.running();
+    if (servers.length === 0) {
+      this.#next(name);
+      return;
+    }
+    const calls = makeCalls(shared, this.#cluster);
+    shared.callsLeft -= calls.length;
+    this.call(name, shared.dice.pick(servers), calls, () => this.#next(name));
+  }
+
+  /** Makes the calls together; `done` when all are answered, or will not be. */
+  call(
+    name: string,
+    machine: Machine,
+    calls: readonly Call[],
+    done: (outcome: Outcome | undefined) => void,
+  ): void {
+    const { clock, history } = this.#cluster;
+    const life = machine.life!;
+    const server = `${machine.name}.${life.number}`;
+    const ids = calls.map((call) => history.invoke(name, server, call, clock.monotonicMs()));
+    this.#traceCalls(name, machine, calls);
+    let open = true;
+    const end = (outcomes: readonly Outcome[] | undefined): void => {
+      if (!open) return;
+      open = false;
+      timer.cancel();
+      life.ended.delete(lost);
+      outcomes?.forEach((outcome, at) => {
+        history.respond(ids[at]!, outcome, clock.monotonicMs());
+        this.#noteOutcome(name, outcome);
+      });
+      done(outcomes?.[0]);
+    };
+    const lost = (): void => end(undefined);
+    const { timeoutMs } = this.#cluster.plan.clients;
+    // The member gives up first, unless it cannot even do that.
+    const timer = clock.setTimer(timeoutMs * 2 + 500, lost);
+    life.ended.add(lost);
+    life.process
+      .call(() => perform(life.member!, calls, timeoutMs))
+      .then(
+        (answers) => end(answers.map((answer) => ({ kind: 'ok', answer }))),
+        (error: unknown) => {
+          if (!life.process.ended) end(calls.map(() => this.#outcomeOf(error)));
+        },
+      );
+  }
+
+  #traceCalls(name: string, machine: Machine, calls: readonly Call[]): void {
+    if (!this.#cluster.tracing) return;
+    for (const call of calls)
+      this.#cluster.trace(name, 'invoke', `at ${machine.name}: ${JSON.stringify(call)}`);
+  }
+
+  #noteOutcome(name: string, outcome: Outcome): void {
+    if (outcome.kind === 'ok')
+      this.#shared.revision = Math.max(this.#shared.revision, outcome.answer.revision);
+    if (this.#cluster.tracing) this.#cluster.trace(name, 'respond', JSON.stringify(outcome));
+  }
+
+  #outcomeOf(error: unknown): Outcome {
+    if (!(error instanceof KvorumError) || error.code === 'INTERNAL') {
+      this.#cluster.fail(error);
+      return { kind: 'unknown', code: 'INTERNAL' };
+    }
+    return { kind: error.outcome === 'unknown' ? 'unknown' : 'failed', code: error.code };
+  }
+}
+
+function makeCalls(shared: Shared, cluster: Cluster): Call[] {
+  const { dice } = shared;
+  const { mix } = cluster.plan.clients;
+  const kind = pickKind(dice, mix);
+  if (kind !== 'batch') return [makeCall(kind, shared, cluster)];
+  return Array.from({ length: dice.between(2, 5) }, () =>
+    makeCall(dice.chance(0.7) ? 'put' : 'delete', shared, cluster),
+  );
+}
+
+function pickKind(dice: Dice, mix: Readonly<Record<CallKind, number>>): CallKind {
+  let total = 0;
+  for (const kind of callKinds) total += mix[kind];
+  let at = (dice.nextUint32() / 0x1_0000_0000) * total;
+  for (const kind of callKinds) if ((at -= mix[kind]) < 0) return kind;
+  return 'put';
+}
+
+function makeCall(kind: Exclude<CallKind, 'batch'>, shared: Shared, cluster: Cluster): Call {
+  const { dice } = shared;
+  const { keyCount, valueSizeBytesMax } = cluster.plan.clients;
+  const key = `k${dice.below(keyCount)}`;
+  const range = (end: string | undefined, revision = 0, serializable = false): Call => {
+    const limit = end !== undefined && dice.chance(0.2) ? dice.between(1, 3) : 0;
+    return { type: 'range', key, end, revision, limit, serializable };
+  };
+  const someEnd = (): string => (dice.chance(0.5) ? '\0' : `k${dice.below(keyCount)}~`);
+  switch (kind) {
+    case 'put': {
+      const value = `v${++shared.values}`.padEnd(dice.below(valueSizeBytesMax + 1), '.');
+      return { type: 'put', key, value, previous: dice.chance(0.3) };
+    }
+    case 'delete':
+      return { type: 'delete', key, end: undefined, previous: dice.chance(0.3) };
+    case 'delete-range':
+      return { type: 'delete', key, end: someEnd(), previous: dice.chance(0.3) };
+    case 'get':
+      return range(undefined);
+    case 'range':
+      return range(someEnd());
+    case 'past':
+      return range(dice.chance(0.5) ? undefined : someEnd(), dice.between(1, shared.revision + 2));
+    case 'serializable':
+      return range(dice.chance(0.5) ? undefined : someEnd(), 0, true);
+    case 'compact':
+      return { type: 'compact', revision: Math.max(1, shared.revision - dice.below(50)) };
+  }
+}
+
+async function perform(member: Member, calls: readonly Call[], timeoutMs: number): Promise<Answer[]> {
+  const [call] = calls;
+  if (call?.type === 'range') {
+    const { key, end, revision, limit, serializable } = call;
+    const query = {
+      key: encodeUtf8(key),
+      end: end === undefined ? undefined : encodeUtf8(end),
+      revision,
+      limit,
+    };
+    const answer = await member.range(query, { timeoutMs, serializable });
+    return [
+      { type: 'range', revision: answer.revision, items: answer.items.map(toItem), count: answer.count },
+    ];
+  }
+  const results = await member.writeAll(calls.map(toCommand), { timeoutMs });
+  return results.map(toAnswer);
+}
+
+function toCommand(call: Call): Command {
+  switch (call.type) {
+    case 'put':
+      return {
+        type: 'put',
+        key: encodeUtf8(call.key),
+        value: encodeUtf8(call.value),
+        lease: 0n,
+        previous: call.previous,
+      };
+    case 'delete': {
+      const end = call.end === undefined ? undefined : encodeUtf8(call.end);
+      return { type: 'delete-range', key: encodeUtf8(call.key), end, previous: call.previous };
+    }
+    case 'compact':
+      return { type: 'compact', revision: call.revision };
+    default:
+      throw new Error(`the state machine has no ${call.type} yet`);
+  }
+}
+
+function toAnswer(result: CommandResult): Answer {
+  const { revision } = result;
+  switch (result.type) {
+    case 'put': {
+      const previous = result.previous === undefined ? undefined : toItem(result.previous);
+      return { type: 'put', revision, previous };
+    }
+    case 'delete-range':
+      return {
+        type: 'delete',
+        revision,
+        deletedCount: result.deletedCount,
+        previous: result.previous.map(toItem),
+      };
+    case 'compact':
+      return { type: 'compact', revision };
+    case 'refused':
+      throw new KvorumError(result.code, result.message);
+    default:
+      throw new Error(`no client asked for ${result.type}`);
+  }
+}
+
+function toItem(pair: KeyValue): Item {
+  const { key, value, createRevision, modRevision, version } = pair;
+  return { key: decodeUtf8(key), value: decodeUtf8(value), createRevision, modRevision, version };
+}

@@ -1,0 +1,361 @@
+import { assert } from '../src/base/assert.js';
+import { encodeUtf8 } from '../src/base/bytes.js';
+import { crc32c } from '../src/base/crc32c.js';
+import { KvorumError } from '../src/base/errors.js';
+import type { MemberId } from '../src/base/ids.js';
+import { silentLog, type Log } from '../src/base/log.js';
+import { Prng } from '../src/base/prng.js';
+import type { MemberRecord } from '../src/fsm/membership.js';
+import { openParts } from '../src/member/open.js';
+import { memberDefaults, type MemberOptions } from '../src/member/options.js';
+import type { StopReason } from '../src/member/parts.js';
+import { RaftMember } from '../src/member/raft-member.js';
+import { MemoryNetwork } from '../src/peer/memory-network.js';
+import { MemoryPeers } from '../src/peer/memory-peers.js';
+import { DiskError } from '../src/ports/disk.js';
+import { VirtualClock } from '../src/ports/virtual-clock.js';
+import { History } from './checkers/history.js';
+import { describeMessage } from './describe.js';
+import { Dice } from './dice.js';
+import { DiskModel, injectedError } from './disk-model.js';
+import { GatedPeers } from './gated-peers.js';
+import { Machine, type Life } from './machine.js';
+import { Observer } from './observer.js';
+import type { Plan } from './plan.js';
+import { Process } from './process.js';
+import type { TraceEvent, TraceSink } from './trace.js';
+
+const clusterId = 77n;
+
+/** How long a new member waits for the cluster's state. */
+const joinTimeoutMs = 10_000;
+
+/** How a process ends. */
+export type Ending = 'kill' | 'power-loss';
+
+/**
+ * Machines, network and clients' history of one run, in virtual time. Runs the production members; only what is
+ * below the ports is simulated.
+ */
+export class Cluster {
+  readonly plan: Plan;
+  readonly clock = new VirtualClock();
+  readonly network: MemoryNetwork;
+  readonly machines: Machine[] = [];
+  readonly observer: Observer;
+  readonly history = new History();
+  readonly options: MemberOptions;
+  /** Chance of what is not a part with a stream of its own. */
+  readonly dice: Dice;
+  /** The first thing that must not happen. */
+  failure: Error | undefined;
+  /** Timers and turns so far. */
+  events = 0;
+  /** Machines come back by themselves after a crash, and members that stop are started again. */
+  supervised = true;
+  /** Removals of members that are under way, or may be. */
+  removals = 0;
+  readonly #sink: TraceSink | undefined;
+  /** Processes in which something has run since the last check. */
+  readonly #touched: Machine[] = [];
+  #ids = 0;
+
+  constructor(plan: Plan, sink: TraceSink | undefined) {
+    this.plan = plan;
+    this.#sink = sink;
+    this.dice = Dice.of(plan.seed, 'cluster');
+    this.options = { ...memberDefaults, ...plan.options };
+    this.network = new MemoryNetwork(this.clock, Dice.of(plan.seed, 'network'), plan.network);
+    this.observer = new Observer(
+      sink === undefined ? undefined : (where, event, text) => this.trace(where, event, text),
+    );
+    if (sink !== undefined) {
+      this.network.watch = (event, message) => {
+        this.trace('network', event === 'arrives' ? 'deliver' : 'drop', describeMessage(message));
+      };
+    }
+  }
+
+  trace(where: string, event: TraceEvent['event'], text: string): void {
+    this.#sink?.({ atMs: this.clock.monotonicMs(), where, event, text });
+  }
+
+  get tracing(): boolean {
+    return this.#sink !== undefined;
+  }
+
+  get failed(): boolean {
+    return this.failure !== undefined;
+  }
+
+  fail(error: unknown): void {
+    if (this.failed) return;
+    this.failure = error instanceof Error ? error : new Error(String(error));
+    this.trace('run', 'failure', this.failure.message);
+  }
+
+  /** A number that any difference in the course of the run changes. */
+  fingerprint(): number {
+    const { operations } = this.history;
+    let sum = crc32c(encodeUtf8(`${this.events} ${this.dice.nextUint32()} ${this.clock.monotonicMs()}`));
+    for (const { invokedMs, respondedMs, outcome } of operations) {
+      sum = crc32c(encodeUtf8(`${invokedMs} ${respondedMs} ${JSON.stringify(outcome)}`), sum);
+    }
+    return sum;
+  }
+
+  /** Lets virtual time pass until `done` holds, at most `ms`. @returns whether it holds */
+  async runUntil(done: () => boolean, ms: number): Promise<boolean> {
+    let reached = false as boolean;
+    await this.clock.advanceAsync(ms, () => {
+      this.events++;
+      if (this.#touched.length > 0) this.#checkTouched();
+      reached = done();
+      return reached || this.failed;
+    });
+    return reached && !this.failed;
+  }
+
+  #checkTouched(): void {
+    try {
+      for (const machine of this.#touched) this.observer.check(machine);
+    } catch (error) {
+      this.fail(error);
+    }
+    this.#touched.length = 0;
+  }
+
+  /** A new machine with an empty disk. */
+  addMachine(entrance: 'founding' | 'joining'): Machine {
+    const id = ++this.#ids;
+    const storage = new DiskModel({
+      clock: this.clock,
+      plan: this.plan.disk,
+      dice: Dice.of(this.plan.seed, `disk ${id}`),
+      done: (operation, path) => this.trace(machine.name, 'disk', `${operation} ${path}`),
+    });
+    const machine: Machine = new Machine(id, entrance, storage);
+    this.machines.push(machine);
+    return machine;
+  }
+
+  find(id: MemberId): Machine | undefined {
+    return this.machines.find((each) => each.id === id);
+  }
+
+  running(): Machine[] {
+    return this.machines.filter((each) => each.running);
+  }
+
+  /** That of the newest term. */
+  leader(): Machine | undefined {
+    let leader: Machine | undefined;
+    let term = 0;
+    for (const machine of this.machines) {
+      const raft = machine.running ? machine.parts.raft : undefined;
+      if (raft === undefined || raft.role !== 'leader' || raft.term <= term) continue;
+      leader = machine;
+      term = raft.term;
+    }
+    return leader;
+  }
+
+  /** Starts a process on the machine; it takes part once it has read its data folder. */
+  start(machine: Machine): void {
+    assert(machine.life === undefined, `${machine.name} runs already`);
+    const number = ++machine.lives;
+    const { driftMax, turnMsMax } = this.plan;
+    const process = new Process(this.clock, {
+      rate: 1 + driftMax * (this.dice.below(2001) / 1000 - 1),
+      wallOffsetMs: this.dice.between(-1000, 1000),
+      turnMs: turnMsMax === 0 ? () => 0 : () => this.dice.ms(0, turnMsMax),
+      entered: () => this.#touched.push(machine),
+    });
+    const peers = new MemoryPeers(this.network, {
+      clusterId,
+      memberId: machine.id,
+      name: machine.name,
+      address: machine.address,
+    });
+    const life: Life = {
+      number,
+      process,
+      closePeers: () => void peers.close(),
+      parts: undefined,
+      member: undefined,
+      ended: new Set(),
+    };
+    machine.life = life;
+    machine.storage.attach(machine.disk, machine.backend, process);
+    this.trace(machine.name, 'restart', `life ${number}`);
+    this.#run(machine, life, peers).catch((error: unknown) => {
+      if (machine.life === life) this.#endedByItself(machine, error);
+    });
+  }
+
+  async #run(machine: Machine, life: Life, peers: MemoryPeers): Promise<void> {
+    const { process } = life;
+    const contacts = machine.knowsCluster ? [] : await this.#join(machine, life);
+    if (process.ended) return;
+    const { id, name, address } = machine;
+    const parts = await openParts({
+      clusterId,
+      id,
+      name,
+      version: 'sim',
+      clientAddress: `${name}:50051`,
+      peerAddress: address,
+      found: machine.entrance === 'founding',
+      contacts,
+      options: this.options,
+      walOptions: { segmentSizeBytes: this.dice.pick(this.plan.segmentSizesBytes) },
+      disk: machine.disk,
+      backend: machine.backend,
+      peers: new GatedPeers(peers, process, (messages) => {
+        for (const message of messages) {
+          this.observer.sent(machine, message);
+          if (this.tracing) this.trace(name, 'send', describeMessage(message));
+        }
+      }),
+      clock: process,
+      random: new Prng(this.dice.nextUint32()),
+      log: this.#log(machine, life),
+    });
+    if (machine.life !== life) return;
+    life.parts = parts;
+    this.observer.attach(machine, parts);
+    const member = new RaftMember(parts);
+    void member.stopped.then((reason) => {
+      if (machine.life === life) this.#stopped(machine, reason);
+    });
+    member.onChange(() => {
+      if (machine.entrance !== 'member' && member.holdsOwnRecord()) machine.entrance = 'member';
+    });
+    this.#flushRegularly(machine, life);
+    if (machine.entrance === 'joining') this.#joinAgainLater(machine, life);
+    await member.start();
+    if (machine.life === life) life.member = member;
+  }
+
+  /** Asks whoever runs to be let in, again and again; the id stays. */
+  async #join(machine: Machine, life: Life): Promise<readonly MemberRecord[]> {
+    for (;;) {
+      await new Promise<void>((resolve) => life.process.setTimer(this.dice.ms(1, 100), resolve));
+      const through = this.running().filter((each) => each !== machine);
+      if (through.length === 0) continue;
+      const contact = this.dice.pick(through);
+      try {
+        const { id, name, address } = machine;
+        const answer = await this.#callAt(contact, (member) =>
+          member.join({ id, name, peerAddress: address }, { timeoutMs: 3000 }),
+        );
+        this.trace(name, 'log', `was let in by ${contact.name}`);
+        return answer.members;
+      } catch (error) {
+        if (!(error instanceof KvorumError)) throw error;
+        if (error.code === 'MEMBER_REMOVED') throw error;
+      }
+    }
+  }
+
+  /** As the server does: one that was let in and hears nothing starts again, and is told if it was removed since. */
+  #joinAgainLater(machine: Machine, life: Life): void {
+    life.process.setTimer(joinTimeoutMs, () => {
+      if (machine.entrance === 'joining') this.end(machine, 'kill');
+    });
+  }
+
+  /** A call to another machine: rejects when it ends meanwhile. */
+  #callAt<T>(machine: Machine, call: (member: RaftMember) => Promise<T>): Promise<T> {
+    const { life } = machine;
+    return new Promise((resolve, reject) => {
+      const lost = (): void => reject(new KvorumError('OUTCOME_UNKNOWN', 'the connection was lost'));
+      life!.ended.add(lost);
+      life!.process
+        .call(() => call(life!.member!))
+        .then(resolve, reject)
+        .finally(() => life!.ended.delete(lost));
+    });
+  }
+
+  #flushRegularly(machine: Machine, life: Life): void {
+    const { flushIntervalMsMin, flushIntervalMsMax } = this.plan.disk;
+    const { backend } = machine;
+    life.process.setTimer(this.dice.ms(flushIntervalMsMin, flushIntervalMsMax), () => {
+      backend.flush().then(
+        () => this.#flushRegularly(machine, life),
+        () => {
+          // Told through onFlushed.
+        },
+      );
+    });
+  }
+
+  #log(machine: Machine, life: Life): Log {
+    if (!this.tracing) return silentLog;
+    const tell = (fields: Readonly<Record<string, unknown>>, message: string): void => {
+      if (life.process.ended) return;
+      // Stacks name files of this machine.
+      const shown = JSON.stringify({ ...fields, error: undefined });
+      this.trace(machine.name, 'log', shown === '{}' ? message : `${message} ${shown}`);
+    };
+    return { debug: tell, info: tell, warn: tell, error: tell };
+  }
+
+  #stopped(machine: Machine, reason: StopReason): void {
+    if (reason.kind === 'failed') {
+      this.#endedByItself(machine, reason.error);
+      return;
+    }
+    if (reason.kind === 'removed') {
+      this.trace(machine.name, 'log', 'was removed');
+      machine.retired = true;
+    }
+    this.end(machine, 'kill');
+  }
+
+  /** It could not start, or stopped because of an error. */
+  #endedByItself(machine: Machine, error: unknown): void {
+    const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    this.trace(machine.name, 'log', `ended by itself: ${text}`);
+    if (error instanceof KvorumError && error.code === 'MEMBER_REMOVED') machine.retired = true;
+    else if (error instanceof KvorumError && error.code === 'DATA_DAMAGED' && machine.rotten) {
+      machine.lost = true;
+    } else if (!isInjected(error)) {
+      this.fail(new Error(`${machine.name} ended by itself: ${text}`, { cause: error }));
+    }
+    this.end(machine, 'kill');
+  }
+
+  /** Ends the process. */
+  end(machine: Machine, how: Ending): void {
+    const { life } = machine;
+    assert(life !== undefined, `${machine.name} runs`);
+    const ending = machine.lying ? 'kill' : how;
+    this.trace(machine.name, 'crash', ending);
+    machine.ended();
+    life.process.end();
+    this.observer.flushed(machine);
+    const { unflushedCommits } = machine.backend;
+    machine.backend = machine.backend.crash(this.dice.below(unflushedCommits + 1));
+    machine.disk = ending === 'kill' ? machine.disk.kill() : machine.disk.crash(this.dice);
+    machine.disk.capacityBytes = machine.capacityBytes;
+    machine.disk.lies = machine.lying;
+    life.closePeers();
+    for (const ended of life.ended) ended();
+    if (this.supervised) this.startLater(machine, this.dice.ms(0, 1500));
+  }
+
+  /** Somebody starts it again, if nobody has until then. */
+  startLater(machine: Machine, delayMs: number): void {
+    this.clock.setTimer(delayMs, () => {
+      if (machine.startable && this.supervised) this.start(machine);
+    });
+  }
+}
+
+function isInjected(error: unknown): boolean {
+  if (error instanceof KvorumError && error.code === 'STORAGE_FAILED') return isInjected(error.cause);
+  if (!(error instanceof DiskError)) return false;
+  return error.reason === 'full' || error.message.includes(injectedError);
+}

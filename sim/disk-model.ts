@@ -1,0 +1,93 @@
+import { DiskError } from '../src/ports/disk.js';
+import type { VirtualClock } from '../src/ports/virtual-clock.js';
+import type { BackendOperation, MemoryBackend } from '../src/storage/backend/memory-backend.js';
+import type { MemoryDisk } from '../src/storage/disk/memory-disk.js';
+import type { DiskOperation } from '../src/storage/disk/memory-file.js';
+import type { Dice } from './dice.js';
+import type { DiskPlan } from './plan.js';
+import type { Process } from './process.js';
+
+/** Operations of which the next one fails. */
+export type FailingOperation = 'read' | 'write' | 'sync' | 'flush';
+
+interface Surroundings {
+  readonly clock: VirtualClock;
+  readonly plan: DiskPlan;
+  readonly dice: Dice;
+  /** Told of each operation that has taken effect. */
+  readonly done: (operation: DiskOperation | BackendOperation, path: string) => void;
+}
+
+/** How the storage of one machine behaves: how long it takes, and what of it fails. Outlives the processes. */
+export class DiskModel {
+  readonly #around: Surroundings;
+  readonly #failing = new Set<FailingOperation>();
+  /** How many times slower than planned. */
+  slowness = 1;
+
+  constructor(around: Surroundings) {
+    this.#around = around;
+  }
+
+  /** The next `operation` fails. */
+  arm(operation: FailingOperation): void {
+    this.#failing.add(operation);
+  }
+
+  disarm(): void {
+    this.#failing.clear();
+  }
+
+  /** Connects the storage to the process that uses it from now on. */
+  attach(disk: MemoryDisk, backend: MemoryBackend, process: Process): void {
+    const { dice } = this.#around;
+    disk.damage = dice;
+    disk.faults = (operation, path) => this.#begin(operation, path);
+    disk.report = (operation, path) => this.#report(operation, path, process);
+    backend.faults = (operation) => this.#beginState(operation, process);
+  }
+
+  #begin(operation: DiskOperation, path: string): DiskError | undefined | Promise<DiskError | undefined> {
+    const { plan, dice } = this.#around;
+    const error = this.#failure(operation, path);
+    let delayMs = 0;
+    if (operation === 'sync') delayMs = dice.ms(plan.syncMsMin, plan.syncMsMax);
+    else if (dice.chance(plan.writeDelayProbability)) delayMs = dice.ms(0, Math.max(1, plan.syncMsMax));
+    return delayMs === 0 ? error : this.#after(delayMs, error);
+  }
+
+  #failure(operation: DiskOperation, path: string): DiskError | undefined {
+    const kind = operation === 'open' || operation === 'list' ? 'read' : operation;
+    if (this.#failing.size === 0 || !this.#failing.delete(kind as FailingOperation)) return undefined;
+    return new DiskError('failed', `${operation} ${path}: ${injectedError}`);
+  }
+
+  async #after(delayMs: number, error: DiskError | undefined): Promise<DiskError | undefined> {
+    await new Promise<void>((resolve) => {
+      this.#around.clock.setTimer(delayMs * this.slowness, resolve);
+    });
+    return error;
+  }
+
+  #report(operation: DiskOperation, path: string, process: Process): Promise<void> | undefined {
+    const { plan, dice, clock, done } = this.#around;
+    done(operation, path);
+    if (!dice.chance(plan.reportDelayProbability)) return process.paused ? process.entering() : undefined;
+    return new Promise((resolve) => {
+      clock.setTimer(dice.ms(0, Math.max(1, plan.syncMsMax)) * this.slowness, () => process.enter(resolve));
+    });
+  }
+
+  async #beginState(operation: BackendOperation, process: Process): Promise<DiskError | undefined> {
+    const { plan, dice, done } = this.#around;
+    if (operation === 'add') return undefined;
+    await this.#after(dice.ms(plan.syncMsMin, plan.syncMsMax * 3), undefined);
+    if (process.paused) await process.entering();
+    if (this.#failing.delete('flush')) return new DiskError('failed', `state ${operation}: ${injectedError}`);
+    done(operation, 'state');
+    return undefined;
+  }
+}
+
+/** Errors that the simulator made are told by this from those that it did not. */
+export const injectedError = 'input/output error';

@@ -1,0 +1,88 @@
+import type { FailingOperation } from '../disk-model.js';
+import { mayLoseOne } from '../budget.js';
+import { someRunning, type Fault, type FaultScene } from './scene.js';
+
+const slowDisk: Fault = (scene) => {
+  const { cluster, dice } = scene;
+  const machine = someRunning(scene);
+  if (machine === undefined) return undefined;
+  machine.storage.slowness = dice.pick([5, 50, 500]);
+  scene.lasts(dice.ms(10, cluster.options.electionTimeoutMs * 5), () => {
+    machine.storage.slowness = 1;
+  });
+  return `${machine.name} ${machine.storage.slowness} times`;
+};
+
+/** The next operation of this kind fails; the member must stop, and be right when it is started again. */
+function failing(operation: FailingOperation): Fault {
+  return (scene: FaultScene) => {
+    const machine = someRunning(scene);
+    if (machine === undefined) return undefined;
+    machine.storage.arm(operation);
+    return machine.name;
+  };
+}
+
+const fullDisk: Fault = (scene) => {
+  const { cluster, dice } = scene;
+  const machine = someRunning(scene);
+  if (machine === undefined) return undefined;
+  const freeBytes = dice.pick([0, 300, 5000]);
+  machine.capacityBytes = machine.disk.usedBytes + freeBytes;
+  machine.disk.capacityBytes = machine.capacityBytes;
+  scene.lasts(dice.ms(100, cluster.options.electionTimeoutMs * 10), () => {
+    machine.capacityBytes = Infinity;
+    machine.disk.capacityBytes = Infinity;
+  });
+  return `${machine.name}, ${freeBytes} bytes left`;
+};
+
+/**
+ * Syncs that are reported and not done. No log can survive this and a power loss, so nothing is promised for it;
+ * what is promised is that the death of the process alone does no harm.
+ */
+const lyingSync: Fault = (scene) => {
+  const { cluster, dice } = scene;
+  const machine = someRunning(scene);
+  if (machine === undefined || machine.lying) return undefined;
+  machine.lying = true;
+  machine.disk.lies = true;
+  scene.lasts(dice.ms(100, cluster.options.electionTimeoutMs * 10), () => {
+    machine.lying = false;
+    machine.disk.lies = false;
+    machine.disk.syncAll();
+  });
+  return machine.name;
+};
+
+/** One bit changes in one of the files; it is found when the member starts the next time, or does no harm. */
+function rot(folder: string): Fault {
+  return (scene: FaultScene) => {
+    const { cluster, dice } = scene;
+    const machine = someRunning(scene);
+    if (machine === undefined || !mayLoseOne(cluster, machine)) return undefined;
+    const paths = machine.disk.paths().filter((path) => path.startsWith(folder));
+    if (paths.length === 0) return undefined;
+    const path = dice.pick(paths);
+    const sizeBytes = machine.disk.sizeOf(path);
+    if (sizeBytes === 0) return undefined;
+    // Mostly at the front, where something is written.
+    const position = dice.below(dice.chance(0.7) ? Math.min(sizeBytes, 1500) : sizeBytes);
+    machine.rotten = true;
+    machine.disk.flipBit(path, position, dice.below(8));
+    if (dice.chance(0.8)) cluster.end(machine, 'kill');
+    return `${machine.name} ${path} at ${position}`;
+  };
+}
+
+export const diskFaults = {
+  'slow-disk': slowDisk,
+  'failing-sync': failing('sync'),
+  'failing-write': failing('write'),
+  'failing-read': failing('read'),
+  'failing-state': failing('flush'),
+  'full-disk': fullDisk,
+  'lying-sync': lyingSync,
+  'rot-log': rot('wal/'),
+  'rot-snapshot': rot('snapshot/'),
+};

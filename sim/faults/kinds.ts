@@ -1,0 +1,45 @@
+/** What can happen to a cluster. Most take some time and then end by themselves. */
+export const faultKinds = [
+  'power-loss',
+  'power-loss-everywhere',
+  'kill',
+  'restart-gracefully',
+  'pause',
+  'partition',
+  'isolate-leader',
+  'chase-leaders',
+  'cut-one-way',
+  'bridge',
+  'flap',
+  'slow-link',
+  'lossy-link',
+  'disconnect',
+  'drift',
+  'wall-jump',
+  'slow-disk',
+  'failing-sync',
+  'failing-write',
+  'failing-read',
+  'failing-state',
+  'full-disk',
+  'lying-sync',
+  'rot-log',
+  'rot-snapshot',
+  'transfer-leadership',
+  'join',
+  'remove',
+  'remove-at-once',
+  'replace',
+] as const;
+export type FaultKind = (typeof faultKinds)[number];
+
+/** Kinds that bring out the worst in each other: some runs have nothing else. */
+export const faultThemes: readonly (readonly FaultKind[])[] = [
+  ['chase-leaders'],
+  ['chase-leaders', 'power-loss', 'cut-one-way', 'lossy-link', 'slow-link', 'disconnect'],
+  ['power-loss', 'power-loss-everywhere', 'kill', 'slow-disk', 'chase-leaders'],
+  ['failing-sync', 'failing-write', 'failing-state', 'full-disk', 'power-loss', 'kill', 'rot-log'],
+  ['join', 'remove', 'remove-at-once', 'replace', 'transfer-leadership', 'chase-leaders', 'power-loss'],
+  ['join', 'replace', 'power-loss', 'kill', 'rot-snapshot', 'slow-link', 'disconnect'],
+  ['pause', 'drift', 'isolate-leader', 'transfer-leadership', 'cut-one-way'],
+];

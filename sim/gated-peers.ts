@@ -1,0 +1,69 @@
+import type { MemberId } from '../src/base/ids.js';
+import type { MemoryPeers } from '../src/peer/memory-peers.js';
+import type {
+  IncomingSnapshot,
+  OutgoingSnapshot,
+  PeerAddress,
+  Peers,
+  PeersHandler,
+} from '../src/ports/peers.js';
+import type { Message } from '../src/raft/types.js';
+import type { Process } from './process.js';
+
+/** The network as one process sees it: nothing arrives while it is stopped. */
+export class GatedPeers implements Peers {
+  readonly #peers: MemoryPeers;
+  readonly #process: Process;
+  readonly #sent: (messages: readonly Message[]) => void;
+
+  constructor(peers: MemoryPeers, process: Process, sent: (messages: readonly Message[]) => void) {
+    this.#peers = peers;
+    this.#process = process;
+    this.#sent = sent;
+  }
+
+  start(handler: PeersHandler): Promise<void> {
+    const process = this.#process;
+    return this.#peers.start({
+      message: (message) => process.enter(() => handler.message(message)),
+      connectionLost: (id) => process.enter(() => handler.connectionLost(id)),
+      unreachable: (id) => process.enter(() => handler.unreachable(id)),
+      removedFromCluster: (by) => process.enter(() => handler.removedFromCluster(by)),
+      refused: (by, code, reason) => process.enter(() => handler.refused(by, code, reason)),
+      incomingSnapshot: async (from, header) => {
+        const incoming = await process.call(() => handler.incomingSnapshot(from, header));
+        return incoming === undefined ? undefined : gated(incoming, process);
+      },
+    });
+  }
+
+  setMembers(members: ReadonlyMap<MemberId, PeerAddress>): void {
+    this.#peers.setMembers(members);
+  }
+
+  setRemoved(removed: ReadonlySet<MemberId>): void {
+    this.#peers.setRemoved(removed);
+  }
+
+  send(messages: readonly Message[]): void {
+    this.#sent(messages);
+    this.#peers.send(messages);
+  }
+
+  sendSnapshot(to: MemberId, transfer: OutgoingSnapshot): Promise<void> {
+    return this.#peers.sendSnapshot(to, transfer);
+  }
+
+  close(): Promise<void> {
+    return this.#peers.close();
+  }
+}
+
+function gated(incoming: IncomingSnapshot, process: Process): IncomingSnapshot {
+  return {
+    receivedBytes: incoming.receivedBytes,
+    write: (position, bytes) => process.call(() => incoming.write(position, bytes)),
+    finish: () => process.call(() => incoming.finish()),
+    suspend: () => process.call(() => incoming.suspend()),
+  };
+}

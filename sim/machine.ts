@@ -1,0 +1,96 @@
+import { assert } from '../src/base/assert.js';
+import type { MemberId } from '../src/base/ids.js';
+import type { MemberParts } from '../src/member/parts.js';
+import type { RaftMember } from '../src/member/raft-member.js';
+import type { ClusterConfig } from '../src/raft/types.js';
+import { MemoryBackend } from '../src/storage/backend/memory-backend.js';
+import { MemoryDisk } from '../src/storage/disk/memory-disk.js';
+import type { DiskModel } from './disk-model.js';
+import type { DurableLog } from './durable-log.js';
+import type { Process } from './process.js';
+
+/** One run of a member's process. */
+export interface Life {
+  readonly number: number;
+  readonly process: Process;
+  /** Closes its connections when it ends. */
+  readonly closePeers: () => void;
+  /** Once its data folder is open. */
+  parts: MemberParts | undefined;
+  /** Once it takes part. */
+  member: RaftMember | undefined;
+  /** Called when it ends, however: clients that wait for an answer get none. */
+  readonly ended: Set<() => void>;
+}
+
+/** A machine with a data folder, and the process that runs on it, if one does. */
+export class Machine {
+  readonly name: string;
+  readonly id: MemberId;
+  readonly address: string;
+  readonly storage: DiskModel;
+  #partsBefore: MemberParts | undefined;
+  disk = new MemoryDisk();
+  backend = new MemoryBackend();
+  life: Life | undefined;
+  lives = 0;
+  /** As the data folder's identity says. */
+  entrance: 'founding' | 'joining' | 'member';
+  /** What it held is lost or damaged: it does not start again, and another member takes its place. */
+  lost = false;
+  /** It was removed from the cluster, or never let in: it does not start again. */
+  retired = false;
+  /** A bit of its files was changed. */
+  rotten = false;
+  /** Its disk says that things are durable which are not: only processes may die. */
+  lying = false;
+  /** What fits on its disk. */
+  capacityBytes = Infinity;
+  /** What is known to be on its disk. */
+  durable: DurableLog | undefined;
+
+  constructor(id: number, entrance: 'founding' | 'joining', storage: DiskModel) {
+    this.name = `n${id}`;
+    this.id = BigInt(id);
+    this.address = `n${id}:60051`;
+    this.entrance = entrance;
+    this.storage = storage;
+  }
+
+  /** The member that takes part, if any. */
+  get member(): RaftMember | undefined {
+    return this.life?.member;
+  }
+
+  get running(): boolean {
+    return this.life?.member !== undefined;
+  }
+
+  /** It need not be let in: it founds the cluster, or holds a state that came from it. */
+  get knowsCluster(): boolean {
+    return this.entrance !== 'joining' || this.backend.applied.index > 0;
+  }
+
+  /** Whether it can be started (again). */
+  get startable(): boolean {
+    return this.life === undefined && !this.lost && !this.retired;
+  }
+
+  /** The last configurations that it has known: of its log, and of its state. */
+  configs(): ClusterConfig[] {
+    if (this.lost || this.retired) return [];
+    const parts = this.life?.parts ?? this.#partsBefore;
+    return parts === undefined ? [] : [parts.raft.status().config, parts.machine.config];
+  }
+
+  /** Remembers what the process that ended knew. */
+  ended(): void {
+    this.#partsBefore = this.life?.parts ?? this.#partsBefore;
+    this.life = undefined;
+  }
+
+  get parts(): MemberParts {
+    assert(this.life?.parts !== undefined, `${this.name} runs`);
+    return this.life.parts;
+  }
+}

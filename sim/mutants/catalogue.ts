@@ -1,0 +1,21 @@
+import { memberMutants } from './member.js';
+import type { Mutant, WaitingMutant } from './mutant.js';
+import { raftMutants } from './raft.js';
+import { stateMutants } from './state.js';
+import { storageMutants } from './storage.js';
+
+/** Every deliberate fault. */
+export const mutants: readonly Mutant[] = [
+  ...raftMutants,
+  ...memberMutants,
+  ...storageMutants,
+  ...stateMutants,
+];
+
+/** Faults that cannot be made yet. */
+export const waitingMutants: readonly WaitingMutant[] = [
+  { name: 'snapshot that forgets the leases', feature: 'leases' },
+  { name: 'compaction past the slowest watcher', feature: 'watch' },
+  { name: 'watch that travels back in time (etcd #15271)', feature: 'watch' },
+  { name: 'transaction that sees half of another', feature: 'transactions' },
+];

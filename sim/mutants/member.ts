@@ -1,0 +1,127 @@
+import { mutant, type Mutant } from './mutant.js';
+
+const member = (file: string): string => `src/member/${file}.ts`;
+
+/** Faults of the loop that ties Raft, log, state and callers together. */
+export const memberMutants: readonly Mutant[] = [
+  mutant(
+    'messages-before-disk',
+    'votes and acknowledgements leave beside the write that they promise',
+    member('loop'),
+    'after: [...messagesAfterPersist], done: false };',
+    'after: [], done: false };\n    this.#send(messagesAfterPersist);',
+  ),
+  mutant(
+    'lease-outlives-a-pause',
+    'a leader that was paused serves from its lease when it wakes up (etcd #21417)',
+    member('loop'),
+    '      raft.timeLost();\n',
+    '',
+  ),
+  mutant(
+    'log-cut-ahead-of-state',
+    'the log is cut before the state that replaces it is on disk',
+    member('loop'),
+    `      backend.flushed.index,
+`,
+    '',
+  ),
+  mutant(
+    'log-reset-before-state',
+    'at the installation of a snapshot the log is emptied before the state is switched',
+    member('loop'),
+    `      await replacement.activate(position, () => machine.reload());
+      await wal.reset(position);`,
+    `      await wal.reset(position);
+      await replacement.activate(position, () => machine.reload());`,
+  ),
+  mutant(
+    'state-not-reloaded',
+    'after the installation of a snapshot the member goes on with what it had in memory',
+    member('loop'),
+    'activate(position, () => machine.reload());',
+    'activate(position, () => {});',
+  ),
+  mutant(
+    'state-reloaded-late',
+    'for a while after the installation of a snapshot new rows are read with the old revision',
+    member('loop'),
+    `activate(position, () => machine.reload());
+      await wal.reset(position);`,
+    `activate(position, () => {});
+      await wal.reset(position);
+      machine.reload();`,
+  ),
+  mutant(
+    'read-before-applied',
+    'a read is answered from a state that does not hold its index yet',
+    member('reads'),
+    'if (index <= appliedIndex) this.#release(waiters);',
+    'if (index > 0) this.#release(waiters);',
+  ),
+  mutant(
+    'late-reads-join-a-round',
+    'a read is answered with the index of a round that began before it',
+    member('reads'),
+    `    const waiters = this.#inRound;
+    this.#inRound = [];`,
+    `    const waiters = [...this.#inRound, ...this.#gathering];
+    this.#inRound = [];
+    this.#gathering = [];`,
+  ),
+  mutant(
+    'answer-to-an-earlier-round',
+    'the late answer to one round of reads is taken for the next',
+    member('reads'),
+    'if (context !== this.#context || this.#inRound.length === 0) return;',
+    'if (this.#inRound.length === 0) return;',
+  ),
+  mutant(
+    'follower-reads-unasked',
+    'a member answers reads from its own state without asking the leader',
+    member('raft-member'),
+    'if (options?.serializable !== true) await this.readBarrier(options);',
+    '',
+  ),
+  mutant(
+    'unknown-told-as-failed',
+    'a write whose outcome is not known is answered as failed',
+    member('proposals'),
+    `          new KvorumError(
+            'OUTCOME_UNKNOWN',
+            'no majority`,
+    `          new KvorumError(
+            'NO_LEADER',
+            'no majority`,
+  ),
+  mutant(
+    'retried-while-it-may-stand',
+    'a write is proposed again though its entry may still be committed',
+    member('proposals'),
+    'if (group.term >= term) continue;',
+    '',
+  ),
+  mutant(
+    'retried-after-a-snapshot',
+    'a write is proposed again though the snapshot that came may hold it',
+    member('proposals'),
+    `      this.#waitingCount -= group.calls.length;
+      rejectUnknown(group, 'this`,
+    `      this.#putBack(group);
+      if (this.#waitingCount < 0) rejectUnknown(group, 'this`,
+  ),
+  mutant(
+    'answers-mixed-up',
+    'every caller of an entry is given the answer of the first',
+    member('proposals'),
+    '      at += call.commands.length;\n',
+    '',
+  ),
+  mutant(
+    'answers-to-strangers',
+    "a caller is given the answer to another member's entry of the same number",
+    member('raft-member'),
+    'if (applied.batch?.proposer === this.#proposer) {',
+    'if (applied.batch !== undefined) {',
+  ),
+];

@@ -1,0 +1,95 @@
+import { mutant, type Mutant } from './mutant.js';
+
+const storage = (file: string): string => `src/storage/${file}.ts`;
+
+/** Faults of the log and the snapshots on disk. */
+export const storageMutants: readonly Mutant[] = [
+  mutant(
+    'vote-forgotten',
+    'the vote of a term is not written to disk',
+    storage('wal/format'),
+    'this.#bytes.writeBigUInt64LE(state.vote, at + 8);',
+    'this.#bytes.writeBigUInt64LE(0n, at + 8);',
+  ),
+  mutant(
+    'write-without-sync',
+    'the log is written and not synced',
+    storage('wal/wal'),
+    'await this.#file.writeDurable(this.#position, [this.#writer.bytes]);',
+    'await this.#file.write(this.#position, [this.#writer.bytes.slice()]);',
+  ),
+  mutant(
+    'failed-sync-ignored',
+    'the log goes on after a failed write as if it had been made',
+    storage('wal/wal'),
+    `        this.#failure = error instanceof Error ? error : new Error(String(error));
+        for (const work of [...works, ...this.#queue]) work.failed(error);
+        this.#queue = [];
+        break;
+`,
+    '        void error;\n',
+  ),
+  mutant(
+    'torn-record-accepted',
+    'the checksum of a record is not looked at',
+    storage('wal/format'),
+    'if (end > bytes.length || recordCrc(bytes, start, payloadSizeBytes, previousCrc) !== crc) {',
+    'if (end > bytes.length) {',
+  ),
+  mutant(
+    'torn-tail-refused',
+    'a torn last write, which was never acknowledged, is taken for damage',
+    storage('wal/recover'),
+    "this.#checkTorn(segment, bytes, position, read.kind === 'end');",
+    "throw this.#damaged(segment.name, 'is torn');",
+  ),
+  mutant(
+    'damage-taken-for-torn-tail',
+    'acknowledged entries behind a damaged record are cut away in silence',
+    storage('wal/recover'),
+    "this.#checkTorn(segment, bytes, position, read.kind === 'end');",
+    '',
+  ),
+  mutant(
+    'checksum-not-chained',
+    'records are valid wherever they stand, and what a torn write left is not cleaned',
+    storage('wal/format'),
+    'return crc32c(bytes.subarray(start + 4, start + recordHeaderSizeBytes + payloadSizeBytes), previous);',
+    'return crc32c(bytes.subarray(start + 4, start + recordHeaderSizeBytes + payloadSizeBytes), previous & 0);',
+  ),
+  mutant(
+    'segment-forgets-the-vote',
+    'a new segment does not carry term and vote over from the one before',
+    storage('wal/wal'),
+    'hardState: this.#hardState,\n        previousCrc: this.#crc,',
+    'hardState: { term: 0, vote: 0n, commit: 0 },\n        previousCrc: this.#crc,',
+  ),
+  mutant(
+    'overwritten-entries-return',
+    'a restart brings back entries that were overwritten',
+    storage('wal/recover'),
+    '        this.#entries.length = at;\n',
+    '        if (at < this.#entries.length) return;\n',
+  ),
+  mutant(
+    'cut-one-segment-too-many',
+    'the log removes a segment that still holds entries',
+    storage('wal/wal'),
+    'this.#segments[1]!.firstIndex <= index + 1',
+    'this.#segments[0]!.firstIndex <= index + 1',
+  ),
+  mutant(
+    'damaged-snapshot-accepted',
+    'the checksum of a received snapshot is not looked at',
+    storage('snapshot/snapshot-store'),
+    'if (await isWhole(file, header)) return;',
+    'if ((await isWhole(file, header)) || header.sizeBytes > 0) return;',
+  ),
+  mutant(
+    'snapshot-without-membership',
+    'a snapshot leaves out who the members are',
+    storage('snapshot/snapshot-store'),
+    '    for (const row of view.rows()) {\n',
+    "    for (const row of view.rows()) {\n      if (row.table === 'meta' && row.key[0] === 0x6d) continue;\n",
+  ),
+];

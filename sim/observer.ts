@@ -1,0 +1,166 @@
+import { assert } from '../src/base/assert.js';
+import { crc32c } from '../src/base/crc32c.js';
+import type { Index, MemberId, Term } from '../src/base/ids.js';
+import type { MemberParts } from '../src/member/parts.js';
+import type { Raft } from '../src/raft/raft.js';
+import { Invariants, type ObservedMember } from '../src/raft/testing/invariants.js';
+import type { Entry, Message } from '../src/raft/types.js';
+import { Conduct } from './conduct.js';
+import { describeEntries, describeReady } from './describe.js';
+import { DurableLog } from './durable-log.js';
+import type { Machine } from './machine.js';
+import type { TraceEvent } from './trace.js';
+
+/** Every so many entries the states of all members are compared as a whole. */
+const hashEveryEntries = 128;
+
+interface Watched extends ObservedMember {
+  readonly machine: Machine;
+  readonly raft: Raft;
+  readonly store: DurableLog;
+  role: string;
+}
+
+/**
+ * Looks on while members run, and checks each step: the properties of paper figure 3 (raft/testing/invariants.ts),
+ * equal state at equal index, and that nothing that was promised is forgotten by a crash.
+ */
+export class Observer {
+  readonly #members = new Map<MemberId, Watched>();
+  readonly invariants = new Invariants(this.#members);
+  readonly #trace: ((where: string, event: TraceEvent['event'], text: string) => void) | undefined;
+  /** Over term, type and bytes of the entry that was applied at an index. */
+  readonly #applied = new Map<Index, number>();
+  readonly #hashes = new Map<Index, { readonly hash: number; readonly by: string }>();
+  /** Of each member: the newest term that it has told anyone, and in which terms it voted for whom. */
+  readonly #told = new Map<MemberId, Term>();
+  readonly #votes = new Map<string, MemberId>();
+  readonly #flushed = new Map<MemberId, Index>();
+  readonly #conduct = new Conduct();
+  entriesApplied = 0;
+
+  constructor(trace: ((where: string, event: TraceEvent['event'], text: string) => void) | undefined) {
+    this.#trace = trace;
+    this.invariants.foundedAt({ index: 1, term: 1 });
+  }
+
+  /** A member has read its data folder; from now on it is looked at. */
+  attach(machine: Machine, parts: MemberParts): void {
+    const { raft, machine: state, backend } = parts;
+    this.#checkRemembers(machine, parts);
+    machine.durable = new DurableLog(raft);
+    const watched: Watched = { id: machine.id, machine, raft, store: machine.durable, role: '' };
+    this.#members.set(machine.id, watched);
+    this.#watchRaft(watched);
+    const apply = state.apply.bind(state);
+    state.apply = (entry) => {
+      const applied = apply(entry);
+      this.#entryApplied(machine, entry, () => state.hash());
+      return applied;
+    };
+    const reload = state.reload.bind(state);
+    state.reload = () => {
+      reload();
+      this.#checkHash(machine, state.applied.index, state.hash());
+    };
+    if (backend.applied.index > 0) {
+      const known = this.#hashes.get(backend.applied.index);
+      if (known !== undefined) this.#checkHash(machine, backend.applied.index, state.hash());
+    }
+    this.check(machine);
+  }
+
+  #watchRaft(watched: Watched): void {
+    const { raft, store, machine } = watched;
+    const ready = raft.ready.bind(raft);
+    raft.ready = () => {
+      const next = ready();
+      this.check(machine);
+      this.invariants.checkReady(watched, next);
+      this.#conduct.appended(machine, raft, next.entries);
+      store.begun(next);
+      if (this.#trace !== undefined) {
+        for (const line of describeReady(next)) this.#trace(machine.name, 'ready', line);
+      }
+      return next;
+    };
+    const persisted = raft.persisted.bind(raft);
+    raft.persisted = (mark) => {
+      this.#trace?.(machine.name, 'persist', String(mark));
+      store.persisted(mark);
+      persisted(mark);
+    };
+  }
+
+  /** Term, vote and state are not behind what the member had told others, or flushed, before it ended. */
+  #checkRemembers(machine: Machine, { raft, backend }: MemberParts): void {
+    const told = this.#told.get(machine.id) ?? 0;
+    assert(raft.term >= told, `${machine.name} starts in term ${raft.term}, and had said ${told} before`);
+    const flushed = this.#flushed.get(machine.id) ?? 0;
+    assert(
+      backend.applied.index >= flushed,
+      `${machine.name} starts with state ${backend.applied.index}, and had flushed ${flushed} before`,
+    );
+  }
+
+  /** After anything that has run in the member's process. */
+  check(machine: Machine): void {
+    const watched = this.#members.get(machine.id);
+    if (watched === undefined || machine.life?.parts?.raft !== watched.raft) return;
+    this.invariants.checkStep(watched);
+    this.#conduct.check(machine, watched.raft);
+    if (this.#trace !== undefined) this.#noteRole(watched);
+  }
+
+  #noteRole(watched: Watched): void {
+    const role = `${watched.raft.role} in term ${watched.raft.term}`;
+    if (role === watched.role) return;
+    watched.role = role;
+    this.#trace?.(watched.machine.name, 'role', `is ${role}`);
+  }
+
+  flushed(machine: Machine): void {
+    this.#flushed.set(machine.id, machine.backend.flushed.index);
+  }
+
+  /** What leaves a member is a promise: its term, and its vote in that term. */
+  sent(machine: Machine, message: Message): void {
+    this.#conduct.sent(machine, message);
+    if ('preVote' in message && message.preVote) return;
+    if (message.type === 'vote-response' && message.granted) this.#voted(machine, message.term, message.to);
+    if (message.type === 'vote-request') this.#voted(machine, message.term, message.from);
+    if (message.term > (this.#told.get(machine.id) ?? 0)) this.#told.set(machine.id, message.term);
+  }
+
+  #voted(machine: Machine, term: Term, candidate: MemberId): void {
+    const key = `${machine.id}:${term}`;
+    const before = this.#votes.get(key);
+    assert(
+      before === undefined || before === candidate,
+      `${machine.name} votes for ${candidate} and for ${before} in term ${term}`,
+    );
+    this.#votes.set(key, candidate);
+  }
+
+  #entryApplied(machine: Machine, entry: Entry, hash: () => number): void {
+    this.entriesApplied++;
+    this.#trace?.(machine.name, 'apply', describeEntries([entry]));
+    const sum = crc32c(entry.data, entry.term * 4 + entry.type.length);
+    const before = this.#applied.get(entry.index);
+    assert(
+      before === undefined || before === sum,
+      `${machine.name} applies another entry at ${entry.index} than others did`,
+    );
+    this.#applied.set(entry.index, sum);
+    if (entry.index % hashEveryEntries === 0) this.#checkHash(machine, entry.index, hash());
+  }
+
+  /** State machine equality: at one index one state. */
+  #checkHash(machine: Machine, index: Index, hash: number): void {
+    const before = this.#hashes.get(index);
+    if (before === undefined) this.#hashes.set(index, { hash, by: machine.name });
+    else {
+      assert(before.hash === hash, `the states of ${machine.name} and ${before.by} differ at index ${index}`);
+    }
+  }
+}
