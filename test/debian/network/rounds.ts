@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Prng, randomInt, type RandomSource } from '../../../src/base/prng.js';
+import { KvorumError, type KvorumClient } from '../../../src/client/index.js';
 import { checkRegisters } from '../../system/history/register.js';
 import { RegisterLoad, type Caller } from '../../system/history/register-load.js';
 import type { Launch } from '../../system/processes/member-process.js';
@@ -121,15 +122,25 @@ async function playRounds(play: {
     await new Promise((resolve) => setTimeout(resolve, holdMs));
     await end();
     const healedMs = performance.now();
-    const served = own.map(async (client, at) => {
-      await client.set(`round-${round}/served-by-${at}`, 'yes');
-      await client.get(keys[0]!);
-    });
+    const served = own.map((client, at) => serves(client, `round-${round}/served-by-${at}`));
     await within('service by every member', Promise.all(served), recoveryMsMax);
     const recoveryMs = performance.now() - healedMs;
     await load.moreWrites(20);
     await load.stop();
     tell(`${round}. ${name}, ${holdMs} ms: ${load.summary}, served by all after ${recoveryMs.toFixed(0)} ms`);
     checkRegisters(load.operations);
+  }
+}
+
+/** Asks until a write and a read are answered. */
+async function serves(client: KvorumClient, key: string): Promise<void> {
+  for (;;) {
+    try {
+      await client.set(key, 'yes', { timeoutMs: callTimeoutMs });
+      await client.get(key, { timeoutMs: callTimeoutMs });
+      return;
+    } catch (error) {
+      if (!(error instanceof KvorumError) || error.code === 'CLIENT_CLOSED') throw error;
+    }
   }
 }
