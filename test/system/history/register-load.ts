@@ -89,7 +89,9 @@ export class RegisterLoad {
   }
 
   #refused(error: unknown): void {
-    if (error instanceof KvorumError && error.code !== 'INTERNAL') this.refused.push(error);
+    // A test that fails closes its clients: nobody asks for more then.
+    if (error instanceof KvorumError && error.code === 'CLIENT_CLOSED') this.#stopping = true;
+    else if (error instanceof KvorumError && error.code !== 'INTERNAL') this.refused.push(error);
     else this.#failure ??= error instanceof Error ? error : new Error(String(error));
   }
 

@@ -2,6 +2,9 @@ import { join } from 'node:path';
 import { connect, type KvorumClient } from '../../../src/client/index.js';
 import { MemberProcess, type Exit, type Launch } from './member-process.js';
 
+/** Of clients that nothing else is asked of: an answer takes longer only if it never comes. */
+export const callTimeoutMs = 20_000;
+
 export interface MemberSetup {
   readonly name: string;
   readonly folder: string;
@@ -68,8 +71,8 @@ export class ClusterMember {
   }
 
   /** A client that knows this member only. Closed with the cluster. */
-  client(): KvorumClient {
-    const client = connect({ endpoints: this.#grpcAddress, timeoutMs: 20_000 });
+  client(timeoutMs = callTimeoutMs): KvorumClient {
+    const client = connect({ endpoints: this.#grpcAddress, timeoutMs });
     this.#clients.push(client);
     return client;
   }

@@ -18,11 +18,17 @@ export interface Launch {
 }
 
 const running = new Set<ChildProcess>();
-// Whatever ends the test, no member outlives it.
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
-});
-process.once('SIGTERM', () => process.exit(143));
+let guarded = false;
+
+/** Whatever ends the test, no member outlives it. */
+function guard(): void {
+  if (guarded) return;
+  guarded = true;
+  process.on('exit', () => {
+    for (const child of running) child.kill('SIGKILL');
+  });
+  process.once('SIGTERM', () => process.exit(143));
+}
 
 /** One life of one member: `kvorum serve` as a child process. */
 export class MemberProcess {
@@ -39,6 +45,7 @@ export class MemberProcess {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { ...process.env, ...launch.env },
     });
+    guard();
     running.add(this.#child);
     this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => this.log.push(text));
     this.exited = new Promise((resolve, reject) => {

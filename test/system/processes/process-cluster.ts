@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { connect, type KvorumClient } from '../../../src/client/index.js';
 import type { Caller } from '../history/register-load.js';
-import { ClusterMember, type MemberSetup } from './cluster-member.js';
+import { callTimeoutMs, ClusterMember, type MemberSetup } from './cluster-member.js';
 import { within } from './deadline.js';
 
 export interface ClusterSetup {
@@ -38,14 +38,15 @@ export class ProcessCluster {
 
   /** Gives `body` a cluster whose members all vote. Ends it; shows the members' logs if `body` failed. */
   static async run(
-    t: TestContext,
+    t: Pick<TestContext, 'diagnostic'>,
     setup: ClusterSetup,
     body: (cluster: ProcessCluster) => Promise<void>,
   ): Promise<void> {
     const folder = await mkdtemp(join(tmpdir(), 'kvorum-system-'));
     const cluster = new ProcessCluster(folder, setup.flags ?? []);
     try {
-      await cluster.#found(setup.size);
+      for (let at = 1; at <= setup.size; at++) cluster.add(`node${at}`);
+      if (setup.size > 0) await cluster.found();
       await body(cluster);
     } catch (error) {
       for (const line of cluster.#lastLines()) t.diagnostic(line);
@@ -55,13 +56,12 @@ export class ProcessCluster {
     }
   }
 
-  async #found(size: number): Promise<void> {
-    if (size === 0) return;
-    const founder = this.add('node1');
+  /** Starts the members that were added so far: the first founds the cluster, the others join it. */
+  async found(): Promise<void> {
+    const [founder, ...others] = this.members as [ClusterMember, ...ClusterMember[]];
     await founder.start('-bootstrap');
-    const others = Array.from({ length: size - 1 }, (_, at) => this.add(`node${at + 2}`));
     await Promise.all(others.map((each) => each.start(`-join=${founder.endpoint}`)));
-    await this.voters(founder, size);
+    await this.voters(founder, this.members.length);
   }
 
   /** Waits until `member` has applied a configuration of `count` voters and no learner. */
@@ -93,18 +93,18 @@ export class ProcessCluster {
   }
 
   /** A client that knows all members that run now. Closed with the cluster. @param first where in their list it begins */
-  client(first = 0): KvorumClient {
+  client(first = 0, timeoutMs = callTimeoutMs): KvorumClient {
     const { endpoints } = this;
     const begin = first % endpoints.length;
     const rotated = [...endpoints.slice(begin), ...endpoints.slice(0, begin)];
-    const client = connect({ endpoints: rotated, timeoutMs: 20_000 });
+    const client = connect({ endpoints: rotated, timeoutMs });
     this.#clients.push(client);
     return client;
   }
 
   /** Clients that begin at different members. */
-  callers(count: number): Caller[] {
-    return Array.from({ length: count }, (_, at) => ({ name: `c${at}`, client: this.client(at) }));
+  callers(count: number, timeoutMs = callTimeoutMs): Caller[] {
+    return Array.from({ length: count }, (_, at) => ({ name: `c${at}`, client: this.client(at, timeoutMs) }));
   }
 
   /** Who leads, by a linearizable look. */
