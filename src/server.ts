@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ApiServer } from './api/api-server.js';
 import { cluster } from './api/kvstore/cluster.js';
 import { keyValueStore } from './api/kvstore/key-value-store.js';
 import { store } from './api/kvstore/store.js';
-import { GrpcJsServer } from './api/grpc-js/server.js';
+import { memberMetrics } from './api/member-metrics.js';
 import { makeApiLimits, type ApiLimits } from './api/limits.js';
 import { KvorumError } from './base/errors.js';
 import { formatId, noMember } from './base/ids.js';
@@ -92,10 +93,12 @@ async function startIn(
   };
   const { identity, contacts, found } = await enter(folder, options, addresses);
   const member = await openRealMember(folder, options, addresses, { identity, contacts, found });
-  const api = new GrpcJsServer({
+  const api = new ApiServer({
     services: [keyValueStore(member, limits), store(member, limits), cluster(member)],
     limits,
     log: options.log,
+    version,
+    metrics: () => memberMetrics(member),
   });
   const showHealth = (): void => api.setServing(member.status().leader !== noMember);
   member.onChange(showHealth);
@@ -128,7 +131,7 @@ function run(
   options: ServerOptions,
   addresses: Addresses,
   member: RaftMember,
-  api: GrpcJsServer,
+  api: ApiServer,
 ): RunningServer {
   const stopped = member.stopped.then(async (reason) => {
     await api.closeGracefully(reason.kind === 'requested' ? drainTimeoutMs : 0);

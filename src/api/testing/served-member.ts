@@ -2,7 +2,7 @@ import { Client, credentials, Metadata, type ClientUnaryCall, type ServiceError 
 import type { TestContext } from 'node:test';
 import { silentLog, type Log } from '../../base/log.js';
 import type { Service } from '../../base/rpc.js';
-import { GrpcJsServer } from '../grpc-js/server.js';
+import { ApiServer } from '../api-server.js';
 import { cluster } from '../kvstore/cluster.js';
 import { keyValueStore } from '../kvstore/key-value-store.js';
 import { store } from '../kvstore/store.js';
@@ -19,7 +19,7 @@ export interface ServeOptions {
 
 export interface ServedMember {
   readonly member: MapMember;
-  readonly server: GrpcJsServer;
+  readonly server: ApiServer;
   readonly port: number;
   readonly client: RawClient;
 }
@@ -29,7 +29,7 @@ export async function serveMember(t: TestContext, options: ServeOptions = {}): P
   const member = new MapMember();
   const limits = makeApiLimits(options.limits);
   const { prefaceTimeoutMs } = options;
-  const server = new GrpcJsServer({
+  const server = new ApiServer({
     services: [
       keyValueStore(member, limits),
       store(member, limits),
@@ -38,6 +38,7 @@ export async function serveMember(t: TestContext, options: ServeOptions = {}): P
     ],
     limits,
     log: options.log ?? silentLog,
+    version: 'test',
     ...(prefaceTimeoutMs === undefined ? {} : { prefaceTimeoutMs }),
   });
   const port = await server.listen('127.0.0.1', 0);

@@ -1,5 +1,5 @@
 import type { TestContext } from 'node:test';
-import { GrpcJsServer } from '../../api/grpc-js/server.js';
+import { ApiServer } from '../../api/api-server.js';
 import { makeApiLimits } from '../../api/limits.js';
 import { decodeMessage, encodeMessage } from '../../api/message.js';
 import { emptyBytes } from '../../base/bytes.js';
@@ -17,10 +17,10 @@ export type BatchScript = (
 export class ScriptedStore {
   /** What was asked, batch by batch. */
   readonly batches: (readonly Operation[])[];
-  readonly #server: GrpcJsServer;
+  readonly #server: ApiServer;
   readonly endpoint: string;
 
-  private constructor(server: GrpcJsServer, batches: (readonly Operation[])[], port: number) {
+  private constructor(server: ApiServer, batches: (readonly Operation[])[], port: number) {
     this.#server = server;
     this.batches = batches;
     this.endpoint = `127.0.0.1:${port}`;
@@ -38,10 +38,11 @@ export class ScriptedStore {
         return { results: [...(await script(operations, context))] };
       },
     });
-    const server = new GrpcJsServer({
+    const server = new ApiServer({
       services: [{ name: 'kvorum.v1.Store', methods: [batch] }],
       limits: makeApiLimits(),
       log: silentLog,
+      version: 'test',
     });
     const store = new ScriptedStore(server, batches, await server.listen('127.0.0.1', port));
     t.after(() => store.stop());

@@ -3,15 +3,15 @@ import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
 import { describe, it } from 'node:test';
 import { status, type ServiceError } from '@grpc/grpc-js';
-import { InvariantError } from '../../base/assert.js';
-import { encodeUtf8 } from '../../base/bytes.js';
-import { KvorumError } from '../../base/errors.js';
-import { silentLog, type Log } from '../../base/log.js';
-import type { BoundUnaryMethod, CallContext, Service } from '../../base/rpc.js';
-import { makeApiLimits } from '../limits.js';
-import { failsWith } from '../testing/errors.js';
-import { serveMember } from '../testing/served-member.js';
-import { GrpcJsServer } from './server.js';
+import { InvariantError } from '../base/assert.js';
+import { encodeUtf8 } from '../base/bytes.js';
+import { KvorumError } from '../base/errors.js';
+import { silentLog, type Log } from '../base/log.js';
+import type { BoundUnaryMethod, CallContext, Service } from '../base/rpc.js';
+import { makeApiLimits } from './limits.js';
+import { failsWith } from './testing/errors.js';
+import { serveMember } from './testing/served-member.js';
+import { ApiServer } from './api-server.js';
 
 const setPath = '/proto.KeyValueStore/Set';
 const setBytes = Uint8Array.of(0x0a, 1, 0x6b, 0x12, 1, 0x76);
@@ -30,7 +30,7 @@ function grpcError(call: Promise<unknown>): Promise<ServiceError> {
   );
 }
 
-describe('GrpcJsServer: waiting', () => {
+describe('ApiServer: waiting', () => {
   it("says that there is no leader before the caller's deadline", async (t) => {
     const { client, member } = await serveMember(t);
     member.loseLeader();
@@ -106,7 +106,7 @@ describe('GrpcJsServer: waiting', () => {
   });
 });
 
-describe('GrpcJsServer: limits', () => {
+describe('ApiServer: limits', () => {
   it('takes a request of requestSizeBytesMax and refuses one byte more', async (t) => {
     const limits = { keySizeBytesMax: 10, valueSizeBytesMax: 10, requestSizeBytesMax: 2000 };
     const echo = probe((request) => Promise.resolve(request));
@@ -136,7 +136,7 @@ describe('GrpcJsServer: limits', () => {
   });
 });
 
-describe('GrpcJsServer: errors', () => {
+describe('ApiServer: errors', () => {
   it('answers an error that is a bug with INTERNAL, logs it and lives on', async (t) => {
     const logged: unknown[] = [];
     const log: Log = { ...silentLog, error: (fields) => logged.push(fields['err']) };
@@ -169,7 +169,7 @@ describe('GrpcJsServer: errors', () => {
 
   it('names the port that is in use', async (t) => {
     const { port } = await serveMember(t);
-    const second = new GrpcJsServer({ services: [], limits: makeApiLimits(), log: silentLog });
+    const second = new ApiServer({ services: [], limits: makeApiLimits(), log: silentLog, version: 'test' });
     await assert.rejects(second.listen('127.0.0.1', port), {
       code: 'ADDRESS_UNAVAILABLE',
       message: `grpcport ${port} on 127.0.0.1 is in use: stop what listens there or choose another port`,
@@ -179,7 +179,7 @@ describe('GrpcJsServer: errors', () => {
   });
 });
 
-describe('GrpcJsServer: health and reflection', () => {
+describe('ApiServer: health and reflection', () => {
   const checkPath = '/grpc.health.v1.Health/Check';
   const serving = Buffer.of(0x08, 1);
   const notServing = Buffer.of(0x08, 2);
@@ -247,7 +247,7 @@ describe('GrpcJsServer: health and reflection', () => {
   });
 });
 
-describe('GrpcJsServer: closeGracefully', () => {
+describe('ApiServer: closeGracefully', () => {
   it('lets open calls end and takes no more', async (t) => {
     const { client, member, server, port } = await serveMember(t);
     member.loseLeader();

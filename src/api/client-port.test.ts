@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { encodeUtf8 } from '../../base/bytes.js';
-import { silentLog, type Log } from '../../base/log.js';
-import { Prng, randomInt } from '../../base/prng.js';
-import { serveMember, type RawClient } from '../testing/served-member.js';
+import { encodeUtf8 } from '../base/bytes.js';
+import { silentLog, type Log } from '../base/log.js';
+import { Prng, randomInt } from '../base/prng.js';
+import { serveMember, type RawClient } from './testing/served-member.js';
 
 const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 
@@ -50,8 +50,8 @@ describe('the client port', () => {
   it('tells HTTP/1 what this port speaks', async (t) => {
     const { client, port } = await serveMember(t);
     const socket = open(port);
-    socket.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n');
-    assert.match(await everything(socket), /^HTTP\/1\.1 400 [^]*gRPC over HTTP\/2/);
+    socket.write('GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n');
+    assert.match(await everything(socket), /^HTTP\/1\.1 404 [^]*gRPC over HTTP\/2/);
     await works(client);
   });
 

@@ -1,0 +1,115 @@
+import type { Log } from '../base/log.js';
+import type { Service } from '../base/rpc.js';
+import { GrpcServer, type GrpcLimits } from '../grpc/index.js';
+import { errorStatus } from './error-status.js';
+import { counter, gauge, ProcessMetrics, type Metric } from './http/metrics.js';
+import { httpRoutes } from './http/routes.js';
+import type { ApiLimits } from './limits.js';
+import { ownDescriptors } from './standard/descriptors.js';
+import { Health } from './standard/health.js';
+import { reflection } from './standard/reflection.js';
+
+interface ApiServerOptions {
+  readonly services: readonly Service[];
+  readonly limits: ApiLimits;
+  readonly log: Log;
+  /** Kvorum's. */
+  readonly version: string;
+  /** Shown by /metrics beside those of the server and the process. */
+  readonly metrics?: () => readonly Metric[];
+  /** A connection that has not begun to speak by then is closed. Default 10,000. */
+  readonly prefaceTimeoutMs?: number;
+}
+
+/** The client port: our services, gRPC health and reflection; /health, /version and /metrics over HTTP/1.1. */
+export class ApiServer {
+  readonly #server: GrpcServer;
+  readonly #health: Health;
+  readonly #process = new ProcessMetrics();
+
+  constructor(options: ApiServerOptions) {
+    const { services, limits, log, version } = options;
+    const names = services.map(({ name }) => name);
+    this.#health = new Health(names);
+    const health = this.#health.service;
+    this.#server = new GrpcServer({
+      services: [
+        ...services,
+        health,
+        ...reflection({ serviceNames: [...names, health.name], descriptors: ownDescriptors }),
+      ],
+      limits: serverLimits(limits, options.prefaceTimeoutMs),
+      log,
+      statusOf: errorStatus,
+      portName: 'grpcport',
+      http1: httpRoutes({
+        version,
+        serving: () => this.#health.serving,
+        metrics: () => [...(options.metrics?.() ?? []), ...this.#metrics()],
+      }),
+    });
+  }
+
+  /**
+   * @param port 0: any free one
+   * @returns the port
+   * @throws KvorumError ADDRESS_UNAVAILABLE
+   */
+  listen(host: string, port: number): Promise<number> {
+    return this.#server.listen(host, port);
+  }
+
+  /** What health answers, for the server ("") and each service. NOT_SERVING until this is called. */
+  setServing(serving: boolean): void {
+    this.#health.serving = serving;
+  }
+
+  /**
+   * Takes no more connections and calls, lets the calls that are open end, for up to `deadlineMs`, then cuts
+   * them off. Resolves when no connection is left; a second call waits for the first.
+   */
+  async closeGracefully(deadlineMs: number): Promise<void> {
+    this.setServing(false);
+    this.#process.close();
+    await this.#server.closeGracefully(deadlineMs);
+  }
+
+  #metrics(): readonly Metric[] {
+    const stats = this.#server.stats();
+    return [
+      gauge('kvorum_client_connections', 'Connections of clients that are open.', stats.connections),
+      counter(
+        'kvorum_client_connections_refused_total',
+        'Connections closed at once because connectionsMax were open.',
+        stats.connectionsRefused,
+      ),
+      counter(
+        'kvorum_client_connections_faulted_total',
+        'Connections ended because they broke a rule or went past a limit.',
+        stats.connectionsFaulted,
+      ),
+      {
+        name: 'kvorum_calls_running',
+        help: 'Calls that handlers work on.',
+        type: 'gauge',
+        samples: [
+          { labels: { kind: 'unary' }, value: stats.unary },
+          { labels: { kind: 'streaming' }, value: stats.streaming },
+        ],
+      },
+      gauge('kvorum_client_held_bytes', 'Received and unsent messages in memory.', stats.heldBytes),
+      ...this.#process.collect(),
+    ];
+  }
+}
+
+function serverLimits(limits: ApiLimits, prefaceTimeoutMs: number | undefined): Partial<GrpcLimits> {
+  const { requestSizeBytesMax, requestsInFlightMax, connectionsMax, streamsPerConnectionMax } = limits;
+  return {
+    requestSizeBytesMax,
+    requestsInFlightMax,
+    connectionsMax,
+    streamsPerConnectionMax,
+    ...(prefaceTimeoutMs === undefined ? {} : { prefaceTimeoutMs }),
+  };
+}
