@@ -20,12 +20,16 @@ export interface InboundOptions {
   };
 }
 
+/** Whoever sends hears at most so often that it arrives. */
+const beatIntervalMs = 900;
+
 /** One accepted connection: a greeting, then messages or a snapshot. Whatever else it brings, it is closed. */
 export class InboundConnection {
   readonly #options: InboundOptions;
   readonly #parser = new FrameParser(greetingSizeBytesMax);
   #hello: Hello | undefined;
   #closed = false;
+  #lastBeatMs = -Infinity;
 
   constructor(options: InboundOptions) {
     this.#options = options;
@@ -56,10 +60,20 @@ export class InboundConnection {
     try {
       this.#parser.push(chunk);
       this.#readFrames();
+      if (this.#hello?.purpose === 'messages') this.#beat();
     } catch {
       this.#options.socket.destroy();
     }
   };
+
+  /** Says that bytes arrive, also in the middle of a long message on a slow line. */
+  #beat(): void {
+    const { socket, clock } = this.#options;
+    const now = clock.monotonicMs();
+    if (this.#closed || now - this.#lastBeatMs < beatIntervalMs) return;
+    this.#lastBeatMs = now;
+    socket.write(encodeAnswer({ welcome: true }));
+  }
 
   #readFrames(): void {
     for (;;) {

@@ -17,6 +17,15 @@ const batchSizeBytes = 1024 * 1024;
 const socketSizeBytesMax = 4 * 1024 * 1024;
 /** Bytes that nobody takes for so long: the other end is gone without a word. */
 const stallTimeoutMs = 5000;
+/** So often something is sent, if only an empty frame, and the other end says that it arrived. */
+const pingIntervalMs = 1000;
+/**
+ * After so many pings without an answer the connection is made anew: behind a network that was cut, TCP tries again
+ * after ever longer times. Pings are counted, not time, so that a process that was paused does not blame the others.
+ */
+const unansweredPingsMax = 3;
+
+const ping = encodeFrame(() => {}, 0);
 
 export interface PeerLinkOptions {
   readonly self: PeerIdentity;
@@ -42,6 +51,8 @@ export class PeerLink {
   readonly #queue = new MessageQueue();
   #line: Line | undefined;
   #retry: Timer | undefined;
+  #ping: Timer | undefined;
+  #unansweredPings = 0;
   #failures = 0;
   #toldUnreachable = false;
   #flushing = false;
@@ -113,6 +124,7 @@ export class PeerLink {
     });
     socket.on('drain', () => this.#flush());
     socket.on('data', (chunk: Buffer) => {
+      this.#unansweredPings = 0;
       try {
         parser.push(chunk);
         for (let payload = parser.next(); payload !== undefined; payload = parser.next()) {
@@ -128,12 +140,29 @@ export class PeerLink {
     socket.on('close', () => {
       if (this.#closed) return;
       this.#line = undefined;
+      this.#ping?.cancel();
       listener.lost();
       this.#down('the connection was closed');
     });
     socket.resume();
+    this.#unansweredPings = 0;
+    this.#armPing(line);
     listener.up();
     this.#flush();
+  }
+
+  #armPing(line: Line): void {
+    this.#ping = this.#options.clock.setTimer(pingIntervalMs, () => {
+      if (this.#line !== line || this.#closed) return;
+      if (this.#unansweredPings >= unansweredPingsMax) {
+        line.socket.destroy();
+        return;
+      }
+      this.#unansweredPings++;
+      // In a full socket more would not arrive any sooner.
+      if (line.socket.writableLength === 0) line.socket.write(ping);
+      this.#armPing(line);
+    });
   }
 
   /** Waits, and tries again: the longer it failed the longer, never all members in step. */
@@ -166,6 +195,7 @@ export class PeerLink {
     this.#flush();
     this.#closed = true;
     this.#retry?.cancel();
+    this.#ping?.cancel();
     this.#abort.abort();
     this.#line?.socket.end();
     this.#line?.socket.destroySoon();

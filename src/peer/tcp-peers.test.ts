@@ -8,7 +8,7 @@ import type { PeersHandler } from '../ports/peers.js';
 import { RealClock } from '../ports/real-clock.js';
 import type { Message } from '../raft/types.js';
 import { encodeFrame, greetingSizeBytesMax } from './frame.js';
-import { decodeAnswer, encodeHello } from './greeting.js';
+import { decodeAnswer, encodeAnswer, encodeHello } from './greeting.js';
 import { FrameParser } from './frame.js';
 import { strangersMax, TcpPeers } from './tcp-peers.js';
 
@@ -140,6 +140,65 @@ void test('one stranger beyond the limit makes the oldest give way, and members 
   );
   for (const socket of [...strangers, member]) socket.destroy();
   await peers.close();
+});
+
+void test('what arrives is confirmed, at most once in a while', async () => {
+  const peers = await listening();
+  const socket = await calling(peers);
+  const parser = new FrameParser(1000);
+  let confirmed = 0;
+  socket.on('data', (chunk: Buffer) => {
+    parser.push(chunk);
+    for (let payload = parser.next(); payload !== undefined; payload = parser.next()) {
+      assert.ok(decodeAnswer(payload).welcome);
+      confirmed++;
+    }
+  });
+  socket.write(hello);
+  const empty = encodeFrame(() => {}, 0);
+  while (confirmed < 2) {
+    socket.write(empty);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  for (let count = 0; count < 20; count++) socket.write(empty);
+  assert.ok(confirmed <= 3);
+  socket.destroy();
+  await peers.close();
+});
+
+void test('a connection on which nobody confirms anything any more is made anew', async () => {
+  const real = new RealClock();
+  const peers = new TcpPeers({
+    identity: { ...self, address: '127.0.0.1:1' },
+    listenHost: '127.0.0.1',
+    listenPort: 0,
+    random: new Prng(1),
+    // Fifty times as fast.
+    clock: {
+      monotonicMs: () => real.monotonicMs() * 50,
+      wallMs: () => real.wallMs(),
+      nextTurn: (callback) => real.nextTurn(callback),
+      setTimer: (delayMs, callback) => real.setTimer(delayMs / 50, callback),
+    },
+    log: silentLog,
+  });
+  const lost: bigint[] = [];
+  await peers.start({ ...ignoring(() => {}), connectionLost: (id) => lost.push(id) });
+  // Welcomes whoever calls, takes everything, and says no more: as behind a network that is cut in one direction.
+  const silent = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => socket.write(encodeAnswer({ welcome: true })));
+  });
+  silent.listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const { port } = silent.address() as { port: number };
+  peers.setMembers(new Map([[2n, `127.0.0.1:${port}`]]));
+  const [first] = (await once(silent, 'connection')) as [Socket];
+  const [second] = (await once(silent, 'connection')) as [Socket];
+  assert.deepEqual(lost, [2n]);
+  for (const socket of [first, second]) socket.destroy();
+  await peers.close();
+  silent.close();
 });
 
 void test('a member speaks for itself alone', async () => {
