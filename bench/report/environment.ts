@@ -24,11 +24,18 @@ export function environmentOf(systems: readonly System[], given: ReadonlyMap<str
       node: process.version,
       ...Object.fromEntries(systems.map(({ name, version }) => [name, version])),
       h2load: h2load.stdout.trim(),
+      git: revision(),
     },
     command: ['node dist/bench/compare.js', ...[...given].map(shownFlag)].join(' '),
     startedAt: new Date().toISOString(),
     loadBefore: loadavg()[0]!,
   };
+}
+
+/** Of the work tree, with what is not committed marked. */
+function revision(): string {
+  const git = spawnSync('git', ['describe', '--always', '--dirty', '--exclude=*'], { encoding: 'utf8' });
+  return git.status === 0 ? git.stdout.trim() : 'unknown';
 }
 
 /** The reader's own files and folders are left out. */

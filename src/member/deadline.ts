@@ -2,14 +2,19 @@ import { KvorumError } from '../base/errors.js';
 import type { Clock } from '../ports/clock.js';
 import type { CallOptions } from './types.js';
 
+/** A call that waits for less is not asked whether its caller has gone. */
+const cancelCheckAfterMs = 100;
+
 /**
- * One caller that waits: settled once, by an answer, its deadline or its signal. Deadlines are swept by the
- * member's ticks, so that a call costs no timer of its own.
+ * One caller that waits: settled once, by an answer, its deadline or its signal. Both of the latter are looked at
+ * by the member's ticks: a call costs no timer and no listener of its own, and of the many that are answered
+ * between two ticks nobody even has to make a signal.
  */
 export class Waiter<T> {
   readonly promise: Promise<T>;
-  readonly deadlineMs: number;
-  readonly #signal: AbortSignal | undefined;
+  readonly #deadlineMs: number;
+  readonly #cancelCheckAtMs: number;
+  readonly #options: CallOptions | undefined;
   #resolve!: (value: T) => void;
   #reject!: (error: unknown) => void;
   #settled = false;
@@ -19,11 +24,10 @@ export class Waiter<T> {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    this.deadlineMs = clock.monotonicMs() + Math.min(timeoutMsMax, options?.timeoutMs ?? timeoutMsMax);
-    this.#signal = options?.signal;
-    if (this.#signal === undefined) return;
-    if (this.#signal.aborted) this.#onAbort();
-    else this.#signal.addEventListener('abort', this.#onAbort, { once: true });
+    const nowMs = clock.monotonicMs();
+    this.#deadlineMs = nowMs + Math.min(timeoutMsMax, options?.timeoutMs ?? timeoutMsMax);
+    this.#cancelCheckAtMs = nowMs + cancelCheckAfterMs;
+    this.#options = options;
   }
 
   get settled(): boolean {
@@ -31,21 +35,23 @@ export class Waiter<T> {
   }
 
   resolve(value: T): void {
-    if (this.#settle()) this.#resolve(value);
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#resolve(value);
   }
 
   reject(error: unknown): void {
-    if (this.#settle()) this.#reject(error);
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#reject(error);
   }
 
-  #onAbort = (): void => {
-    this.reject(new KvorumError('CANCELLED', 'the caller gave up; a write may still take effect'));
-  };
-
-  #settle(): boolean {
-    if (this.#settled) return false;
-    this.#settled = true;
-    this.#signal?.removeEventListener('abort', this.#onAbort);
-    return true;
+  /** Ends the wait when its time is over, with what `error` makes, or when its caller has gone. */
+  sweep(nowMs: number, error: () => KvorumError): void {
+    if (this.#settled) return;
+    if (this.#deadlineMs <= nowMs) this.reject(error());
+    else if (this.#cancelCheckAtMs <= nowMs && this.#options?.signal?.aborted === true) {
+      this.reject(new KvorumError('CANCELLED', 'the caller gave up; a write may still take effect'));
+    }
   }
 }

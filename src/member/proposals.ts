@@ -172,27 +172,14 @@ export class Proposals {
   /** Ends the calls whose time is over. */
   sweep(): void {
     const now = this.#clock.monotonicMs();
-    let expired = false;
-    for (const call of this.#queue) {
-      if (!call.waiter.settled && call.waiter.deadlineMs > now) continue;
-      expired = true;
-      call.waiter.reject(noLeaderError());
-    }
-    if (expired) {
+    for (const call of this.#queue) call.waiter.sweep(now, noLeaderError);
+    if (this.#queue.some((call) => call.waiter.settled)) {
       const left = this.#queue.filter((call) => !call.waiter.settled);
       this.#waitingCount -= this.#queue.length - left.length;
       this.#queue = left;
     }
     for (const group of this.#groups.values()) {
-      for (const call of group.calls) {
-        if (call.waiter.deadlineMs > now) continue;
-        call.waiter.reject(
-          new KvorumError(
-            'OUTCOME_UNKNOWN',
-            'no majority confirmed the write in time; it may still take effect',
-          ),
-        );
-      }
+      for (const call of group.calls) call.waiter.sweep(now, unconfirmedError);
       // A group without an answer must not hold its place for ever: its entry may never come.
       if (group.calls.every((call) => call.waiter.settled)) {
         this.#remove(group);
@@ -221,6 +208,13 @@ export class Proposals {
   #putBack(group: Group): void {
     this.#queue = [...group.calls, ...this.#queue];
   }
+}
+
+function unconfirmedError(): KvorumError {
+  return new KvorumError(
+    'OUTCOME_UNKNOWN',
+    'no majority confirmed the write in time; it may still take effect',
+  );
 }
 
 function rejectUnknown(group: Group, reason: string): void {

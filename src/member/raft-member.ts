@@ -277,23 +277,28 @@ export class RaftMember implements Member {
     }
   }
 
-  async write(command: Command, options?: CallOptions): Promise<CommandResult> {
-    const [result] = await this.writeAll([command], options);
-    return result!;
+  write(command: Command, options?: CallOptions): Promise<CommandResult> {
+    return this.writeAll([command], options).then(only);
   }
 
-  async writeAll(commands: readonly Command[], options?: CallOptions): Promise<readonly CommandResult[]> {
-    this.#checkRunning();
-    const results = this.#proposals.add(commands, options);
-    this.#loop.schedule();
-    return results;
+  writeAll(commands: readonly Command[], options?: CallOptions): Promise<readonly CommandResult[]> {
+    return this.#begin(() => this.#proposals.add(commands, options));
   }
 
-  async readBarrier(options?: CallOptions): Promise<void> {
-    this.#checkRunning();
-    const confirmed = this.#reads.add(options);
-    this.#loop.schedule();
-    return confirmed;
+  readBarrier(options?: CallOptions): Promise<void> {
+    return this.#begin(() => this.#reads.add(options));
+  }
+
+  /** Calls are many: their promises go to the caller as they are, without one more for an async function. */
+  #begin<T>(add: () => Promise<T>): Promise<T> {
+    try {
+      this.#checkRunning();
+      const result = add();
+      this.#loop.schedule();
+      return result;
+    } catch (error) {
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+    }
   }
 
   async range(query: RangeQuery, options?: CallOptions & { serializable?: boolean }): Promise<RangeAnswer> {
@@ -365,6 +370,10 @@ export class RaftMember implements Member {
       onChange: (listener) => this.onChange(listener),
     });
   }
+}
+
+function only(results: readonly CommandResult[]): CommandResult {
+  return results[0]!;
 }
 
 function storageMessage({ reason, message }: DiskError): string {

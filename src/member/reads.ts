@@ -94,20 +94,14 @@ export class Reads {
     this.#gathering = this.#sweep(this.#gathering, now);
     this.#inRound = this.#sweep(this.#inRound, now);
     for (const { waiters } of this.#awaitingApply) {
-      for (const waiter of waiters) {
-        if (waiter.deadlineMs <= now) {
-          waiter.reject(
-            new KvorumError('DEADLINE_EXCEEDED', 'this member lags too far behind to answer in time'),
-          );
-        }
-      }
+      for (const waiter of waiters) waiter.sweep(now, laggingError);
     }
   }
 
   #sweep(waiters: Waiter<void>[], now: number): Waiter<void>[] {
     const left: Waiter<void>[] = [];
     for (const waiter of waiters) {
-      if (waiter.deadlineMs <= now) waiter.reject(noLeaderError());
+      waiter.sweep(now, noLeaderError);
       if (!waiter.settled) left.push(waiter);
     }
     this.#waitingCount -= waiters.length - left.length;
@@ -126,4 +120,8 @@ export class Reads {
     this.#waitingCount = 0;
     for (const waiter of all) waiter.reject(reason);
   }
+}
+
+function laggingError(): KvorumError {
+  return new KvorumError('DEADLINE_EXCEEDED', 'this member lags too far behind to answer in time');
 }
