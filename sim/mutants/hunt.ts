@@ -45,8 +45,10 @@ export async function hunt(mutant: Mutant, first: number, runsMax: number): Prom
 
 /** In a process of its own: a fault may also be that a run does not end. */
 function runUntilFailure(folder: string, first: number, last: number): Promise<HuntReport> {
-  return new Promise((resolve) => {
-    const child = fork(join(folder, 'sim/mutants/hunter.js'), [String(first), String(last)]);
+  return new Promise((resolve, reject) => {
+    const child = fork(join(folder, 'sim/mutants/hunter.js'), [String(first), String(last)], {
+      execArgv: [],
+    });
     let reached = first - 1;
     let found: HuntReport | undefined;
     let timer: NodeJS.Timeout | undefined;
@@ -63,10 +65,13 @@ function runUntilFailure(folder: string, first: number, last: number): Promise<H
       reached = report.seed;
       if (report.failure !== undefined) found = report;
     });
-    child.on('exit', (code) => {
+    child.on('exit', (code, signal) => {
       clearTimeout(timer);
-      const died = { seed: reached + 1, failure: `the process ended with ${code}` };
-      resolve(found ?? (reached === last ? { seed: last, failure: undefined } : died));
+      if (found !== undefined) resolve(found);
+      else if (code === 0) resolve({ seed: last, failure: undefined });
+      // Out of memory, as a rule.
+      else if (signal !== null) resolve({ seed: reached + 1, failure: `the process died of ${signal}` });
+      else reject(new Error(`the process that runs the mutant ended with ${code} at seed ${reached + 1}`));
     });
   });
 }
