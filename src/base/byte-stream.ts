@@ -6,11 +6,20 @@ export class MalformedBytesError extends Error {
   override readonly name = 'MalformedBytesError';
 }
 
+/** For 64-bit numbers on their way: a view of each buffer would cost more than the copy. */
+const scratch = new DataView(new ArrayBuffer(8));
+const scratchBytes = new Uint8Array(scratch.buffer);
+
+function writeUint32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+  bytes[at + 2] = value >>> 16;
+  bytes[at + 3] = value >>> 24;
+}
+
 /** Grows as it is written. Fixed-width numbers are little-endian, varints are LEB128 (protobuf's). */
 export class ByteWriter {
   #bytes: Uint8Array;
-  /** Made when a wide number is first written: many messages hold none. */
-  #view: DataView | undefined;
   #length = 0;
 
   constructor(sizeBytesExpected = 256) {
@@ -28,14 +37,9 @@ export class ByteWriter {
       const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
       grown.set(this.#bytes.subarray(0, at));
       this.#bytes = grown;
-      this.#view = undefined;
     }
     this.#length = needed;
     return at;
-  }
-
-  #wide(): DataView {
-    return (this.#view ??= new DataView(this.#bytes.buffer));
   }
 
   uint8(value: number): this {
@@ -46,13 +50,14 @@ export class ByteWriter {
 
   uint32(value: number): this {
     const at = this.#reserve(4);
-    this.#wide().setUint32(at, value, true);
+    writeUint32(this.#bytes, at, value);
     return this;
   }
 
   uint64(value: bigint): this {
     const at = this.#reserve(8);
-    this.#wide().setBigUint64(at, BigInt.asUintN(64, value), true);
+    scratch.setBigUint64(0, BigInt.asUintN(64, value), true);
+    for (let each = 0; each < 8; each++) this.#bytes[at + each] = scratchBytes[each]!;
     return this;
   }
 
@@ -90,7 +95,7 @@ export class ByteWriter {
   /** Overwrites four bytes written before, for a length known only at the end. */
   patchUint32(position: number, value: number): this {
     assert(position + 4 <= this.#length, 'patch beyond what was written');
-    this.#wide().setUint32(position, value, true);
+    writeUint32(this.#bytes, position, value);
     return this;
   }
 
@@ -103,7 +108,6 @@ export class ByteWriter {
 /** Reads what ByteWriter wrote; every read checks the end. */
 export class ByteReader {
   readonly #bytes: Uint8Array;
-  #view: DataView | undefined;
   #position: number;
 
   constructor(bytes: Uint8Array, position = 0) {
@@ -117,11 +121,6 @@ export class ByteReader {
 
   get remaining(): number {
     return this.#bytes.length - this.#position;
-  }
-
-  #wide(): DataView {
-    const bytes = this.#bytes;
-    return (this.#view ??= new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   }
 
   #take(count: number): number {
@@ -138,11 +137,15 @@ export class ByteReader {
   }
 
   uint32(): number {
-    return this.#wide().getUint32(this.#take(4), true);
+    const at = this.#take(4);
+    const bytes = this.#bytes;
+    return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
   }
 
   uint64(): bigint {
-    return this.#wide().getBigUint64(this.#take(8), true);
+    const at = this.#take(8);
+    for (let each = 0; each < 8; each++) scratchBytes[each] = this.#bytes[at + each]!;
+    return scratch.getBigUint64(0, true);
   }
 
   varint(): number {

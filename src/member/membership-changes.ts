@@ -158,6 +158,9 @@ export class MembershipChanges {
             'refused: too few voters of the changed cluster are alive to reach a majority',
           );
         }
+        if (outcome.reason === 'learner-behind') {
+          throw new KvorumError('LEARNER_NOT_READY', 'refused: the learner has not received the state yet');
+        }
         if (outcome.reason === 'invalid-config') {
           throw new KvorumError('INVALID_REQUEST', 'refused: the change does not fit the cluster as it is');
         }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { encodeUtf8 } from '../base/bytes.js';
+import { DiskError } from '../ports/disk.js';
 import { get, put } from './testing/key-values.js';
 import { MemoryCluster } from './testing/memory-cluster.js';
 
@@ -76,6 +77,23 @@ void test('a change that would lose the quorum is refused', async () => {
   const alone = await MemoryCluster.of(1, 28);
   const { member, id } = alone.machines[0]!;
   assert.equal(await alone.refusal(member.removeMember(id)), 'QUORUM_WOULD_BE_LOST');
+});
+
+void test('a learner that has received nothing does not vote, however short the log is', async () => {
+  const cluster = await MemoryCluster.of(1, 28);
+  const [founder] = cluster.machines;
+  const { member } = founder!;
+  const learner = cluster.machine();
+  const { id, name, address } = learner;
+  const { members } = await cluster.settled(member.join({ id, name, peerAddress: address }));
+  await cluster.start(learner, { contacts: members });
+  learner.disk.faults = (_, path) =>
+    path.startsWith('snapshot') ? new DiskError('full', 'no space left') : undefined;
+  await cluster.clock.advanceAsync(10_000);
+  assert.deepEqual(member.config.learners, [id]);
+  assert.equal(await cluster.refusal(member.promoteMember(id)), 'LEARNER_NOT_READY');
+  learner.disk.faults = () => undefined;
+  await cluster.until(() => cluster.allVoters(2));
 });
 
 void test('unknown members are named in the refusal', async () => {

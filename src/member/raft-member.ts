@@ -190,7 +190,8 @@ export class RaftMember implements Member {
     for (const record of machine.members()) {
       if (!record.promoteWhenReady || isVoter(machine.config, record.id)) continue;
       const progress = status.progress.get(record.id);
-      if (progress?.recentActive !== true || progress.state === 'snapshot') continue;
+      // Who has taken nothing yet is behind, however short the log is.
+      if (progress?.recentActive !== true || progress.state === 'snapshot' || progress.match === 0) continue;
       if (progress.match + options.promotionLagEntriesMax < status.lastIndex) continue;
       this.#changes.promoteNow(record.id, status.configIndex);
       return;

@@ -7,6 +7,7 @@ import type { IncomingSnapshot, PeerIdentity, SnapshotHeader } from '../ports/pe
 import type { Message } from '../raft/types.js';
 import type { Refusal } from './greeting.js';
 import { readMessage, writeMessage } from './message-codec.js';
+import { chunkSizeBytes } from './snapshot-frames.js';
 
 /** How the network behaves; may be changed while it runs. Probabilities from 0 to 1. */
 export interface NetworkConditions {
@@ -14,6 +15,8 @@ export interface NetworkConditions {
   latencyMsMax: number;
   lossProbability: number;
   duplicateProbability: number;
+  /** Of a snapshot, in one go. */
+  snapshotChunkSizeBytes: number;
   /** Messages may overtake each other, as over connections that were made anew in between. */
   reorders: boolean;
 }
@@ -23,6 +26,7 @@ export const perfectNetwork: NetworkConditions = {
   latencyMsMax: 0,
   lossProbability: 0,
   duplicateProbability: 0,
+  snapshotChunkSizeBytes: chunkSizeBytes,
   reorders: false,
 };
 

@@ -12,7 +12,6 @@ import type {
 import type { Message } from '../raft/types.js';
 import { protocolVersion, refusalOf, type Purpose, type Refusal } from './greeting.js';
 import type { MemoryNetwork, Station } from './memory-network.js';
-import { chunkSizeBytes } from './snapshot-frames.js';
 
 /** The receiving end of a transfer: ends by finish() or by close(), whatever the sender still does. */
 class SnapshotConnection {
@@ -203,9 +202,10 @@ export class MemoryPeers implements Peers, Station {
     receivedBytes: number,
   ): Promise<void> {
     const { header, signal } = transfer;
+    const { snapshotChunkSizeBytes: step } = this.#network.conditions;
     try {
-      for (let at = receivedBytes; at < header.sizeBytes; at += chunkSizeBytes) {
-        const bytes = await transfer.read(at, Math.min(chunkSizeBytes, header.sizeBytes - at));
+      for (let at = receivedBytes; at < header.sizeBytes; at += step) {
+        const bytes = await transfer.read(at, Math.min(step, header.sizeBytes - at));
         await this.#hop(to, signal);
         if (this.#network.chance(this.#network.conditionsOf(this.identity.memberId, to).lossProbability)) {
           throw new Error('the connection broke');

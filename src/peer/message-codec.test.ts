@@ -33,6 +33,7 @@ const outcome = fc.oneof(
       'config-conflict' as const,
       'quorum-would-be-lost' as const,
       'invalid-config' as const,
+      'learner-behind' as const,
     ),
   }),
 );

@@ -42,6 +42,7 @@ const dropReasons: readonly DropReason[] = [
   'config-conflict',
   'quorum-would-be-lost',
   'invalid-config',
+  'learner-behind',
 ];
 
 /** What each entry takes at least on the wire: its term, type and length. */

@@ -1,7 +1,13 @@
 import { noMember } from '../base/ids.js';
 import { MalformedBytesError } from '../base/byte-stream.js';
 import type { Core, MessageOf } from './core.js';
-import { InvalidConfigChangeError, applyConfigChange, decodeConfigChange, isJoint } from './config-change.js';
+import {
+  InvalidConfigChangeError,
+  applyConfigChange,
+  decodeConfigChange,
+  isJoint,
+  isLearner,
+} from './config-change.js';
 import { appendAsLeader, isActive } from './replication.js';
 import { configVote } from './tracker.js';
 import type { ClusterConfig, DropReason, Index, ProposalOutcome } from './types.js';
@@ -105,5 +111,13 @@ function objectionToConfig(core: Core, data: Uint8Array, basedOn: Index): DropRe
     const progress = core.tracker.others.get(id);
     return id === core.id || (progress !== undefined && isActive(core, progress));
   });
-  return active === 'won' ? undefined : 'quorum-would-be-lost';
+  if (active !== 'won') return 'quorum-would-be-lost';
+  return hasEmptyVoter(core, config) ? 'learner-behind' : undefined;
+}
+
+/** A voter that holds nothing cannot help to elect anyone, should it be needed, and may not even find the others. */
+function hasEmptyVoter(core: Core, config: ClusterConfig): boolean {
+  return config.voters.some(
+    (id) => isLearner(core.config.config, id) && core.tracker.others.get(id)?.match === 0,
+  );
 }

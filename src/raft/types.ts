@@ -139,7 +139,9 @@ export type DropReason =
   /** Too few of the voters after the change are known to be alive. */
   | 'quorum-would-be-lost'
   /** The change makes no sense (unknown member, last voter). */
-  | 'invalid-config';
+  | 'invalid-config'
+  /** The learner that is to vote has not taken anything of the log or the state yet. */
+  | 'learner-behind';
 
 /**
  * `appended`: it stands at (term, index) of the leader's log. If another term is applied at that index, the
