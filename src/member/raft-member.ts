@@ -138,8 +138,10 @@ export class RaftMember implements Member {
     }
     peers.setRemoved(removed);
     const { voters, learners } = machine.config;
+    const nameOf = (each: MemberId): string =>
+      machine.members().find((record) => record.id === each)?.name ?? formatId(each);
     log.info(
-      { voters: voters.map(formatId), learners: learners.map(formatId), index: machine.applied.index },
+      { voters: voters.map(nameOf), learners: learners.map(nameOf), index: machine.applied.index },
       'members are',
     );
     this.#tellChange();
