@@ -245,7 +245,7 @@ export class RaftMember implements Member {
   }
 
   async #end(reason: StopReason): Promise<void> {
-    const { peers, wal, backend, log } = this.#parts;
+    const { peers, snapshots, wal, backend, log } = this.#parts;
     this.#loop.end();
     const ended = this.#ended ?? new KvorumError('MEMBER_STOPPING', 'this member is stopping');
     this.#proposals.close(ended);
@@ -253,9 +253,10 @@ export class RaftMember implements Member {
     this.#configs.abandon();
     // After a failure the disk is left as it is: the next start replays the log.
     const flush = reason.kind !== 'failed';
-    for (const close of [() => peers.close(), () => wal.close(), () => backend.close({ flush })]) {
+    const parts = [peers, snapshots, wal, { close: () => backend.close({ flush }) }];
+    for (const part of parts) {
       try {
-        await close();
+        await part.close();
       } catch (error) {
         if (reason.kind !== 'failed') log.warn({ error: String(error) }, 'closing');
       }
