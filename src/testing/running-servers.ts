@@ -5,7 +5,7 @@ import type { TestContext } from 'node:test';
 import { silentLog } from '../base/log.js';
 import { startServer, type RunningServer, type ServerOptions } from '../server.js';
 
-/** Real servers in this process, on free ports of 127.0.0.1 and in a temporary folder, until the test ends. */
+/** Real servers in this process, on free ports of 127.0.0.1 and in a temporary folder. */
 export class RunningServers {
   readonly folder: string;
   readonly #running: RunningServer[] = [];
@@ -14,13 +14,21 @@ export class RunningServers {
     this.folder = folder;
   }
 
+  /** To be closed. */
+  static async open(): Promise<RunningServers> {
+    return new RunningServers(await mkdtemp(join(tmpdir(), 'kvorum-servers-')));
+  }
+
+  /** Until the test ends. */
   static async in(t: Pick<TestContext, 'after'>): Promise<RunningServers> {
-    const servers = new RunningServers(await mkdtemp(join(tmpdir(), 'kvorum-servers-')));
-    t.after(async () => {
-      await Promise.all(servers.#running.map((server) => server.stop()));
-      await rm(servers.folder, { recursive: true });
-    });
+    const servers = await RunningServers.open();
+    t.after(() => servers.close());
     return servers;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#running.map((server) => server.stop()));
+    await rm(this.folder, { recursive: true });
   }
 
   get dataRoot(): string {
