@@ -4,7 +4,7 @@
 deps:
 	npm ci
 
-proto:
+proto: node_modules
 	npm run proto
 
 build: node_modules

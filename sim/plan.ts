@@ -131,6 +131,7 @@ function drawNetwork(dice: Dice, heartbeatIntervalMs: number): NetworkConditions
     latencyMsMax: latencyMsMin + dice.pick([0.1, 1, heartbeatIntervalMs / 2]),
     lossProbability: dice.pick([0, 0, 0.01, 0.08]),
     duplicateProbability: dice.pick([0, 0, 0.01, 0.1]),
+    snapshotChunkSizeBytes: 256 * 1024,
     reorders: dice.chance(0.5),
   };
 }

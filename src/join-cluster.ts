@@ -1,7 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { KvorumError } from './base/errors.js';
 import type { ClusterId, MemberId } from './base/ids.js';
 import type { Log } from './base/log.js';
-import { connect } from './client/index.js';
+import { connect, type KvorumClient } from './client/index.js';
 import type { MemberRecord } from './fsm/membership.js';
 
 interface JoinOptions {
@@ -11,6 +12,7 @@ interface JoinOptions {
   readonly memberId: MemberId;
   readonly timeoutMs: number;
   readonly log: Log;
+  readonly signal: AbortSignal | undefined;
 }
 
 interface Joined {
@@ -20,32 +22,30 @@ interface Joined {
 
 const attemptTimeoutMs = 5000;
 const pauseMs = 500;
+const askTimeoutMs = 1000;
 
-/** Asks the members at `endpoints` in turn to be let in, until one answers or `timeoutMs` is over. */
+/**
+ * Asks the members at `endpoints` in turn to be let in, until one answers or `timeoutMs` is over.
+ *
+ * @throws KvorumError OUTCOME_UNKNOWN when an attempt may have let this member in; after any other none has
+ */
 export async function joinCluster(options: JoinOptions): Promise<Joined> {
-  const deadline = Date.now() + options.timeoutMs;
-  const client = connect({ endpoints: options.endpoints, timeoutMs: attemptTimeoutMs });
+  const { endpoints, log, signal } = options;
+  const deadlineMs = performance.now() + options.timeoutMs;
+  const client = connect({ endpoints, connectTriesMax: 1 });
+  let mayBeIn = false;
   try {
     for (;;) {
       try {
-        const answer = await client.join({
-          name: options.name,
-          raftAddress: options.raftAddress,
-          id: options.memberId,
-        });
-        const members = answer.members.map((each) => ({
-          id: each.id,
-          name: each.name,
-          peerAddress: each.raftAddress,
-          clientAddress: each.clientAddress,
-          promoteWhenReady: false,
-        }));
-        return { clusterId: answer.clusterId, members };
+        return await attempt(client, options, Math.max(1, deadlineMs - performance.now()));
       } catch (error) {
-        if (!(error instanceof KvorumError) || !mayPass(error) || Date.now() + pauseMs > deadline)
-          throw error;
-        options.log.warn({ through: options.endpoints.join(','), reason: error.message }, 'joining again');
-        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+        if (!(error instanceof KvorumError)) throw error;
+        mayBeIn ||= error.code === 'OUTCOME_UNKNOWN';
+        if (signal?.aborted === true) throw failure(asked(), mayBeIn);
+        if (!mayPass(error) || performance.now() + pauseMs > deadlineMs) throw failure(error, mayBeIn);
+        log.warn({ through: endpoints.join(','), reason: error.message }, 'joining again');
+        // The abort itself is seen by the next attempt.
+        await delay(pauseMs, undefined, { signal }).catch(() => {});
       }
     }
   } finally {
@@ -53,7 +53,50 @@ export async function joinCluster(options: JoinOptions): Promise<Joined> {
   }
 }
 
+async function attempt(client: KvorumClient, options: JoinOptions, remainingMs: number): Promise<Joined> {
+  const { name, raftAddress, memberId, signal } = options;
+  const timeoutMs = Math.min(attemptTimeoutMs, remainingMs);
+  const { clusterId, members } = await client.join(
+    { name, raftAddress, id: memberId },
+    { timeoutMs, ...(signal === undefined ? {} : { signal }) },
+  );
+  return {
+    clusterId,
+    members: members.map((each) => ({
+      id: each.id,
+      name: each.name,
+      peerAddress: each.raftAddress,
+      clientAddress: each.clientAddress,
+      promoteWhenReady: false,
+    })),
+  };
+}
+
 /** Joining twice with one id is harmless, so an unknown outcome may be asked again too. */
 function mayPass(error: KvorumError): boolean {
   return ['UNAVAILABLE', 'UNKNOWN', 'DEADLINE_EXCEEDED'].includes(error.grpcStatus);
+}
+
+function asked(): KvorumError {
+  return new KvorumError('MEMBER_STOPPING', 'asked to stop before the cluster had let this member in');
+}
+
+function failure(error: KvorumError, mayBeIn: boolean): KvorumError {
+  if (!mayBeIn || error.code === 'OUTCOME_UNKNOWN') return error;
+  const message = `${error.message}; an earlier attempt may have let this member in: start it again to go on`;
+  return new KvorumError('OUTCOME_UNKNOWN', message, { cause: error });
+}
+
+/** Which clusters the servers at `endpoints` are of, as far as they answer at once. */
+export async function clustersAt(
+  endpoints: readonly string[],
+): Promise<readonly { readonly endpoint: string; readonly clusterId: ClusterId }[]> {
+  if (endpoints.length === 0) return [];
+  const client = connect({ endpoints, timeoutMs: askTimeoutMs, connectTriesMax: 1 });
+  try {
+    const told = await Promise.allSettled(endpoints.map((endpoint) => client.status(endpoint)));
+    return told.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+  } finally {
+    client.close();
+  }
 }

@@ -1,3 +1,5 @@
+import { checkMemberName, formatHostPort, parseHostPort } from './base/address.js';
+import { KvorumError } from './base/errors.js';
 import type { Log } from './base/log.js';
 import { memberDefaults } from './member/options.js';
 
@@ -46,3 +48,76 @@ export const serverDefaults = {
   logEntriesKept: memberDefaults.logEntriesKept,
   joinTimeoutMs: 60_000,
 } as const satisfies Partial<ServerOptions>;
+
+/** Addresses to listen on that nobody can connect to. */
+const wildcards = ['0.0.0.0', '::'];
+/** Fewer heartbeats in an election time-out, and one that is late starts an election. */
+const heartbeatsPerElectionMin = 3;
+
+/**
+ * Fields are named as the command line's flags are.
+ *
+ * @throws KvorumError INVALID_REQUEST
+ */
+export function checkServerOptions(options: ServerOptions): void {
+  const { id, host, advertiseHost, grpcPort, raftPort, dataDir, bootstrap, join } = options;
+  checkMemberName('id', id);
+  checkHost('host', host);
+  checkHost('advertise-host', advertiseHost);
+  if (wildcards.includes(advertiseHost)) {
+    throw refused(
+      `advertise-host must be an address that others can connect to, not ${advertiseHost}: name one beside -host`,
+    );
+  }
+  checkPort('grpcport', grpcPort);
+  checkPort('raftport', raftPort);
+  if (grpcPort === raftPort && grpcPort !== 0) {
+    throw refused(`raftport must differ from grpcport, both are ${grpcPort}`);
+  }
+  if (dataDir === '') throw refused('data-dir must name a folder');
+  for (const address of join) parseHostPort('join', address);
+  if (bootstrap && join.length > 0) {
+    throw refused('bootstrap and join exclude each other: found a cluster, or join one');
+  }
+  checkTimes(options);
+}
+
+function checkTimes(options: ServerOptions): void {
+  const { heartbeatIntervalMs, electionTimeoutMs } = options;
+  const times = {
+    'heartbeat-interval': heartbeatIntervalMs,
+    'election-timeout': electionTimeoutMs,
+    'request-timeout': options.requestTimeoutMs,
+    'join-timeout': options.joinTimeoutMs,
+  };
+  for (const [field, timeMs] of Object.entries(times)) {
+    if (!Number.isSafeInteger(timeMs) || timeMs < 1) {
+      throw refused(`${field} must be a whole number of milliseconds from 1 on, not ${timeMs}`);
+    }
+  }
+  if (electionTimeoutMs < heartbeatsPerElectionMin * heartbeatIntervalMs) {
+    throw refused(
+      `election-timeout must be at least ${heartbeatsPerElectionMin} times heartbeat-interval (${heartbeatIntervalMs} ms), not ${electionTimeoutMs}`,
+    );
+  }
+}
+
+function checkHost(field: string, host: string): void {
+  try {
+    parseHostPort(field, formatHostPort(host, 1));
+  } catch (cause) {
+    const shown = JSON.stringify(host.slice(0, 100));
+    throw new KvorumError('INVALID_REQUEST', `${field} must be a host name or an address, not ${shown}`, {
+      cause,
+    });
+  }
+}
+
+function checkPort(field: string, port: number): void {
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return;
+  throw refused(`${field} must be a port from 0 to 65535, not ${port}`);
+}
+
+function refused(message: string): KvorumError {
+  return new KvorumError('INVALID_REQUEST', message);
+}

@@ -7,19 +7,20 @@ import { keyValueStore } from './api/kvstore/key-value-store.js';
 import { store } from './api/kvstore/store.js';
 import { memberMetrics } from './api/member-metrics.js';
 import { makeApiLimits, type ApiLimits } from './api/limits.js';
+import { formatHostPort } from './base/address.js';
 import { KvorumError } from './base/errors.js';
-import { formatId, noMember } from './base/ids.js';
+import { formatId, noMember, type ClusterId } from './base/ids.js';
 import { Prng, randomId } from './base/prng.js';
 import type { MemberRecord } from './fsm/membership.js';
-import { joinCluster } from './join-cluster.js';
+import { clustersAt, joinCluster } from './join-cluster.js';
 import { memberDefaults } from './member/options.js';
 import { openMember, walFolder } from './member/open.js';
 import type { StopReason } from './member/parts.js';
 import type { RaftMember } from './member/raft-member.js';
 import { TcpPeers } from './peer/tcp-peers.js';
 import { RealClock } from './ports/real-clock.js';
-import { reservePort } from './reserve-port.js';
-import { serverDefaults, type ServerOptions } from './server-options.js';
+import { reservePorts } from './reserve-ports.js';
+import { checkServerOptions, serverDefaults, type ServerOptions } from './server-options.js';
 import { LmdbBackend } from './storage/backend/lmdb-backend.js';
 import { DataFolder, type Identity } from './storage/data-folder/data-folder.js';
 import { version } from './version.js';
@@ -45,26 +46,25 @@ const drainTimeoutMs = 2000;
 
 /**
  * Starts one member on the real disk and network. Rejects with KvorumError when the options, the ports, the
- * data folder or the cluster do not fit; nothing is left running then.
+ * data folder or the cluster do not fit; nothing is left running then, and nothing of a folder that was new.
+ *
+ * @param signal ends a start that is still going on: it rejects with MEMBER_STOPPING
  */
 export async function startServer(
   given: Partial<ServerOptions> & Pick<ServerOptions, 'dataDir' | 'log'>,
+  signal?: AbortSignal,
 ): Promise<RunningServer> {
   const host = given.host ?? serverDefaults.host;
   const options: ServerOptions = { ...serverDefaults, host, advertiseHost: host, ...given };
-  if (options.bootstrap && options.join.length > 0) {
-    throw new KvorumError(
-      'INVALID_REQUEST',
-      'bootstrap and join exclude each other: found a cluster, or join one',
-    );
-  }
+  checkServerOptions(options);
   const limits = makeApiLimits({
     valueSizeBytesMax: options.valueSizeBytesMax,
     connectionsMax: options.connectionsMax,
   });
   const folder = await DataFolder.open(options.dataDir, options.id);
+  const entered = await enterFrom(folder, options, signal);
   try {
-    return await startIn(folder, options, limits);
+    return await startIn(folder, options, limits, entered, signal);
   } catch (error) {
     await folder.close();
     throw error;
@@ -78,21 +78,42 @@ interface Addresses {
   readonly raftAddress: string;
 }
 
+interface Entered {
+  readonly addresses: Addresses;
+  readonly entrance: Entrance;
+}
+
+/** Takes the folder back where it is certain that no cluster counts on it. */
+async function enterFrom(folder: DataFolder, options: ServerOptions, signal?: AbortSignal): Promise<Entered> {
+  try {
+    const { host, advertiseHost } = options;
+    const [grpcPort, raftPort] = await reservePorts(host, [
+      { field: 'grpcport', port: options.grpcPort },
+      { field: 'raftport', port: options.raftPort },
+    ]);
+    const addresses: Addresses = {
+      grpcPort: grpcPort!,
+      raftPort: raftPort!,
+      grpcAddress: formatHostPort(advertiseHost, grpcPort!),
+      raftAddress: formatHostPort(advertiseHost, raftPort!),
+    };
+    return { addresses, entrance: await enter(folder, options, addresses, signal) };
+  } catch (error) {
+    if (error instanceof KvorumError && error.outcome === 'not-applied') await folder.abandon();
+    else await folder.close();
+    throw error;
+  }
+}
+
 async function startIn(
   folder: DataFolder,
   options: ServerOptions,
   limits: ApiLimits,
+  { addresses, entrance }: Entered,
+  signal?: AbortSignal,
 ): Promise<RunningServer> {
-  const grpcPort = await reservePort('grpcport', options.host, options.grpcPort);
-  const raftPort = await reservePort('raftport', options.host, options.raftPort);
-  const addresses: Addresses = {
-    grpcPort,
-    raftPort,
-    grpcAddress: `${options.advertiseHost}:${grpcPort}`,
-    raftAddress: `${options.advertiseHost}:${raftPort}`,
-  };
-  const { identity, contacts, found } = await enter(folder, options, addresses);
-  const member = await openRealMember(folder, options, addresses, { identity, contacts, found });
+  const member = await openRealMember(folder, options, addresses, entrance);
+  const { identity } = entrance;
   const api = new ApiServer({
     services: [keyValueStore(member, limits), store(member, limits), cluster(member)],
     limits,
@@ -104,10 +125,10 @@ async function startIn(
   member.onChange(showHealth);
   try {
     await member.start();
-    await caughtUpOnce(member, options.joinTimeoutMs);
-    // Its state names it: from now on it starts without being told to join.
+    await caughtUpOnce(member, options.joinTimeoutMs, signal);
+    // Its state names it: from now on it starts without being told to found or to join.
     if (identity.state !== 'member') await folder.saveIdentity({ ...identity, state: 'member' });
-    await api.listen(options.host, grpcPort);
+    await api.listen(options.host, addresses.grpcPort);
   } catch (error) {
     await member.stop();
     throw error;
@@ -162,13 +183,19 @@ interface Entrance {
 }
 
 /** Who this member is: from its folder, by founding a cluster, or by joining one. */
-async function enter(folder: DataFolder, options: ServerOptions, addresses: Addresses): Promise<Entrance> {
+async function enter(
+  folder: DataFolder,
+  options: ServerOptions,
+  addresses: Addresses,
+  signal?: AbortSignal,
+): Promise<Entrance> {
   const known = folder.identity;
-  if (known?.state === 'member') {
-    await requireLog(folder, options);
-    return { identity: known, contacts: [], found: false };
+  if (known !== undefined && known.state !== 'joining') {
+    const found = known.state === 'founding';
+    if (!found) await requireLog(folder, options);
+    await checkCluster(options, known);
+    return { identity: known, contacts: [], found };
   }
-  if (known?.state === 'founding') return { identity: known, contacts: [], found: true };
   if (options.bootstrap && known === undefined) {
     const identity: Identity = {
       formatVersion: 1,
@@ -186,10 +213,29 @@ async function enter(folder: DataFolder, options: ServerOptions, addresses: Addr
       'INVALID_REQUEST',
       known === undefined
         ? `data folder ${options.dataDir} is empty: start with -bootstrap to found a cluster, or with -join=HOST:PORT to join one`
-        : `member ${options.id} had begun to join a cluster: start it with -join=HOST:PORT (any member's client address) to go on`,
+        : `member ${options.id} had begun to join a cluster: start it with -join=HOST:PORT (any member's client address) to go on, or with an empty data folder`,
     );
   }
-  return joinAsNew(folder, options, addresses);
+  return joinAsNew(folder, options, addresses, signal);
+}
+
+/** A member that starts with -join again may have been given another cluster's address. */
+async function checkCluster(options: ServerOptions, { clusterId }: Identity): Promise<void> {
+  for (const { endpoint, clusterId: found } of await clustersAt(options.join)) {
+    if (found !== clusterId) throw wrongCluster(options, clusterId, endpoint, found);
+  }
+}
+
+function wrongCluster(
+  { dataDir }: ServerOptions,
+  own: ClusterId,
+  endpoint: string,
+  found: ClusterId,
+): KvorumError {
+  return new KvorumError(
+    'WRONG_CLUSTER',
+    `data folder ${dataDir} belongs to cluster ${formatId(own)}, but ${endpoint} is of cluster ${formatId(found)}`,
+  );
 }
 
 /** Without it, this member would forget its votes and what it acknowledged: it must not take part any more. */
@@ -206,6 +252,7 @@ async function joinAsNew(
   folder: DataFolder,
   options: ServerOptions,
   addresses: Addresses,
+  signal?: AbortSignal,
 ): Promise<Entrance> {
   let identity: Identity = folder.identity ?? {
     formatVersion: 1,
@@ -222,12 +269,10 @@ async function joinAsNew(
     memberId: identity.memberId,
     timeoutMs: options.joinTimeoutMs,
     log: options.log,
+    signal,
   });
   if (identity.clusterId !== 0n && identity.clusterId !== answer.clusterId) {
-    throw new KvorumError(
-      'WRONG_CLUSTER',
-      `data folder ${options.dataDir} belongs to cluster ${formatId(identity.clusterId)}, but ${options.join.join(', ')} is of cluster ${formatId(answer.clusterId)}`,
-    );
+    throw wrongCluster(options, identity.clusterId, options.join.join(', '), answer.clusterId);
   }
   identity = { ...identity, clusterId: answer.clusterId };
   await folder.saveIdentity(identity);
@@ -236,12 +281,13 @@ async function joinAsNew(
 }
 
 /** A new member serves when the cluster's state has reached it for the first time: before, it knows nothing. */
-function caughtUpOnce(member: RaftMember, timeoutMs: number): Promise<void> {
+function caughtUpOnce(member: RaftMember, timeoutMs: number, signal?: AbortSignal): Promise<void> {
   if (member.holdsOwnRecord()) return Promise.resolve();
   return new Promise((resolve, reject) => {
     const end = (error?: Error): void => {
       clearTimeout(timer);
       ignore();
+      signal?.removeEventListener('abort', stop);
       if (error === undefined) resolve();
       else reject(error);
     };
@@ -252,6 +298,9 @@ function caughtUpOnce(member: RaftMember, timeoutMs: number): Promise<void> {
     const ignore = member.onChange(() => {
       if (member.holdsOwnRecord()) end();
     });
+    const stop = (): void => end(new KvorumError('MEMBER_STOPPING', 'asked to stop before it was up'));
+    signal?.addEventListener('abort', stop);
+    if (signal?.aborted === true) stop();
     void member.stopped.then((reason) => {
       if (reason.kind === 'failed') end(reason.error);
       else if (reason.kind === 'removed') end(new KvorumError('MEMBER_REMOVED', reason.message));

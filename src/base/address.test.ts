@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseHostPort } from './address.js';
+import { formatHostPort, parseHostPort } from './address.js';
 
 describe('parseHostPort', () => {
   it('splits names, IPv4 and IPv6 addresses', () => {
@@ -10,6 +10,12 @@ describe('parseHostPort', () => {
       host: 'fe80::1%eth0',
       port: 50_051,
     });
+  });
+
+  it('takes what formatHostPort makes', () => {
+    for (const host of ['localhost', '10.0.0.1', '::1', 'fe80::1%eth0']) {
+      assert.deepEqual(parseHostPort('address', formatHostPort(host, 7)), { host, port: 7 });
+    }
   });
 
   it('refuses anything else and names the field', () => {

@@ -27,6 +27,11 @@ export function parseHostPort(field: string, text: string): HostPort {
   return { host, port };
 }
 
+/** `host:port`, with brackets around an IPv6 address. */
+export function formatHostPort(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
 const memberNameLengthMax = 128;
 
 /**

@@ -1,4 +1,5 @@
 import { connect } from '../client/index.js';
+import { parseEndpoints } from '../client/options.js';
 import type { ClientAction, Command } from './command.js';
 import type { FlagSpec } from './flags.js';
 
@@ -9,6 +10,7 @@ export const clientFlags: readonly FlagSpec[] = [
     default: 'localhost:50051',
     value: 'HOST:PORT,...',
     summary: 'client addresses of one or more members',
+    check: parseEndpoints,
   },
   {
     name: 'timeout',
@@ -28,6 +30,9 @@ export const jsonFlag: FlagSpec = {
   summary: 'answer in JSON, for programs',
 };
 
+/** People do not wait for a server that is not there: refused connections end this within half a second. */
+const connectTriesMax = 4;
+
 type ClientCommand = Omit<Command, 'run'> & { readonly run: ClientAction };
 
 /** A command with the client's flags, and a client that is closed when it ends. */
@@ -37,7 +42,11 @@ export function clientCommand(command: ClientCommand): Command {
     flags: [...clientFlags, ...command.flags],
     run: async (invocation) => {
       const { flags } = invocation;
-      const client = connect({ endpoints: flags.text('server'), timeoutMs: flags.number('timeout') });
+      const client = connect({
+        endpoints: flags.text('server'),
+        timeoutMs: flags.number('timeout'),
+        connectTriesMax,
+      });
       try {
         return await command.run(client, invocation);
       } finally {

@@ -1,73 +1,17 @@
+import { parseHostPort } from '../base/address.js';
 import { formatId } from '../base/ids.js';
-import { KvorumError, type KvorumClient, type MemberReference, type ServerStatus } from '../client/index.js';
+import type { MemberReference } from '../client/index.js';
 import { parseEndpoints } from '../client/options.js';
 import { clientCommand, jsonFlag } from './client-command.js';
 import type { Command } from './command.js';
 import { CommandError, exitCodes } from './exit-codes.js';
-import { sizeText, textTable, toJson } from './text-table.js';
+import { askAll, byName, statusTable } from './status.js';
+import { textTable, toJson } from './text-table.js';
 
 /** A member as typed: 16 hex digits are an id, all else is a name. */
 function memberReference(text: string): MemberReference {
   return /^[0-9a-f]{16}$/.test(text) ? BigInt(`0x${text}`) : text;
 }
-
-interface Unreachable {
-  readonly endpoint: string;
-  readonly error: string;
-}
-
-/** What each member says of itself: those that are named, and all that the cluster knows of. */
-async function askAll(
-  client: KvorumClient,
-  named: readonly string[],
-): Promise<readonly (ServerStatus | Unreachable)[]> {
-  const ask = async (endpoint: string): Promise<ServerStatus | Unreachable> => {
-    try {
-      return await client.status(endpoint);
-    } catch (error) {
-      if (error instanceof KvorumError) return { endpoint, error: error.message };
-      throw error;
-    }
-  };
-  const [first, listed] = await Promise.all([
-    Promise.all(named.map(ask)),
-    // Without a quorum the list cannot be had; what each server says of itself can.
-    client.members().catch(() => undefined),
-  ]);
-  const known = new Set(first.flatMap((each) => ('id' in each ? [each.id] : [])));
-  const others = (listed?.members ?? []).filter(
-    (member) => member.clientAddress !== '' && !known.has(member.id) && !named.includes(member.clientAddress),
-  );
-  const more = await Promise.all(others.map((member) => ask(member.clientAddress)));
-  const seen = new Set<bigint>();
-  return [...first, ...more].filter((each) => {
-    if (!('id' in each)) return true;
-    if (seen.has(each.id)) return false;
-    seen.add(each.id);
-    return true;
-  });
-}
-
-function statusRow(each: ServerStatus | Unreachable): string[] {
-  if (!('id' in each)) return ['', '', each.endpoint, 'unreachable'];
-  return [
-    each.name,
-    formatId(each.id),
-    each.endpoint,
-    each.role,
-    String(each.term),
-    String(each.commitIndex),
-    String(each.appliedIndex),
-    String(each.revision),
-    sizeText(each.databaseSizeBytes),
-    sizeText(each.logSizeBytes),
-    each.version,
-  ];
-}
-
-const statusHeader = [
-  ...['NAME', 'ID', 'CLIENT', 'ROLE', 'TERM', 'COMMIT', 'APPLIED', 'REVISION', 'DATABASE', 'LOG', 'VERSION'],
-];
 
 const memberArgument = { flags: [], argumentsMin: 1, argumentsMax: 1 } as const;
 
@@ -81,12 +25,13 @@ export const clusterCommands: readonly Command[] = [
     argumentsMax: 0,
     examples: ['members', 'members --json'],
     run: async (client, { flags, io }) => {
-      const told = await client.members();
+      const { clusterId, members } = await client.members();
+      const sorted = members.toSorted((left, right) => byName(left.name, right.name));
       if (flags.boolean('json')) {
-        await io.stdout.write(toJson(told));
+        await io.stdout.write(toJson({ clusterId, members: sorted }));
         return exitCodes.ok;
       }
-      const rows = told.members.map((member) => [
+      const rows = sorted.map((member) => [
         member.name,
         formatId(member.id),
         member.leader ? 'leader' : member.voter ? 'voter' : 'learner',
@@ -106,10 +51,9 @@ export const clusterCommands: readonly Command[] = [
     argumentsMax: 0,
     examples: ['status', '-server=localhost:50051,localhost:50052 status --json'],
     run: async (client, { flags, io }) => {
-      const told = await askAll(client, parseEndpoints(flags.text('server')));
-      const json = flags.boolean('json');
-      await io.stdout.write(json ? toJson(told) : textTable(statusHeader, told.map(statusRow)));
-      if (told.some((each) => 'id' in each)) return exitCodes.ok;
+      const told = await askAll(client, parseEndpoints(flags.text('server')), flags.number('timeout'));
+      await io.stdout.write(flags.boolean('json') ? toJson(told) : statusTable(told));
+      if (told.some((each) => 'role' in each)) return exitCodes.ok;
       throw new CommandError(exitCodes.unavailable, 'no server answered');
     },
   }),
@@ -162,6 +106,7 @@ export const clusterCommands: readonly Command[] = [
     argumentsMax: 2,
     examples: ['update-member node3 10.0.0.7:60051'],
     run: async (client, { args: [member, address], io }) => {
+      parseHostPort('the address', address!);
       await client.updateMember(memberReference(member!), address!);
       await io.stdout.write('OK\n');
       return exitCodes.ok;

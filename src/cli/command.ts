@@ -4,19 +4,23 @@ import type { FlagSpec, FlagValues } from './flags.js';
 
 /** The process as a command sees it; tests give their own. */
 export interface Io {
+  /** For the answer, and nothing else. */
   readonly stdout: Output;
+  /** For messages; a write never rejects. */
   readonly stderr: Output;
   readonly stdin: AsyncIterable<Uint8Array>;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** How this program is called, for hints: `kvorum`, `./bin/client`. */
   readonly program: string;
+  /** How a server is started: `kvorum serve`, `./bin/server`. */
+  readonly server: string;
   /** Calls `stop` with the name of each signal that asks the process to end. @returns ends that */
   onSignal(stop: (signal: 'SIGINT' | 'SIGTERM') => void): () => void;
 }
 
 export interface Output {
   readonly isTTY: boolean;
-  /** Resolves when more can be taken. */
+  /** Resolves when it is taken. Rejects with OutputClosedError when whoever reads it has left. */
   write(text: string | Uint8Array): Promise<void>;
 }
 

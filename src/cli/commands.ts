@@ -3,7 +3,7 @@ import type { Command } from './command.js';
 import { exportCommand } from './export.js';
 import { importCommand } from './import.js';
 import { keyCommands } from './key-commands.js';
-import { benchCommand } from './load.js';
+import { benchCommand } from './bench.js';
 import { serveCommand } from './serve.js';
 
 /** Every command but help and version, which speak of these. */

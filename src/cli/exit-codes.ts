@@ -13,6 +13,9 @@ export const exitCodes = {
   unknown: 4,
   /** `serve`: this member was removed from the cluster. */
   removed: 5,
+  /** Ctrl-C, and SIGTERM, where the work was not at its end. As shells have it: 128 and the signal's number. */
+  interrupted: 130,
+  terminated: 143,
 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
@@ -36,6 +39,7 @@ const usageCodes: readonly ErrorCode[] = ['INVALID_KEY', 'INVALID_VALUE', 'INVAL
 const unavailableCodes: readonly ErrorCode[] = [
   'NO_LEADER',
   'MEMBER_STOPPING',
+  'MEMBER_REMOVED',
   'SERVER_UNREACHABLE',
   'DEADLINE_EXCEEDED',
 ];
@@ -45,7 +49,6 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof UsageError) return exitCodes.usage;
   if (error instanceof CommandError) return error.exitCode;
   if (!(error instanceof KvorumError)) return exitCodes.failed;
-  if (error.code === 'MEMBER_REMOVED') return exitCodes.removed;
   if (usageCodes.includes(error.code)) return exitCodes.usage;
   if (unavailableCodes.includes(error.code)) return exitCodes.unavailable;
   return error.code === 'OUTCOME_UNKNOWN' ? exitCodes.unknown : exitCodes.failed;

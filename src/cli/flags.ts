@@ -12,6 +12,8 @@ export interface FlagSpec {
   readonly max?: number;
   /** The only values that are allowed. */
   readonly choices?: readonly string[];
+  /** Throws an Error that says the rule; parseFlags names the flag. */
+  readonly check?: (value: string) => void;
 }
 
 /** Flags as given or by default. */
@@ -55,33 +57,17 @@ export interface Parsed {
  * Reads flags in every spelling: `-id=x`, `--id=x`, `-id x`, `--id x`. A boolean takes no word after it. `--` ends
  * the flags; a lone `-` is an argument.
  *
- * @param stopAtArgument leave the first argument and all behind it untouched, in `args`
  * @throws UsageError that names the flag and the rule
  */
-export function parseFlags(
-  words: readonly string[],
-  specs: readonly FlagSpec[],
-  stopAtArgument = false,
-): Parsed {
+export function parseFlags(words: readonly string[], specs: readonly FlagSpec[]): Parsed {
   const given = new Map<string, string>();
   const args: string[] = [];
-  for (let at = 0; at < words.length; at++) {
-    const word = words[at]!;
-    if (word === '--' && !stopAtArgument) return { given, args: [...args, ...words.slice(at + 1)] };
-    if (word === '-' || !word.startsWith('-')) {
-      if (stopAtArgument) return { given, args: words.slice(at) };
-      args.push(word);
+  for (const part of scan(words, specs)) {
+    if (part.kind === 'argument') {
+      args.push(words[part.at]!);
       continue;
     }
-    const [, name, , attached] = /^--?([^=]*)(=([\s\S]*))?$/.exec(word) ?? [];
-    const spec = specs.find((each) => each.name === name);
-    if (spec === undefined) throw new UsageError(`unknown flag ${word.split('=')[0]!}`);
-    let value = attached;
-    if (value === undefined && spec.kind === 'boolean') value = 'true';
-    if (value === undefined) {
-      value = words[++at];
-      if (value === undefined) throw new UsageError(`flag -${spec.name} needs a value`);
-    }
+    const { spec, value } = part;
     check(spec, value);
     if (given.has(spec.name)) throw new UsageError(`flag -${spec.name} is given twice`);
     given.set(spec.name, value);
@@ -89,20 +75,56 @@ export function parseFlags(
   return { given, args };
 }
 
+/**
+ * Where the first word stands that is neither a flag nor the value of one; -1 if there is none.
+ *
+ * @throws UsageError for a flag before it that is not of `specs` or has no value
+ */
+export function firstArgument(words: readonly string[], specs: readonly FlagSpec[]): number {
+  for (const part of scan(words, specs)) if (part.kind === 'argument') return part.at;
+  return -1;
+}
+
+type Part =
+  | { readonly kind: 'flag'; readonly spec: FlagSpec; readonly value: string }
+  | { readonly kind: 'argument'; readonly at: number };
+
+function* scan(words: readonly string[], specs: readonly FlagSpec[]): Generator<Part, void, undefined> {
+  let flagsEnded = false;
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at]!;
+    if (flagsEnded || word === '-' || !word.startsWith('-')) {
+      yield { kind: 'argument', at };
+      continue;
+    }
+    if (word === '--') {
+      flagsEnded = true;
+      continue;
+    }
+    const equals = word.indexOf('=');
+    const written = equals < 0 ? word : word.slice(0, equals);
+    const spec = specs.find(({ name }) => name === written.replace(/^--?/, ''));
+    if (spec === undefined) throw new UsageError(`unknown flag ${written}`);
+    let value = equals < 0 ? undefined : word.slice(equals + 1);
+    if (value === undefined) value = spec.kind === 'boolean' ? 'true' : words[++at];
+    if (value === undefined) throw new UsageError(`flag -${spec.name} needs a value`);
+    yield { kind: 'flag', spec, value };
+  }
+}
+
 function check(spec: FlagSpec, value: string): void {
-  if (spec.kind === 'boolean' && value !== 'true' && value !== 'false') {
-    throw new UsageError(`flag -${spec.name} must be true or false, not ${JSON.stringify(value)}`);
+  const { name, kind, choices, min = 0, max = Number.MAX_SAFE_INTEGER } = spec;
+  const wrong = (rule: string): UsageError =>
+    new UsageError(`flag -${name} must be ${rule}, not ${JSON.stringify(value)}`);
+  if (kind === 'boolean' && value !== 'true' && value !== 'false') throw wrong('true or false');
+  if (choices !== undefined && !choices.includes(value)) throw wrong(`one of ${choices.join(', ')}`);
+  if (kind === 'number' && (!/^\d+$/.test(value) || Number(value) < min || Number(value) > max)) {
+    throw wrong(`a whole number from ${min} to ${max}`);
   }
-  if (spec.choices !== undefined && !spec.choices.includes(value)) {
-    throw new UsageError(
-      `flag -${spec.name} must be one of ${spec.choices.join(', ')}, not ${JSON.stringify(value)}`,
-    );
+  try {
+    spec.check?.(value);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    throw new UsageError(`flag -${name}: ${error.message}`, { cause: error });
   }
-  if (spec.kind !== 'number') return;
-  const { min = 0, max = Number.MAX_SAFE_INTEGER } = spec;
-  const number = Number(value);
-  if (/^\d+$/.test(value) && number >= min && number <= max) return;
-  throw new UsageError(
-    `flag -${spec.name} must be a whole number from ${min} to ${max}, not ${JSON.stringify(value)}`,
-  );
 }

@@ -1,22 +1,30 @@
 import { version } from '../version.js';
-import type { Command } from './command.js';
+import type { Command, Io } from './command.js';
 import type { FlagSpec } from './flags.js';
 import { textTable } from './text-table.js';
+
+/** How this program is called. */
+type Names = Pick<Io, 'program' | 'server'>;
 
 function indented(text: string): string {
   return text.replace(/^(?=.)/gm, '  ');
 }
 
+/** Columns without a header. */
+function columns(rows: readonly (readonly string[])[]): string {
+  return indented(textTable(['', ''], rows).replace(/^\n/, ''));
+}
+
 /** All commands. */
-export function overview(program: string, commands: readonly Command[]): string {
+export function overview({ program }: Names, commands: readonly Command[]): string {
   const rows = commands.map(({ name, usage, summary }) => [`${name} ${usage}`.trim(), summary]);
-  const list = textTable(['', ''], rows).replace(/^\s*\n/, '');
   return `Kvorum ${version}: a strongly consistent, distributed key-value store
 
 usage: ${program} COMMAND [ARGUMENTS] [-FLAG=VALUE ...]
 
-${indented(list)}
-${program} help COMMAND shows the flags and examples of one. -flag=x, --flag=x and --flag x are the same.
+${columns(rows)}
+Each command shows its flags and examples with -help. -flag=x, --flag=x and --flag x are the same; what follows
+a lone -- is no flag.
 Exit status: 0 done, 1 failed or key not found, 2 wrong usage, 3 no server or no quorum, 4 outcome of a
 write unknown, 5 this member was removed.
 `;
@@ -31,13 +39,15 @@ function flagRow(flag: FlagSpec): string[] {
 }
 
 /** One command: usage, flags, examples. */
-export function commandHelp(program: string, command: Command): string {
+export function commandHelp({ program, server }: Names, command: Command): string {
   const { name, usage, summary, flags, examples } = command;
-  const list = textTable(['', ''], flags.map(flagRow)).replace(/^\s*\n/, '');
-  return `${program} ${name}: ${summary}
+  const called = name === 'serve' ? server : `${program} ${name}`;
+  const typed = examples.map((example) => `${program} ${example}`.replace(`${program} ${name}`, called));
+  const taken = [usage, flags.length > 0 ? '[-FLAG=VALUE ...]' : ''].filter((part) => part !== '');
+  return `${called}: ${summary}
 
-usage: ${program} ${[name, usage, flags.length > 0 ? '[-FLAG=VALUE ...]' : ''].filter((part) => part !== '').join(' ')}
-${flags.length > 0 ? `\n${indented(list)}` : ''}
+usage: ${[called, ...taken].join(' ')}
+${flags.length > 0 ? `\n${columns(flags.map(flagRow))}` : ''}
 examples:
-${indented(examples.map((example) => `${program} ${example}\n`).join(''))}`;
+${indented(typed.map((line) => `${line}\n`).join(''))}`;
 }

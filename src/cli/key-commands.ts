@@ -2,8 +2,8 @@ import type { Command, Io } from './command.js';
 import { clientCommand } from './client-command.js';
 import { CommandError, exitCodes } from './exit-codes.js';
 
-/** A value from stdin may be as long as servers let it be, and no longer than this. */
-const stdinSizeBytesMax = 64 * 1024 * 1024;
+/** The most that any server can be set to take as a value. */
+const stdinSizeBytesMax = 8 * 1024 * 1024;
 
 async function readAll(io: Io): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
@@ -12,7 +12,10 @@ async function readAll(io: Io): Promise<Uint8Array> {
     chunks.push(chunk);
     sizeBytes += chunk.length;
     if (sizeBytes > stdinSizeBytesMax) {
-      throw new CommandError(exitCodes.usage, `the value on stdin is longer than ${stdinSizeBytesMax} bytes`);
+      throw new CommandError(
+        exitCodes.usage,
+        `the value on stdin is longer than ${stdinSizeBytesMax} bytes, which no server takes`,
+      );
     }
   }
   return Buffer.concat(chunks);
@@ -30,15 +33,22 @@ export const keyCommands: readonly Command[] = [
         default: 'false',
         summary: "take the member's own state: maybe old, works without a quorum",
       },
+      {
+        name: 'raw',
+        kind: 'boolean',
+        default: 'false',
+        summary: 'print no line break behind the value',
+      },
     ],
     argumentsMin: 1,
     argumentsMax: 1,
-    examples: ['get mykey', '-server=localhost:50053 get mykey'],
+    examples: ['get mykey', '-server=localhost:50053 get mykey', 'get -raw photo > photo.jpg'],
     run: async (client, { args: [key], flags, io }) => {
       const serializable = flags.boolean('serializable');
       const value = await client.getBytes(key!, { serializable });
       if (value === undefined) throw new CommandError(exitCodes.failed, `key ${key!} not found`);
-      await io.stdout.write(Buffer.concat([value, Buffer.from('\n')]));
+      const end = flags.boolean('raw') ? '' : '\n';
+      await io.stdout.write(Buffer.concat([value, Buffer.from(end)]));
       return exitCodes.ok;
     },
   }),

@@ -1,108 +1,103 @@
-import { KvorumError, type KvorumClient } from '../client/index.js';
-import { clientCommand, jsonFlag } from './client-command.js';
-import type { Command } from './command.js';
-import { CommandError, exitCodes } from './exit-codes.js';
-import { textTable, toJson } from './text-table.js';
+import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Prng, randomInt } from '../base/prng.js';
+import { KvorumError, type ErrorCode, type KvorumClient } from '../client/index.js';
 
-interface Load {
+export interface Load {
+  /** Requests at a time. */
   readonly clients: number;
+  /** Before the measurement, under the same load. */
+  readonly warmUpMs: number;
   readonly durationMs: number;
+  /** Different keys, chosen at random. */
   readonly keys: number;
-  readonly value: string;
+  readonly valueSizeBytes: number;
   readonly readsPercent: number;
+  readonly seed: number;
 }
 
-interface Outcome {
-  readonly latenciesMs: number[];
-  failed: number;
-  durationMs: number;
+export type LoadKind = 'get' | 'set';
+
+export interface LoadFigures {
+  /** From the end of the warm-up to the last answer. */
+  readonly durationMs: number;
+  /** Latencies in microseconds, to three digits. */
+  readonly answered: ReadonlyMap<LoadKind, RecordableHistogram>;
+  readonly failed: ReadonlyMap<ErrorCode, number>;
 }
 
-/** Each of `clients` makes one request after the other; keys go round, so that runs are alike. */
-async function runLoad(client: KvorumClient, load: Load): Promise<Outcome> {
-  const outcome: Outcome = { latenciesMs: [], failed: 0, durationMs: 0 };
-  const startedMs = performance.now();
-  let count = 0;
+/** After an error, which may come at once, so that a loop of errors leaves the process time for answers. */
+const errorPauseMs = 10;
+
+type LoadClient = Pick<KvorumClient, 'get' | 'set'>;
+
+export function loadKey(at: number): string {
+  return `bench/${at}`;
+}
+
+/** Sets every key once, so that what is read is there. */
+export async function fillKeys(client: LoadClient, load: Load, signal?: AbortSignal): Promise<void> {
+  const value = 'x'.repeat(load.valueSizeBytes);
+  let next = 0;
   const one = async (): Promise<void> => {
-    while (performance.now() - startedMs < load.durationMs) {
-      const number = count++;
-      const key = `bench/${number % load.keys}`;
-      const beganMs = performance.now();
-      try {
-        if (number % 100 < load.readsPercent) await client.get(key);
-        else await client.set(key, load.value);
-        outcome.latenciesMs.push(performance.now() - beganMs);
-      } catch (error) {
-        if (!(error instanceof KvorumError)) throw error;
-        outcome.failed++;
-        if (error.code === 'SERVER_UNREACHABLE') throw error;
+    while (next < load.keys && signal?.aborted !== true) await client.set(loadKey(next++), value);
+  };
+  await Promise.all(Array.from({ length: load.clients }, one));
+}
+
+/**
+ * A closed loop: each of the clients sends its next request when its last is answered, so a slow cluster is asked
+ * less. Counted is every request that began within the measurement, however late its answer came.
+ *
+ * @param signal ends the measurement early
+ * @param nowMs a clock that never goes back
+ */
+export async function runLoad(
+  client: LoadClient,
+  load: Load,
+  signal?: AbortSignal,
+  nowMs = () => performance.now(),
+): Promise<LoadFigures> {
+  const { clients, warmUpMs, durationMs, keys, readsPercent } = load;
+  const random = new Prng(load.seed);
+  const value = 'x'.repeat(load.valueSizeBytes);
+  const answered = new Map<LoadKind, RecordableHistogram>();
+  const failed = new Map<ErrorCode, number>();
+  const measureFromMs = nowMs() + warmUpMs;
+  const endMs = measureFromMs + durationMs;
+
+  const one = async (): Promise<void> => {
+    for (;;) {
+      const beganMs = nowMs();
+      if (beganMs >= endMs || signal?.aborted === true) return;
+      const kind = randomInt(random, 100) < readsPercent ? 'get' : 'set';
+      const key = loadKey(randomInt(random, keys));
+      const error = await outcome(kind === 'get' ? client.get(key) : client.set(key, value));
+      if (beganMs < measureFromMs) {
+        if (error !== undefined) await delay(errorPauseMs);
+        continue;
+      }
+      if (error === undefined) {
+        const histogram = answered.get(kind) ?? createHistogram();
+        answered.set(kind, histogram);
+        histogram.record(Math.max(1, Math.round((nowMs() - beganMs) * 1000)));
+      } else {
+        failed.set(error, (failed.get(error) ?? 0) + 1);
+        await delay(errorPauseMs);
       }
     }
   };
-  await Promise.all(Array.from({ length: load.clients }, one));
-  outcome.durationMs = performance.now() - startedMs;
-  return outcome;
+  await Promise.all(Array.from({ length: clients }, one));
+  return { durationMs: Math.max(1, nowMs() - measureFromMs), answered, failed };
 }
 
-function report({ latenciesMs, failed, durationMs }: Outcome): Record<string, number> {
-  const sorted = Float64Array.from(latenciesMs).sort();
-  const at = (share: number): number => {
-    const value = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
-    return Math.round(value * 1000) / 1000;
-  };
-  return {
-    requests: sorted.length,
-    failed,
-    requestsPerSecond: Math.round(sorted.length / (durationMs / 1000)),
-    p50Ms: at(0.5),
-    p99Ms: at(0.99),
-    p999Ms: at(0.999),
-    longestMs: at(1),
-  };
+/** @returns the error's code, undefined after an answer */
+async function outcome(call: Promise<unknown>): Promise<ErrorCode | undefined> {
+  try {
+    await call;
+    return undefined;
+  } catch (error) {
+    if (error instanceof KvorumError) return error.code;
+    throw error;
+  }
 }
-
-export const benchCommand: Command = clientCommand({
-  name: 'bench',
-  usage: '',
-  summary: 'load a cluster and show requests a second and latencies; writes keys below bench/',
-  flags: [
-    jsonFlag,
-    {
-      name: 'clients',
-      kind: 'number',
-      default: '64',
-      value: 'N',
-      summary: 'requests at a time',
-      min: 1,
-      max: 10_000,
-    },
-    { name: 'seconds', kind: 'number', default: '5', value: 'N', summary: 'how long', min: 1, max: 86_400 },
-    { name: 'keys', kind: 'number', default: '10000', value: 'N', summary: 'different keys', min: 1 },
-    {
-      name: 'value-size',
-      kind: 'number',
-      default: '128',
-      value: 'BYTES',
-      summary: 'size of each value',
-      max: 1_048_576,
-    },
-    { name: 'reads', kind: 'number', default: '0', value: 'PERCENT', summary: 'share of reads', max: 100 },
-  ],
-  argumentsMin: 0,
-  argumentsMax: 0,
-  examples: ['bench', 'bench --clients=256 --seconds=10 --reads=90 --json'],
-  run: async (client, { flags, io }) => {
-    const outcome = await runLoad(client, {
-      clients: flags.number('clients'),
-      durationMs: flags.number('seconds') * 1000,
-      keys: flags.number('keys'),
-      value: 'x'.repeat(flags.number('value-size')),
-      readsPercent: flags.number('reads'),
-    });
-    const figures = report(outcome);
-    const rows = Object.entries(figures).map(([name, value]) => [name, String(value)]);
-    await io.stdout.write(flags.boolean('json') ? toJson(figures) : textTable(['FIGURE', 'VALUE'], rows));
-    if (outcome.failed === 0) return exitCodes.ok;
-    throw new CommandError(exitCodes.failed, `${outcome.failed} requests failed`);
-  },
-});

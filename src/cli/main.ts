@@ -1,34 +1,17 @@
 #!/usr/bin/env node
 import { basename, relative } from 'node:path';
 import process from 'node:process';
-import type { Writable } from 'node:stream';
-import type { Output } from './command.js';
+import { exitCodes } from './exit-codes.js';
+import { answerOutput, messageOutput } from './output.js';
 import { runCli } from './run-cli.js';
 
-/** Whoever reads stdout may leave early (`| head`): there is nobody to write to then. */
-function leaveQuietly(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
-}
-
-function output(stream: Writable & { readonly isTTY?: boolean }): Output {
-  stream.on('error', leaveQuietly);
-  return {
-    isTTY: stream.isTTY === true,
-    write: (text) =>
-      new Promise((resolve) => {
-        if (stream.write(text)) resolve();
-        else stream.once('drain', resolve);
-      }),
-  };
-}
-
-function programName(): string {
+/** The scripts bin/client and bin/server say how they were called. */
+function names(): { readonly program: string; readonly server: string } {
   const script = process.argv[1] ?? 'kvorum';
-  return (
-    process.env['KVORUM_CLIENT'] ??
-    (basename(script) === 'kvorum' ? 'kvorum' : `node ${relative(process.cwd(), script)}`)
-  );
+  const { KVORUM_CLIENT: client, KVORUM_SERVER: server } = process.env;
+  const direct = basename(script) === 'kvorum' ? 'kvorum' : `node ${relative(process.cwd(), script)}`;
+  const program = client ?? direct;
+  return { program, server: server ?? `${program} serve` };
 }
 
 /** The first signal asks, the second one insists. */
@@ -36,7 +19,7 @@ function onSignal(stop: (signal: 'SIGINT' | 'SIGTERM') => void): () => void {
   let asked = false;
   const handlers = (['SIGINT', 'SIGTERM'] as const).map((signal) => {
     const handler = (): void => {
-      if (asked) process.exit(signal === 'SIGINT' ? 130 : 143);
+      if (asked) process.exit(signal === 'SIGINT' ? exitCodes.interrupted : exitCodes.terminated);
       asked = true;
       stop(signal);
     };
@@ -48,11 +31,16 @@ function onSignal(stop: (signal: 'SIGINT' | 'SIGTERM') => void): () => void {
   };
 }
 
-process.exitCode = await runCli(process.argv.slice(2), {
-  stdout: output(process.stdout),
-  stderr: output(process.stderr),
+// Each write tells its own error.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
+const exitCode = await runCli(process.argv.slice(2), {
+  ...names(),
+  stdout: answerOutput(process.stdout),
+  stderr: messageOutput(process.stderr),
   stdin: process.stdin as AsyncIterable<Uint8Array>,
   env: process.env,
-  program: programName(),
   onSignal,
 });
+// All is written. What may still be waited for is stdin, which nobody reads any more.
+process.exit(exitCode);

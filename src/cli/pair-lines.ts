@@ -11,7 +11,9 @@ export class LineError extends Error {
   override readonly name = 'LineError';
 }
 
-const strict = new TextDecoder('utf-8', { fatal: true });
+/** Keeps a byte order mark as what it is: three bytes of a key or value. */
+const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const byteOrderMark = '\ufeff';
 
 function textOf(bytes: Uint8Array): string | undefined {
   try {
@@ -43,13 +45,17 @@ function unescaped(text: string): string {
 /**
  * One line, with its end. Bytes that are no UTF-8 stand in base64 in JSON (`keyBase64`, `valueBase64`).
  *
- * @throws LineError for bytes that are no UTF-8 in tab-separated lines
+ * @throws LineError for what tab-separated lines cannot hold
  */
 export function encodePair(key: Uint8Array, value: Uint8Array, format: PairFormat): string {
   const [keyText, valueText] = [textOf(key), textOf(value)];
   if (format === 'tsv') {
     if (keyText === undefined || valueText === undefined) {
-      throw new LineError('a pair is no UTF-8: only the format jsonl can hold it');
+      throw new LineError(`${shown(key)} is a pair with bytes that are no UTF-8: only jsonl can hold it`);
+    }
+    // At the head of a file it would be taken for the mark of an editor.
+    if (keyText.startsWith(byteOrderMark)) {
+      throw new LineError(`${shown(key)} begins with a byte order mark: only jsonl can hold it`);
     }
     return `${escaped(keyText)}\t${escaped(valueText)}\n`;
   }
@@ -61,9 +67,20 @@ export function encodePair(key: Uint8Array, value: Uint8Array, format: PairForma
   return `${JSON.stringify(object)}\n`;
 }
 
-/** JSON when the first line begins with a brace. */
+/** A key in a message. */
+function shown(key: Uint8Array): string {
+  return `key ${JSON.stringify(Buffer.from(key.subarray(0, 64)).toString())}`;
+}
+
+/** JSON when the first line is, or looks like nothing else. A tab-separated key may begin with a brace too. */
 export function formatOf(firstLine: string): PairFormat {
-  return firstLine.trimStart().startsWith('{') ? 'jsonl' : 'tsv';
+  if (!firstLine.trimStart().startsWith('{')) return 'tsv';
+  try {
+    JSON.parse(firstLine);
+    return 'jsonl';
+  } catch {
+    return firstLine.includes('\t') ? 'tsv' : 'jsonl';
+  }
 }
 
 /** @throws LineError */
@@ -89,13 +106,15 @@ export function decodePair(line: string, format: PairFormat): Pair {
 function field(fields: Record<string, unknown>, name: string): string | Uint8Array {
   const [text, base64] = [fields[name], fields[`${name}Base64`]];
   if (typeof text === 'string' && base64 === undefined) return text;
-  if (typeof base64 === 'string' && text === undefined && /^[A-Za-z0-9+/]*={0,2}$/.test(base64)) {
-    return Buffer.from(base64, 'base64');
+  if (typeof base64 === 'string' && text === undefined) {
+    const bytes = Buffer.from(base64, 'base64');
+    if (bytes.toString('base64') === base64) return bytes;
   }
   throw new LineError(`it needs a string ${name}, or bytes in base64 as ${name}Base64`);
 }
 
-const lineSizeBytesMax = 16 * 1024 * 1024;
+/** Holds the largest key and value that a server can be set to take, in JSON's longest spelling (6 bytes for 1). */
+export const lineSizeBytesMax = 64 * 1024 * 1024;
 
 export interface Line {
   /** From 1. */
@@ -105,30 +124,46 @@ export interface Line {
   readonly endBytes: number;
 }
 
-/** Cuts a stream into lines; the last one may lack its end. @throws LineError */
+/**
+ * Cuts a stream into lines; the last one may lack its end. A byte order mark at the head is left out.
+ *
+ * @throws LineError
+ */
 export async function* linesOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<Line> {
-  let held: Uint8Array = new Uint8Array(0);
+  /** Of a line whose end has not come yet. */
+  let held: Uint8Array[] = [];
+  let heldBytes = 0;
   let number = 0;
   let endBytes = 0;
-  const line = (bytes: Uint8Array): Line => {
-    number++;
-    const text = textOf(bytes.at(-1) === 13 ? bytes.subarray(0, -1) : bytes);
-    if (text === undefined) throw new LineError(`line ${number} is no UTF-8`);
-    return { number, text, endBytes };
-  };
-  for await (const chunk of source) {
-    const bytes = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
-    let from = 0;
-    for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, from)) {
-      endBytes += end + 1 - from;
-      yield line(bytes.subarray(from, end));
-      from = end + 1;
-    }
-    held = bytes.subarray(from);
-    if (held.length > lineSizeBytesMax) {
+  const hold = (bytes: Uint8Array): void => {
+    heldBytes += bytes.length;
+    if (heldBytes > lineSizeBytesMax) {
       throw new LineError(`line ${number + 1} is longer than ${lineSizeBytesMax} bytes`);
     }
+    held.push(bytes);
+  };
+  const endLine = (endSizeBytes: number): Line => {
+    number++;
+    endBytes += heldBytes + endSizeBytes;
+    const bytes = held.length === 1 ? held[0]! : Buffer.concat(held);
+    held = [];
+    heldBytes = 0;
+    return { number, text: lineText(number, bytes), endBytes };
+  };
+  for await (const chunk of source) {
+    let from = 0;
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
+      hold(chunk.subarray(from, end));
+      from = end + 1;
+      yield endLine(1);
+    }
+    if (from < chunk.length) hold(chunk.subarray(from));
   }
-  endBytes += held.length;
-  if (held.length > 0) yield line(held);
+  if (heldBytes > 0) yield endLine(0);
+}
+
+function lineText(number: number, bytes: Uint8Array): string {
+  const text = textOf(bytes.at(-1) === 13 ? bytes.subarray(0, -1) : bytes);
+  if (text === undefined) throw new LineError(`line ${number} is no UTF-8`);
+  return number === 1 && text.startsWith(byteOrderMark) ? text.slice(1) : text;
 }

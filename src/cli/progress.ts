@@ -16,30 +16,29 @@ export class Progress {
   }
 
   /**
-   * @param count things done so far
+   * @param count pairs done so far
    * @param fraction from 0 to 1; undefined: nobody knows how much there is
    */
   update(count: number, fraction: number | undefined): void {
-    if (!this.#output.isTTY || performance.now() - this.#drawnMs < redrawIntervalMs) return;
-    this.#draw(count, fraction);
+    const nowMs = performance.now();
+    if (nowMs - this.#drawnMs < redrawIntervalMs) return;
+    this.#drawnMs = nowMs;
+    const seconds = Math.max(0.001, (nowMs - this.#startedMs) / 1000);
+    this.#write(`${this.#title}${bar(fraction)} ${count} pairs, ${Math.round(count / seconds)} a second`);
   }
 
-  #draw(count: number, fraction: number | undefined): void {
-    this.#drawnMs = performance.now();
-    const seconds = Math.max(0.001, (this.#drawnMs - this.#startedMs) / 1000);
-    const filled = Math.round((fraction ?? 0) * barWidth);
-    const bar =
-      fraction === undefined
-        ? ''
-        : ` [${'#'.repeat(filled)}${'.'.repeat(barWidth - filled)}] ${Math.floor(fraction * 100)}%`;
-    const rate = Math.round(count / seconds);
-    void this.#output.write(`\r\x1b[K${this.#title}${bar} ${count} pairs, ${rate} a second`);
+  /** Gives the line back to what is said next. */
+  clear(): void {
+    this.#write('');
   }
 
-  /** Draws the last state, and leaves the line. */
-  end(count: number): void {
-    if (!this.#output.isTTY) return;
-    this.#draw(count, undefined);
-    void this.#output.write('\n');
+  #write(text: string): void {
+    if (this.#output.isTTY) void this.#output.write(`\r\x1b[K${text}`);
   }
+}
+
+function bar(fraction: number | undefined): string {
+  if (fraction === undefined) return '';
+  const filled = Math.round(fraction * barWidth);
+  return ` [${'#'.repeat(filled)}${'.'.repeat(barWidth - filled)}] ${Math.floor(fraction * 100)}%`;
 }

@@ -1,10 +1,11 @@
 import { KvorumError } from '../base/errors.js';
-import { serverDefaults, startServer, type RunningServer, type ServerOptions } from '../server.js';
-import { version } from '../version.js';
+import { parseEndpoints } from '../client/options.js';
+import { serverDefaults, startServer, type ServerOptions, type StopReason } from '../server.js';
 import type { Command, Invocation, Io } from './command.js';
-import { exitCodes, type ExitCode } from './exit-codes.js';
+import { CommandError, exitCodes, type ExitCode } from './exit-codes.js';
 import type { FlagSpec, FlagValues } from './flags.js';
 import { logLevels, makeServerLog, type LogLevel } from './server-log.js';
+import { welcome } from './welcome.js';
 
 const port = { kind: 'number', value: 'PORT', min: 0, max: 65_535 } as const;
 const milliseconds = { kind: 'number', value: 'MS', min: 1, max: 2 ** 31 - 1 } as const;
@@ -40,6 +41,7 @@ const serveFlags: readonly FlagSpec[] = [
     kind: 'text',
     value: 'HOST:PORT,...',
     summary: 'client address of ANY member of the cluster to join',
+    check: parseEndpoints,
   },
   {
     name: 'host',
@@ -132,6 +134,7 @@ const serveFlags: readonly FlagSpec[] = [
 function serverOptions(flags: FlagValues, io: Io): ServerOptions {
   const id = flags.text('id');
   const host = flags.text('host');
+  const join = flags.optional('join');
   const given = flags.text('log-format');
   const text = given === 'text' || (given === 'auto' && io.stderr.isTTY);
   return {
@@ -142,11 +145,7 @@ function serverOptions(flags: FlagValues, io: Io): ServerOptions {
     raftPort: flags.number('raftport'),
     dataDir: flags.optional('data-dir') ?? `data/${id}`,
     bootstrap: flags.boolean('bootstrap'),
-    join: flags
-      .text('join')
-      .split(',')
-      .map((each) => each.trim())
-      .filter((each) => each !== ''),
+    join: join === undefined ? [] : parseEndpoints(join),
     heartbeatIntervalMs: flags.number('heartbeat-interval'),
     electionTimeoutMs: flags.number('election-timeout'),
     leaseReads: flags.boolean('lease-reads'),
@@ -164,38 +163,41 @@ function serverOptions(flags: FlagValues, io: Io): ServerOptions {
   };
 }
 
-/** What a newcomer does next. */
-function welcome(server: RunningServer, io: Io): string {
-  const client = io.env['KVORUM_CLIENT'] ?? io.program;
-  const serve = io.env['KVORUM_SERVER'] ?? `${io.program} serve`;
-  const at = server.grpcAddress === '127.0.0.1:50051' ? '' : ` -server=${server.grpcAddress}`;
-  return `
-Kvorum ${version}: member ${server.name} serves clients on ${server.grpcAddress}. Its data is in ${server.dataDir}
-
-  set a key       ${client}${at} set mykey myvalue
-  get it          ${client}${at} get mykey
-  add a member    ${serve} -id=node2 -grpcport=50052 -raftport=60052 -join=${server.grpcAddress}
-  see them all    ${client}${at} status
-  stop            Ctrl-C
-
-`;
-}
-
 async function runServe({ flags, io }: Invocation): Promise<ExitCode> {
   const options = serverOptions(flags, io);
   const asked = new AbortController();
-  const ignore = io.onSignal(() => asked.abort());
+  const ignoreSignals = io.onSignal(() => asked.abort());
   try {
-    const server = await startServer(options);
-    if (asked.signal.aborted) void server.stop();
-    else asked.signal.addEventListener('abort', () => void server.stop());
-    if (io.stdout.isTTY || flags.text('log-format') === 'text') await io.stdout.write(welcome(server, io));
-    const reason = await server.stopped;
-    if (reason.kind === 'failed') throw reason.error;
-    if (reason.kind === 'removed') throw new KvorumError('MEMBER_REMOVED', reason.message);
-    return exitCodes.ok;
+    const server = await startServer(options, asked.signal);
+    const stop = (): void => void server.stop();
+    if (asked.signal.aborted) stop();
+    else asked.signal.addEventListener('abort', stop);
+    // A service's stdout stays empty: its log has it all, in the form that programs read.
+    if (io.stdout.isTTY || flags.text('log-format') === 'text') {
+      await io.stdout.write(welcome(server, io)).catch(() => {});
+    }
+    return codeOf(server.name, await server.stopped);
+  } catch (error) {
+    if (asked.signal.aborted && error instanceof KvorumError && error.code === 'MEMBER_STOPPING') {
+      return exitCodes.ok;
+    }
+    if (error instanceof KvorumError && error.code === 'MEMBER_REMOVED') {
+      throw new CommandError(exitCodes.removed, error.message);
+    }
+    throw error;
   } finally {
-    ignore();
+    ignoreSignals();
+  }
+}
+
+function codeOf(name: string, reason: StopReason): ExitCode {
+  switch (reason.kind) {
+    case 'requested':
+      return exitCodes.ok;
+    case 'removed':
+      throw new CommandError(exitCodes.removed, reason.message);
+    case 'failed':
+      throw new CommandError(exitCodes.failed, `member ${name} had to stop: ${reason.error.message}`);
   }
 }
 

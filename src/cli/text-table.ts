@@ -1,9 +1,13 @@
+import { formatId } from '../base/ids.js';
+
 /** Columns as wide as their widest cell. Cells of numbers stand right. */
 export function textTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = header.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => (row[column] ?? '').length)),
+    rows.reduce((width, row) => Math.max(width, (row[column] ?? '').length), title.length),
   );
-  const isNumber = header.map((_, column) => rows.every((row) => /^[\d.,]*$/.test(row[column] ?? '')));
+  const isNumber = header.map(
+    (_, column) => rows.length > 0 && rows.every((row) => /^[\d.,]*$/.test(row[column] ?? '')),
+  );
   const line = (cells: readonly string[]): string =>
     cells
       .map((cell, column) =>
@@ -18,7 +22,7 @@ export function textTable(header: readonly string[], rows: readonly (readonly st
 export function toJson(value: unknown): string {
   const shown = JSON.stringify(
     value,
-    (_, each: unknown) => (typeof each === 'bigint' ? each.toString(16).padStart(16, '0') : each),
+    (_, each: unknown) => (typeof each === 'bigint' ? formatId(each) : each),
     2,
   );
   return `${shown}\n`;
@@ -30,7 +34,7 @@ const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 export function sizeText(sizeBytes: number): string {
   let value = sizeBytes;
   let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
+  while (Math.round(value) >= 1024 && unit < units.length - 1) {
     value /= 1024;
     unit++;
   }

@@ -9,6 +9,7 @@ import * as methods from './methods.js';
 import type { OperationKind, PendingOperation, ResultKind } from './operation.js';
 import {
   checkTimeout,
+  checkTries,
   clientTimeoutMsDefault,
   makeClientLimits,
   parseEndpoints,
@@ -56,6 +57,7 @@ export function connect(options: ClientOptions): KvorumClient {
 export class KvorumClient {
   readonly #endpoints: Endpoints;
   readonly #timeoutMs: number;
+  readonly #connectTriesMax: number;
   readonly #batcher: Batcher;
   /** Apart, because these need no quorum and must not wait behind what does. */
   readonly #localBatcher: Batcher;
@@ -67,6 +69,7 @@ export class KvorumClient {
   constructor(options: ClientOptions) {
     const limits = makeClientLimits(options.limits);
     this.#timeoutMs = checkTimeout(options.timeoutMs ?? clientTimeoutMsDefault);
+    this.#connectTriesMax = checkTries(options.connectTriesMax);
     this.#responseSizeBytesMax = limits.responseSizeBytesMax;
     this.#endpoints = this.#connectTo(parseEndpoints(options.endpoints));
     this.#batcher = new Batcher(this.#endpoints, limits);
@@ -217,6 +220,7 @@ export class KvorumClient {
     return new Endpoints(endpoints, {
       ...endpointsDefaults,
       responseSizeBytesMax: this.#responseSizeBytesMax,
+      connectTriesMax: this.#connectTriesMax,
     });
   }
 

@@ -8,6 +8,8 @@ export interface EndpointsOptions {
   /** After each server was tried in vain: this long, doubled each round up to the most, less up to a half. */
   readonly backoffMs: number;
   readonly backoffMsMax: number;
+  /** Nobody waits longer once each server was tried in vain so often in a row. */
+  readonly connectTriesMax: number;
 }
 
 export const endpointsDefaults = { connectTimeoutMs: 1000, backoffMs: 50, backoffMsMax: 1000 } as const;
@@ -78,9 +80,7 @@ export class Endpoints {
           reject(failure);
         },
       };
-      const timer = setTimeout(() => {
-        waiter.reject(new CallFailure(this.trouble ?? unreachable(this.#endpoints), 'not-applied', false));
-      }, timeoutMs);
+      const timer = setTimeout(() => waiter.reject(this.#notConnected()), timeoutMs);
       const cancel = (): void => {
         const error = new KvorumError('CANCELLED', 'the caller cancelled before anything was sent');
         waiter.reject(new CallFailure(error, 'not-applied', false));
@@ -90,6 +90,14 @@ export class Endpoints {
       if (signal?.aborted === true) cancel();
       else if (!this.#connecting) void this.#connect();
     });
+  }
+
+  #notConnected(): CallFailure {
+    return new CallFailure(this.trouble ?? unreachable(this.#endpoints), 'not-applied', false);
+  }
+
+  #giveUp(): void {
+    for (const waiter of this.#waiters) waiter.reject(this.#notConnected());
   }
 
   answered(connection: Connection): void {
@@ -125,9 +133,10 @@ export class Endpoints {
   /** Runs as long as someone waits. */
   async #connect(): Promise<void> {
     this.#connecting = true;
-    const { connectTimeoutMs, responseSizeBytesMax } = this.#options;
+    const { connectTimeoutMs, responseSizeBytesMax, connectTriesMax } = this.#options;
     this.#current?.close();
     this.#current = undefined;
+    let tries = 0;
     while (this.#waiters.size > 0) {
       await this.#pause();
       if (this.#waiters.size === 0) break;
@@ -140,6 +149,7 @@ export class Endpoints {
       } else {
         connection.close();
         this.#goOn(endpoint, unreachable([endpoint]));
+        if (++tries >= connectTriesMax * this.#endpoints.length) this.#giveUp();
       }
     }
     this.#trying = undefined;

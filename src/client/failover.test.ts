@@ -71,6 +71,22 @@ describe('failover', () => {
     });
   });
 
+  it('gives up after as many tries as it was told, long before the time is over', async (t) => {
+    const endpoints = [await deadEndpoint(), await deadEndpoint()];
+    const client = connect({ endpoints, timeoutMs: 60_000, connectTriesMax: 2 });
+    t.after(() => client.close());
+    const message = endpoints.map((endpoint) => `cannot connect to ${endpoint}`).join('; ');
+    for (const call of [() => client.set('a', '1'), () => client.members()]) {
+      await assert.rejects(call(), { code: 'SERVER_UNREACHABLE', outcome: 'not-applied', message });
+    }
+    await assert.rejects(client.status(endpoints[0]), { code: 'SERVER_UNREACHABLE' });
+    // The tries are counted anew for each wait.
+    const store = await ScriptedStore.serve(t, allDone, Number(endpoints[1]!.split(':')[1]));
+    await client.set('a', '1');
+    assert.equal(store.batches.length, 1);
+    assert.throws(() => connect({ endpoints, connectTriesMax: 0 }), { code: 'INVALID_REQUEST' });
+  });
+
   it('waits for a server that comes up within the time', async (t) => {
     const endpoint = await deadEndpoint();
     const client = clientOf(t, [endpoint]);

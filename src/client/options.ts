@@ -6,6 +6,11 @@ export interface ClientOptions {
   readonly endpoints: readonly string[] | string;
   /** Milliseconds that a call may take in all, with every retry. Default 5000. */
   readonly timeoutMs?: number;
+  /**
+   * A call is rejected with SERVER_UNREACHABLE once it was tried so often in a row, in vain, to connect to each
+   * server. Default: tried until the call's time is over.
+   */
+  readonly connectTriesMax?: number;
   readonly limits?: Partial<ClientLimits>;
 }
 
@@ -74,6 +79,12 @@ export function checkTimeout(timeoutMs: number): number {
     'INVALID_REQUEST',
     `timeoutMs must be a number of milliseconds from 1 to ${timeoutMsMax}, not ${timeoutMs}`,
   );
+}
+
+/** @throws KvorumError INVALID_REQUEST */
+export function checkTries(tries = Infinity): number {
+  if (tries === Infinity || (Number.isSafeInteger(tries) && tries >= 1)) return tries;
+  throw new KvorumError('INVALID_REQUEST', `connectTriesMax must be a positive whole number, not ${tries}`);
 }
 
 /** @throws KvorumError INVALID_REQUEST */

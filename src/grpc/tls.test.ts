@@ -111,7 +111,7 @@ describe('TLS', () => {
   });
 
   it('closes what does not finish its handshake, and what is no TLS', async (t) => {
-    const { port, server } = await serve(t, { limits: { prefaceTimeoutMs: 50 } });
+    const { port, server } = await serve(t, { limits: { prefaceTimeoutMs: 1000 } });
     const silent = connectTcp(port, '127.0.0.1');
     const other = connectTcp(port, '127.0.0.1');
     for (const socket of [silent, other]) socket.on('error', () => {}).resume();

@@ -138,8 +138,10 @@ export class RaftMember implements Member {
     }
     peers.setRemoved(removed);
     const { voters, learners } = machine.config;
+    const nameOf = (each: MemberId): string =>
+      machine.members().find((record) => record.id === each)?.name ?? formatId(each);
     log.info(
-      { voters: voters.map(formatId), learners: learners.map(formatId), index: machine.applied.index },
+      { voters: voters.map(nameOf), learners: learners.map(nameOf), index: machine.applied.index },
       'members are',
     );
     this.#tellChange();
@@ -244,7 +246,7 @@ export class RaftMember implements Member {
   }
 
   async #end(reason: StopReason): Promise<void> {
-    const { peers, wal, backend, log } = this.#parts;
+    const { peers, snapshots, wal, backend, log } = this.#parts;
     this.#loop.end();
     const ended = this.#ended ?? new KvorumError('MEMBER_STOPPING', 'this member is stopping');
     this.#proposals.close(ended);
@@ -252,9 +254,10 @@ export class RaftMember implements Member {
     this.#configs.abandon();
     // After a failure the disk is left as it is: the next start replays the log.
     const flush = reason.kind !== 'failed';
-    for (const close of [() => peers.close(), () => wal.close(), () => backend.close({ flush })]) {
+    const parts = [peers, snapshots, wal, { close: () => backend.close({ flush }) }];
+    for (const part of parts) {
       try {
-        await close();
+        await part.close();
       } catch (error) {
         if (reason.kind !== 'failed') log.warn({ error: String(error) }, 'closing');
       }

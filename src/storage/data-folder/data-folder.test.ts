@@ -86,6 +86,59 @@ describe('a data folder', () => {
   });
 });
 
+describe('a data folder that is abandoned', () => {
+  it('leaves nothing of what it made, and everything that was there', async (t) => {
+    const root = temporaryFolder(t);
+    const fresh = await DataFolder.open(join(root, 'a', 'b'), 'node1');
+    await fresh.saveIdentity({ ...identity, state: 'joining' });
+    await fresh.abandon();
+    assert.deepEqual(fs.readdirSync(root), []);
+
+    const empty = temporaryFolder(t);
+    await (await DataFolder.open(empty, 'node1')).abandon();
+    assert.deepEqual(fs.readdirSync(empty), []);
+
+    const known = await memberFolder(t);
+    await (await DataFolder.open(known, 'node1')).abandon();
+    assert.deepEqual(fs.readdirSync(known).sort(), ['LOCK', 'identity.json']);
+  });
+
+  it('leaves the folders that others have begun to use', async (t) => {
+    const root = temporaryFolder(t);
+    const one = await DataFolder.open(join(root, 'data', 'one'), 'one');
+    const two = await DataFolder.open(join(root, 'data', 'two'), 'two');
+    await one.abandon();
+    assert.deepEqual(fs.readdirSync(join(root, 'data')), ['two']);
+    await two.close();
+  });
+
+  it('is never held twice, however many open and abandon it at once', async (t) => {
+    const path = join(temporaryFolder(t), 'data', 'node1');
+    let opened = 0;
+    let held = 0;
+    const attempt = async (): Promise<void> => {
+      for (let at = 0; at < 10; at++) {
+        let folder: DataFolder;
+        try {
+          folder = await DataFolder.open(path, 'node1');
+        } catch (error) {
+          // The path may be taken away by another that abandons it.
+          assert.ok(error instanceof KvorumError, String(error));
+          assert.match(error.code, /^DATA_FOLDER_(LOCKED|UNUSABLE)$/);
+          continue;
+        }
+        opened++;
+        assert.equal(++held, 1);
+        await folder.saveIdentity(identity);
+        held--;
+        await folder.abandon();
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, attempt));
+    assert.ok(opened > 0);
+  });
+});
+
 describe('the lock of a data folder', () => {
   it('keeps a second process out, names the first, and goes with it', async (t) => {
     const path = temporaryFolder(t);
@@ -189,6 +242,17 @@ describe('a data folder that cannot be used', () => {
       DataFolder.open(below, 'node1'),
       refused('DATA_FOLDER_UNUSABLE', below, /is not a folder/),
     );
+  });
+
+  it('is refused when its path leads nowhere', async (t) => {
+    const dangling = join(temporaryFolder(t), 'dangling');
+    fs.symlinkSync(join(dangling, 'nowhere'), dangling);
+    const wrong: [string, RegExp][] = [[dangling, /is not a folder|cannot be used/]];
+    // Where Node's own recursive mkdir never ends.
+    if (process.platform === 'linux') wrong.push(['/proc/kvorum/data', /cannot be made there [(]ENOENT[)]/]);
+    for (const [path, what] of wrong) {
+      await assert.rejects(DataFolder.open(path, 'node1'), refused('DATA_FOLDER_UNUSABLE', path, what));
+    }
   });
 
   it('is refused when a file of it is a folder', async (t) => {

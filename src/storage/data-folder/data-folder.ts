@@ -17,12 +17,17 @@ export class DataFolder {
   readonly path: string;
   readonly disk: Disk;
   readonly #lock: FolderLock;
+  /** That this start has made, the outermost first. */
+  readonly #made: readonly string[];
+  readonly #wasNew: boolean;
   #identity: Identity | undefined;
 
-  private constructor(path: string, disk: Disk, lock: FolderLock, identity: Identity | undefined) {
-    this.path = path;
+  private constructor(disk: Disk, made: readonly string[], lock: FolderLock, identity: Identity | undefined) {
+    this.path = lock.folder;
     this.disk = disk;
+    this.#made = made;
     this.#lock = lock;
+    this.#wasNew = identity === undefined;
     this.#identity = identity;
   }
 
@@ -38,15 +43,20 @@ export class DataFolder {
   static async open(path: string, name: string): Promise<DataFolder> {
     const full = resolve(path);
     return await explained(path, async () => {
-      await makeDurable(full);
-      const disk = new RealDisk(full);
-      // Before anything is made in it.
-      await refuseForeign(path, disk);
-      const lock = await FolderLock.take(full);
+      const made = await makeDurable(full);
       try {
-        return new DataFolder(full, disk, lock, await readIdentity(path, disk, name));
+        const disk = new RealDisk(full);
+        // Before anything is made in it.
+        await refuseForeign(path, disk);
+        const lock = await FolderLock.take(full);
+        try {
+          return new DataFolder(disk, made, lock, await readIdentity(path, disk, name));
+        } catch (error) {
+          await lock.release();
+          throw error;
+        }
       } catch (error) {
-        await lock.release();
+        await removeEmpty(made);
         throw error;
       }
     });
@@ -62,6 +72,17 @@ export class DataFolder {
 
   async close(): Promise<void> {
     await this.#lock.release();
+  }
+
+  /** Closes it for a start that came to nothing, which leaves nothing behind of a folder that was new. */
+  async abandon(): Promise<void> {
+    if (!this.#wasNew) {
+      await this.close();
+      return;
+    }
+    await fs.rm(join(this.path, identityFile), { force: true });
+    await this.#lock.remove();
+    await removeEmpty(this.#made);
   }
 }
 
@@ -89,19 +110,50 @@ async function readIdentity(path: string, disk: Disk, name: string): Promise<Ide
   return identity;
 }
 
-/** Makes what is missing of the path, each step synced in its parent. */
-async function makeDurable(full: string): Promise<void> {
-  const first = await fs.mkdir(full, { recursive: true, mode: 0o700 });
-  if (first === undefined) return;
-  for (let made = full; ; made = dirname(made)) {
-    const parent = await fs.open(dirname(made), 'r');
+/**
+ * Makes what is missing of the path, each step synced in its parent. Not by mkdir's own recursion: that of Node never
+ * ends where the system says ENOENT, as in /proc.
+ *
+ * @returns what was made, the outermost first
+ */
+async function makeDurable(full: string): Promise<readonly string[]> {
+  const missing: string[] = [];
+  for (let at = full; !(await isFolder(at)); at = dirname(at)) missing.unshift(at);
+  const made: string[] = [];
+  for (const folder of missing) {
+    try {
+      await fs.mkdir(folder, { mode: 0o700 });
+      made.push(folder);
+    } catch (error) {
+      // Another member that starts now may have made it.
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST' && (await isFolder(folder))) continue;
+      await removeEmpty(made);
+      throw error;
+    }
+    const parent = await fs.open(dirname(folder), 'r');
     try {
       await parent.sync();
     } finally {
       await parent.close();
     }
-    if (made === first) return;
   }
+  return made;
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    const stats = await fs.stat(path);
+    if (stats.isDirectory()) return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+  throw Object.assign(new Error(`${path} is not a folder`), { code: 'ENOTDIR' });
+}
+
+/** As far as nothing has been put into them. */
+async function removeEmpty(folders: readonly string[]): Promise<void> {
+  for (const folder of folders.toReversed()) await fs.rmdir(folder).catch(() => {});
 }
 
 /** What the operating system says of the folder, as an error that names the folder. */
@@ -125,6 +177,8 @@ function meaning(code: string): string {
     case 'ENOTDIR':
     case 'EEXIST':
       return `is not a folder (${code})`;
+    case 'ENOENT':
+      return `cannot be made there (${code})`;
     case 'ENOSPC':
     case 'EDQUOT':
       return `is on a full disk (${code})`;

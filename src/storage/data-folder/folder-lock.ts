@@ -14,30 +14,38 @@ export const lockFile = 'LOCK';
 
 /** Keeps a second process out of a folder; the kernel releases it when this one dies. */
 export class FolderLock {
+  readonly folder: string;
   readonly #file: fs.FileHandle;
 
-  private constructor(file: fs.FileHandle) {
+  private constructor(folder: string, file: fs.FileHandle) {
+    this.folder = folder;
     this.#file = file;
   }
 
   /** @throws KvorumError DATA_FOLDER_LOCKED */
   static async take(folder: string): Promise<FolderLock> {
     const path = join(folder, lockFile);
-    const file = await fs.open(path, 'a+', 0o600);
-    try {
-      if (!locks.tryLock(file.fd)) {
-        const holder = (await fs.readFile(path, 'utf8')).trim();
-        throw new KvorumError(
-          'DATA_FOLDER_LOCKED',
-          `data folder ${folder} is in use by another process${holder === '' ? '' : ` (pid ${holder})`}`,
-        );
+    for (;;) {
+      const file = await fs.open(path, 'a+', 0o600);
+      try {
+        if (!locks.tryLock(file.fd)) {
+          const holder = (await fs.readFile(path, 'utf8')).trim();
+          throw new KvorumError(
+            'DATA_FOLDER_LOCKED',
+            `data folder ${folder} is in use by another process${holder === '' ? '' : ` (pid ${holder})`}`,
+          );
+        }
+        if (await isAt(path, file)) {
+          await file.truncate(0);
+          await file.appendFile(`${process.pid}\n`);
+          return new FolderLock(folder, file);
+        }
+      } catch (error) {
+        await file.close();
+        throw error;
       }
-      await file.truncate(0);
-      await file.appendFile(`${process.pid}\n`);
-      return new FolderLock(file);
-    } catch (error) {
+      // Its holder has taken the file away in between: it guards nothing.
       await file.close();
-      throw error;
     }
   }
 
@@ -45,4 +53,16 @@ export class FolderLock {
   async release(): Promise<void> {
     await this.#file.close();
   }
+
+  /** Takes the file away too. */
+  async remove(): Promise<void> {
+    await fs.rm(join(this.folder, lockFile), { force: true });
+    await this.release();
+  }
+}
+
+async function isAt(path: string, file: fs.FileHandle): Promise<boolean> {
+  const locked = await file.stat();
+  const found = await fs.stat(path).catch(() => undefined);
+  return found?.ino === locked.ino && found.dev === locked.dev;
 }

@@ -296,4 +296,17 @@ describe('the snapshot files of a member', () => {
     await incoming.finish();
     assert.deepEqual(await installed(store, file.header), rows);
   });
+
+  it('are let go of when the member ends, and no more are made', async () => {
+    const disk = new MemoryDisk();
+    const store = storeOn(disk);
+    const backend = filled(new Prng(1));
+    await create(store, backend);
+    const making = create(store, backend);
+    await store.close();
+    await assert.rejects(making, { code: 'MEMBER_STOPPING' });
+    await assert.rejects(create(store, backend), { code: 'MEMBER_STOPPING' });
+    assert.equal(store.latest(), undefined);
+    assert.deepEqual(disk.paths(), []);
+  });
 });

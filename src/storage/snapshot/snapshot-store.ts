@@ -32,6 +32,7 @@ export class SnapshotStore {
   readonly #clock: Clock;
   #latest: SnapshotFile | undefined;
   #latestFile: DiskFile | undefined;
+  #closed = false;
 
   constructor(disk: Disk, folder: string, options: { readonly random: RandomSource; readonly clock: Clock }) {
     this.#disk = disk;
@@ -56,6 +57,7 @@ export class SnapshotStore {
     const file = await this.#disk.open(this.#path(outgoingPath), { create: true });
     try {
       const written = await this.#writeRows(file, view, signal);
+      if (this.#closed) throw new KvorumError('MEMBER_STOPPING', 'this member is stopping');
       const header = { id: randomId(this.#random), meta, ...written };
       this.#latestFile = file;
       this.#latest = { header, read: (position, lengthBytes) => file.read(position, lengthBytes) };
@@ -100,6 +102,15 @@ export class SnapshotStore {
     this.#latestFile = undefined;
     await file?.close();
     await this.#disk.remove(this.#path(outgoingPath));
+  }
+
+  /** Ends the reading of the latest. A transfer of it that goes on breaks off. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const file = this.#latestFile;
+    this.#latest = undefined;
+    this.#latestFile = undefined;
+    await file?.close();
   }
 
   /** Prepares to take in the file that `header` describes; goes on with what is there of the same file. */

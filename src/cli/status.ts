@@ -1,0 +1,125 @@
+import { parseHostPort } from '../base/address.js';
+import { formatId } from '../base/ids.js';
+import { KvorumError, type ClusterMember, type KvorumClient, type ServerStatus } from '../client/index.js';
+import { sizeText, textTable } from './text-table.js';
+
+/** A server that did not answer. */
+export interface Silent {
+  readonly endpoint: string;
+  /** Unknown where only its address was given and nobody could be asked whose it is. */
+  readonly id?: bigint;
+  readonly name?: string;
+  readonly error: string;
+}
+
+export type Told = ServerStatus | Silent;
+
+/** Without a quorum the list of members does not come; people wait this long for it. */
+const membersTimeoutMs = 2000;
+
+function isSilent(told: Told): told is Silent {
+  return 'error' in told;
+}
+
+/**
+ * What each server says of itself: those that are named, and all that the cluster knows of, by name.
+ *
+ * @param timeoutMs for each question
+ */
+export async function askAll(
+  client: KvorumClient,
+  named: readonly string[],
+  timeoutMs: number,
+): Promise<readonly Told[]> {
+  const [told, members] = await Promise.all([
+    Promise.all(named.map((endpoint) => ask(client, endpoint))),
+    client.members({ timeoutMs: Math.min(timeoutMs, membersTimeoutMs) }).then(
+      (answer) => answer.members,
+      () => [],
+    ),
+  ]);
+  const answered = distinct(told.filter((each) => !isSilent(each)));
+  const silent = told.filter(isSilent);
+  const unasked = members.filter(({ id }) => !answered.some((each) => each.id === id));
+  const others = await Promise.all(unasked.map((member) => askMember(client, member, silent)));
+  const unknown = silent.filter(({ endpoint }) => !unasked.some((member) => isAt(member, endpoint)));
+  return [...distinct([...answered, ...others]), ...unknown].sort((left, right) =>
+    byName(left.name ?? '~', right.name ?? '~'),
+  );
+}
+
+async function ask(client: KvorumClient, endpoint: string): Promise<Told> {
+  try {
+    return await client.status(endpoint);
+  } catch (error) {
+    if (error instanceof KvorumError) return { endpoint, error: error.message };
+    throw error;
+  }
+}
+
+/** @param silent what was asked already, in vain */
+async function askMember(
+  client: KvorumClient,
+  member: ClusterMember,
+  silent: readonly Silent[],
+): Promise<Told> {
+  const { id, name, clientAddress } = member;
+  if (clientAddress === '') return { endpoint: '', id, name, error: 'it has not made its address known' };
+  const told = silent.find(({ endpoint }) => isAt(member, endpoint)) ?? (await ask(client, clientAddress));
+  return isSilent(told) ? { ...told, id, name } : told;
+}
+
+/** Two endpoints may lead to one server. */
+function distinct<T extends Told>(told: readonly T[]): readonly T[] {
+  const seen = new Set<bigint>();
+  return told.filter(({ id }) => id === undefined || (!seen.has(id) && seen.add(id)));
+}
+
+function isAt({ clientAddress }: ClusterMember, endpoint: string): boolean {
+  return clientAddress !== '' && plain(clientAddress) === plain(endpoint);
+}
+
+function plain(endpoint: string): string {
+  const { host, port } = parseHostPort('endpoint', endpoint);
+  return `${host === 'localhost' ? '127.0.0.1' : host}:${port}`;
+}
+
+const collator = new Intl.Collator('en', { numeric: true });
+
+/** node2 before node10. */
+export function byName(left: string, right: string): number {
+  return collator.compare(left, right);
+}
+
+const header = [
+  ...['NAME', 'ID', 'CLIENT', 'ROLE', 'TERM', 'COMMIT', 'APPLIED', 'REVISION', 'DATABASE', 'LOG', 'VERSION'],
+];
+
+export function statusTable(told: readonly Told[]): string {
+  return textTable(header, told.map(row));
+}
+
+function row(each: Told): string[] {
+  if (isSilent(each)) {
+    const { endpoint, id, name } = each;
+    return [
+      name ?? '-',
+      id === undefined ? '-' : formatId(id),
+      endpoint === '' ? '-' : endpoint,
+      'unreachable',
+    ];
+  }
+  return [
+    each.name,
+    formatId(each.id),
+    each.endpoint,
+    each.role,
+    String(each.term),
+    String(each.commitIndex),
+    String(each.appliedIndex),
+    String(each.revision),
+    sizeText(each.databaseSizeBytes),
+    sizeText(each.logSizeBytes),
+    each.version,
+  ];
+}

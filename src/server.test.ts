@@ -1,0 +1,238 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { KvorumError } from './base/errors.js';
+import { connect } from './client/index.js';
+import type { ServerOptions } from './server.js';
+import { portOf, RunningServers } from './testing/running-servers.js';
+
+/** What serves on an endpoint, while the test runs. */
+function clientOf(t: TestContext, endpoint: string) {
+  const client = connect({ endpoints: endpoint });
+  t.after(() => client.close());
+  return client;
+}
+
+async function busyPort(t: TestContext): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  return address.port;
+}
+
+/** Where connections are taken and nothing is ever said. */
+async function muteServer(
+  t: TestContext,
+): Promise<{ readonly endpoint: string; readonly called: Promise<void> }> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  const called = once(server, 'connection').then(([socket]) => {
+    t.after(() => (socket as Socket).destroy());
+  });
+  t.after(() => server.close());
+  return { endpoint: `127.0.0.1:${address.port}`, called };
+}
+
+describe('startServer', () => {
+  const wrong: [string, Partial<ServerOptions>, RegExp][] = [
+    ['an id that would leave the folder', { id: '../x' }, /^id must be 1 to 128 letters/],
+    ['an id that is too long', { id: 'n'.repeat(129) }, /^id must be/],
+    ['no host', { host: '' }, /^host must be a host name or an address, not ""$/],
+    ['a host with a port', { host: 'localhost:1' }, /^host must be/],
+    ['an advertised host with a space', { advertiseHost: 'a b' }, /^advertise-host must be a host name/],
+    ['a wildcard that others would be told', { host: '0.0.0.0' }, /^advertise-host must be an address that/],
+    ['a wildcard of IPv6', { host: '::' }, /^advertise-host must be an address that/],
+    ['a port that is none', { grpcPort: 65_536 }, /^grpcport must be a port from 0 to 65535, not 65536$/],
+    ['a port with a fraction', { raftPort: 1.5 }, /^raftport must be a port/],
+    ['one port for both', { grpcPort: 7, raftPort: 7 }, /^raftport must differ from grpcport, both are 7$/],
+    ['no data folder', { dataDir: '' }, /^data-dir must name a folder$/],
+    ['bootstrap with join', { bootstrap: true, join: ['a:1'] }, /^bootstrap and join exclude each other/],
+    ['an address to join that is none', { join: ['a:1', 'b'] }, /^join must be host:port .* not "b"$/],
+    ['no time', { heartbeatIntervalMs: 0 }, /^heartbeat-interval must be a whole number of milliseconds/],
+    ['endless time', { joinTimeoutMs: Infinity }, /^join-timeout must be a whole number/],
+    [
+      'elections as fast as heartbeats',
+      { electionTimeoutMs: 299 },
+      /^election-timeout must be at least 3 times/,
+    ],
+    ['too large values', { valueSizeBytesMax: 2 ** 24 }, /^valueSizeBytesMax: 16777216 bytes are more than/],
+    ['no connections', { connectionsMax: 0 }, /^connectionsMax must be a positive whole number, not 0$/],
+  ];
+  for (const [what, options, message] of wrong) {
+    it(`refuses ${what}, before it touches anything`, async (t) => {
+      const servers = await RunningServers.in(t);
+      const attempt = servers.start({ id: 'node1', ...options });
+      await assert.rejects(attempt, { code: 'INVALID_REQUEST', message });
+      assert.deepEqual(await readdir(servers.folder), []);
+    });
+  }
+
+  it('takes what is just within the rules', async (t) => {
+    const servers = await RunningServers.in(t);
+    const id = 'n'.repeat(128);
+    const times = { heartbeatIntervalMs: 100, electionTimeoutMs: 300 };
+    const server = await servers.start({ id, ...times, host: '::1', bootstrap: true });
+    assert.match(server.grpcAddress, /^\[::1\]:\d+$/);
+    await clientOf(t, server.grpcAddress).set('a', '1');
+  });
+
+  it('says what to do with an empty folder, and leaves none', async (t) => {
+    const servers = await RunningServers.in(t);
+    await assert.rejects(servers.start({ id: 'node1' }), {
+      code: 'INVALID_REQUEST',
+      message: /is empty: start with -bootstrap to found a cluster, or with -join=HOST:PORT to join one$/,
+    });
+    assert.deepEqual(await readdir(servers.folder), []);
+  });
+
+  for (const field of ['grpcPort', 'raftPort'] as const) {
+    it(`names a ${field} that is in use, and leaves nothing`, async (t) => {
+      const servers = await RunningServers.in(t);
+      const port = await busyPort(t);
+      await assert.rejects(servers.start({ id: 'node1', bootstrap: true, [field]: port }), {
+        code: 'ADDRESS_UNAVAILABLE',
+        message: `${field.toLowerCase()} ${port} on 127.0.0.1 is in use`,
+      });
+      assert.deepEqual(await readdir(servers.folder), []);
+    });
+  }
+
+  it('names a host that is not of this machine', async (t) => {
+    const servers = await RunningServers.in(t);
+    // TEST-NET-3, RFC 5737.
+    await assert.rejects(servers.start({ id: 'node1', bootstrap: true, host: '203.0.113.1' }), {
+      code: 'ADDRESS_UNAVAILABLE',
+      message: /^grpcport 0 on 203\.0\.113\.1 cannot be used \(EADDRNOTAVAIL\)$/,
+    });
+  });
+
+  it('lets no second server into a folder, and the first one serves on', async (t) => {
+    const servers = await RunningServers.in(t);
+    const server = await servers.start({ id: 'node1', bootstrap: true });
+    await assert.rejects(servers.start({ id: 'node1', bootstrap: true }), { code: 'DATA_FOLDER_LOCKED' });
+    await clientOf(t, server.grpcAddress).set('a', '1');
+  });
+
+  it('starts again with any flags, on what it has', async (t) => {
+    const servers = await RunningServers.in(t);
+    const first = await servers.start({ id: 'node1', bootstrap: true });
+    const { clusterId } = await clientOf(t, first.grpcAddress).status();
+    await clientOf(t, first.grpcAddress).set('a', '1');
+    await first.stop();
+    for (const flags of [{}, { bootstrap: true }, { join: [first.grpcAddress] }]) {
+      const again = await servers.start({ id: 'node1', ...flags });
+      const client = clientOf(t, again.grpcAddress);
+      assert.equal((await client.status()).clusterId, clusterId);
+      assert.equal(await client.get('a'), '1');
+      await again.stop();
+    }
+  });
+
+  it('takes up a founding that was cut short, though it is not told to found', async (t) => {
+    const servers = await RunningServers.in(t);
+    const first = await servers.start({ id: 'node1', bootstrap: true });
+    await first.stop();
+    const file = join(servers.dataDir('node1'), 'identity.json');
+    await writeFile(file, (await readFile(file, 'utf8')).replace('"member"', '"founding"'));
+    for (const folder of ['wal', 'state', 'snapshot']) {
+      await rm(join(servers.dataDir('node1'), folder), { recursive: true, force: true });
+    }
+    const again = await servers.start({ id: 'node1' });
+    await clientOf(t, again.grpcAddress).set('a', '1');
+    assert.match(await readFile(file, 'utf8'), /"state": "member"/);
+  });
+
+  it('never founds a cluster anew in a folder that has lost its log and its state', async (t) => {
+    const servers = await RunningServers.in(t);
+    const first = await servers.start({ id: 'node1', bootstrap: true });
+    await first.stop();
+    for (const folder of ['wal', 'state', 'snapshot']) {
+      await rm(join(servers.dataDir('node1'), folder), { recursive: true, force: true });
+    }
+    for (const bootstrap of [true, false]) {
+      await assert.rejects(servers.start({ id: 'node1', bootstrap }), {
+        code: 'DATA_DAMAGED',
+        message: /has lost its log \(folder wal\): restore the folder as a whole/,
+      });
+    }
+  });
+
+  it('refuses a folder of one cluster with the address of another', async (t) => {
+    const servers = await RunningServers.in(t);
+    const own = await servers.start({ id: 'node1', bootstrap: true });
+    const other = await servers.start({ id: 'node2', bootstrap: true });
+    await own.stop();
+    await assert.rejects(servers.start({ id: 'node1', join: [other.grpcAddress] }), {
+      code: 'WRONG_CLUSTER',
+      message: /node1 belongs to cluster [0-9a-f]{16}, but 127\.0\.0\.1:\d+ is of cluster [0-9a-f]{16}$/,
+    });
+  });
+
+  it('is refused with an id that is taken, and leaves nothing', async (t) => {
+    const servers = await RunningServers.in(t);
+    const [founder, second] = await servers.cluster(2);
+    const dataDir = join(servers.folder, 'other', 'node2');
+    await assert.rejects(servers.start({ id: 'node2', join: [founder!.grpcAddress], dataDir }), {
+      code: 'MEMBER_NAME_TAKEN',
+      message: `id node2 is taken by the member at ${second!.raftAddress}; choose another id, or remove that member first`,
+    });
+    assert.deepEqual(await readdir(servers.folder), ['data']);
+  });
+
+  it("is refused with a Raft address that is another's, and leaves nothing", async (t) => {
+    const servers = await RunningServers.in(t);
+    const [founder, second, third] = await servers.cluster(3);
+    await third!.stop();
+    const raftPort = portOf(third!.raftAddress);
+    await assert.rejects(servers.start({ id: 'node4', join: [second!.grpcAddress], raftPort }), {
+      code: 'MEMBER_ADDRESS_TAKEN',
+      message: new RegExp(`${third!.raftAddress}.*node3`),
+    });
+    assert.deepEqual((await readdir(servers.dataRoot)).sort(), ['node1', 'node2', 'node3']);
+    const { members } = await clientOf(t, founder!.grpcAddress).members();
+    assert.equal(members.length, 3);
+  });
+
+  it('gives up joining where nobody answers, and leaves nothing', async (t) => {
+    const servers = await RunningServers.in(t);
+    const server = await servers.start({ id: 'node1', bootstrap: true });
+    await server.stop();
+    const join = [server.grpcAddress];
+    await assert.rejects(servers.start({ id: 'node2', join, joinTimeoutMs: 200 }), {
+      code: 'SERVER_UNREACHABLE',
+      message: `cannot connect to ${server.grpcAddress}`,
+    });
+    assert.deepEqual(await readdir(servers.dataRoot), ['node1']);
+  });
+
+  it('ends at once when it is asked to while it joins, and leaves nothing', async (t) => {
+    const servers = await RunningServers.in(t);
+    const { endpoint, called } = await muteServer(t);
+    const ask = new AbortController();
+    const refused = assert.rejects(servers.start({ id: 'node1', join: [endpoint] }, ask.signal), {
+      code: 'MEMBER_STOPPING',
+    });
+    await called;
+    ask.abort();
+    await refused;
+    assert.deepEqual(await readdir(servers.folder), []);
+  });
+
+  it('ends a member that was removed, each time it starts', async (t) => {
+    const servers = await RunningServers.in(t);
+    const [founder, second] = await servers.cluster(2);
+    await clientOf(t, founder!.grpcAddress).removeMember('node2');
+    assert.equal((await second!.stopped).kind, 'removed');
+    // Its own state may not know yet: then it is told by the others once it is up.
+    const again = await servers.start({ id: 'node2' }).catch((error: unknown) => error as KvorumError);
+    if (again instanceof KvorumError) assert.equal(again.code, 'MEMBER_REMOVED');
+    else assert.equal((await again.stopped).kind, 'removed');
+  });
+});
