@@ -45,12 +45,12 @@ function around(scene: Scene, machine: number): Link[] {
   return bothWays(others(scene, machine).map((each): Link => [machine, each]));
 }
 
-async function pause(member: ClusterMember): Promise<() => Promise<void>> {
+function pause(member: ClusterMember): Promise<() => Promise<void>> {
   member.pause();
-  return () => {
+  return Promise.resolve(() => {
     member.resume();
     return Promise.resolve();
-  };
+  });
 }
 
 function follower(scene: Scene): number {
@@ -100,7 +100,10 @@ export const faults: Readonly<Record<string, Fault>> = {
       await mend();
       mend = ended ? () => Promise.resolve() : await cutLinks(scene, links);
     };
-    const timer = setInterval(() => (toggling = toggling.then(toggle)), 200 + randomInt(scene.random, 300));
+    const again = (): void => {
+      toggling = toggling.then(toggle);
+    };
+    const timer = setInterval(again, 200 + randomInt(scene.random, 300));
     return async () => {
       clearInterval(timer);
       ended = true;
@@ -127,12 +130,16 @@ export const faults: Readonly<Record<string, Fault>> = {
   'kill -9': async ({ members, random }) => {
     const member = anyOf(random, members);
     await member.crash();
-    return async () => void (await member.start());
+    return async () => {
+      await member.start();
+    };
   },
 
   'kill -9 of all': async ({ members }) => {
     await Promise.all(members.map((member) => member.crash()));
-    return async () => void (await Promise.all(members.map((member) => member.start())));
+    return async () => {
+      await Promise.all(members.map((member) => member.start()));
+    };
   },
 
   'paused leader': ({ members, leader }) => pause(members[leader - 1]!),
