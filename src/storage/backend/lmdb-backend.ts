@@ -2,6 +2,7 @@ import { statfsSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert } from '../../base/assert.js';
+import { KvorumError } from '../../base/errors.js';
 import {
   tableNames,
   type AppliedPosition,
@@ -82,10 +83,23 @@ export class LmdbBackend implements Backend {
   ): Promise<LmdbBackend> {
     const disk = new RealDisk(folder);
     const current = await disk.readFile(currentFile);
-    const generation = current === undefined ? 1 : Number(Buffer.from(current).toString('utf8'));
-    for (const name of await fs.readdir(folder)) {
-      if (name.startsWith('state-') && name !== stateName(generation)) await disk.remove(name);
+    const states = (await fs.readdir(folder)).filter((name) => name.startsWith('state-'));
+    const text = current === undefined ? '1' : Buffer.from(current).toString('utf8');
+    // What CURRENT does not name is removed: a guess would cost the state.
+    if (!/^[1-9][0-9]{0,14}$/.test(text) || (current === undefined && states.length > 0)) {
+      throw new KvorumError(
+        'DATA_DAMAGED',
+        `${join(folder, currentFile)} is damaged or missing: restore the data folder, or remove this member and join it anew with an empty one`,
+      );
     }
+    const generation = Number(text);
+    if (current !== undefined && !states.includes(stateName(generation)) && states.length > 0) {
+      throw new KvorumError(
+        'DATA_DAMAGED',
+        `${join(folder, currentFile)} names ${stateName(generation)}, which is not there: restore the data folder, or remove this member and join it anew with an empty one`,
+      );
+    }
+    for (const name of states) if (name !== stateName(generation)) await disk.remove(name);
     if (current === undefined) await disk.writeFileDurable(currentFile, Buffer.from(String(generation)));
     await disk.makeFolder(stateName(generation));
     const environment = openEnvironment(join(folder, stateName(generation)));
