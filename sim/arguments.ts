@@ -32,7 +32,7 @@ export const usage = `npm run simulate -- [options]
   --mutant NAME      that one alone
 
 The one run may be made smaller:
-  --members N  --clients N  --calls N  --duration MS  --faults 3,7,9 (their numbers; none: no faults)`;
+  --members N  --clients N  --calls N  --duration MS  --faults kill.1,pause.3 (or none)`;
 
 export class UsageError extends Error {}
 
@@ -56,7 +56,7 @@ export function parseArguments(args: readonly string[]): Arguments {
       clients: number(values.clients, 'clients'),
       callsMax: number(values.calls, 'calls'),
       durationMs: number(values.duration, 'duration'),
-      faults: faults === undefined ? undefined : numbers(faults),
+      faults: faults === undefined ? undefined : faults === 'none' ? [] : faults.split(','),
     },
   };
 }
@@ -97,11 +97,6 @@ function number(value: string | undefined, name: string): number | undefined {
     throw new UsageError(`--${name} is a whole number, not ${value}`);
   }
   return parsed;
-}
-
-function numbers(value: string): number[] {
-  if (value === 'none') return [];
-  return value.split(',').map((each) => number(each, 'faults')!);
 }
 
 /** What replays a run. */

@@ -16,9 +16,9 @@ export function holdMajority(cluster: Cluster, counts: (machine: Machine) => boo
   });
 }
 
-/** Holds all that it ever said was durable. */
+/** Holds all that it ever said was durable, as far as is known. */
 export function isSound(machine: Machine): boolean {
-  return !machine.lost && !machine.rotten && !machine.retired;
+  return !machine.gone && !machine.rottenLog;
 }
 
 /**

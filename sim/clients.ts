@@ -1,7 +1,7 @@
 import { decodeUtf8, encodeUtf8 } from '../src/base/bytes.js';
 import { KvorumError } from '../src/base/errors.js';
 import type { Command, CommandResult, KeyValue } from '../src/fsm/command.js';
-import type { Member } from '../src/member/types.js';
+import type { CallOptions, Member } from '../src/member/types.js';
 import type { Answer, Call, Item, Outcome } from './checkers/history.js';
 import type { Cluster } from './cluster.js';
 import { Dice } from './dice.js';
@@ -93,13 +93,23 @@ export class Clients {
     const timer = clock.setTimer(timeoutMs * 2 + 500, lost);
     life.ended.add(lost);
     life.process
-      .call(() => perform(life.member!, calls, timeoutMs))
+      .call(() => perform(life.member!, calls, { timeoutMs, signal: this.#someSignal() }))
       .then(
         (answers) => end(answers.map((answer) => ({ kind: 'ok', answer }))),
         (error: unknown) => {
           if (!life.process.ended) end(calls.map(() => this.#outcomeOf(error)));
         },
       );
+  }
+
+  /** Of a caller that gives up after a while, now and then. */
+  #someSignal(): AbortSignal | undefined {
+    const { dice } = this.#shared;
+    const { cancelProbability, timeoutMs } = this.#cluster.plan.clients;
+    if (!dice.chance(cancelProbability)) return undefined;
+    const controller = new AbortController();
+    this.#cluster.clock.setTimer(dice.ms(0, timeoutMs / 2), () => controller.abort());
+    return controller.signal;
   }
 
   #traceCalls(name: string, machine: Machine, calls: readonly Call[]): void {
@@ -172,7 +182,7 @@ function makeCall(kind: Exclude<CallKind, 'batch'>, shared: Shared, cluster: Clu
   }
 }
 
-async function perform(member: Member, calls: readonly Call[], timeoutMs: number): Promise<Answer[]> {
+async function perform(member: Member, calls: readonly Call[], options: CallOptions): Promise<Answer[]> {
   const [call] = calls;
   if (call?.type === 'range') {
     const { key, end, revision, limit, serializable } = call;
@@ -182,12 +192,12 @@ async function perform(member: Member, calls: readonly Call[], timeoutMs: number
       revision,
       limit,
     };
-    const answer = await member.range(query, { timeoutMs, serializable });
+    const answer = await member.range(query, { ...options, serializable });
     return [
       { type: 'range', revision: answer.revision, items: answer.items.map(toItem), count: answer.count },
     ];
   }
-  const results = await member.writeAll(calls.map(toCommand), { timeoutMs });
+  const results = await member.writeAll(calls.map(toCommand), options);
   return results.map(toAnswer);
 }
 

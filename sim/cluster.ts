@@ -99,7 +99,8 @@ export class Cluster {
     const { operations } = this.history;
     let sum = crc32c(encodeUtf8(`${this.events} ${this.dice.nextUint32()} ${this.clock.monotonicMs()}`));
     for (const { invokedMs, respondedMs, outcome } of operations) {
-      sum = crc32c(encodeUtf8(`${invokedMs} ${respondedMs} ${JSON.stringify(outcome)}`), sum);
+      const answer = outcome.kind === 'ok' ? outcome.answer.revision : outcome.code;
+      sum = crc32c(encodeUtf8(`${invokedMs} ${respondedMs} ${answer}`), sum);
     }
     return sum;
   }
@@ -114,6 +115,16 @@ export class Cluster {
       return reached || this.failed;
     });
     return reached && !this.failed;
+  }
+
+  /** As runUntil; that it is not reached in time is a failure. */
+  async expect(what: string, timeoutMs: number, done: () => boolean): Promise<void> {
+    if (this.failed) return;
+    if (!(await this.runUntil(done, timeoutMs))) this.fail(new Error(`${what}: not within ${timeoutMs} ms`));
+  }
+
+  phase(name: string): void {
+    this.trace('run', 'phase', name);
   }
 
   #checkTouched(): void {
@@ -160,6 +171,11 @@ export class Cluster {
     return leader;
   }
 
+  /** Nothing is to be expected of it: it will not run again, or the leader knows that it was removed. */
+  isOut(machine: Machine): boolean {
+    return machine.gone || this.leader()?.parts.machine.removedMembers().has(machine.id) === true;
+  }
+
   /** Starts a process on the machine; it takes part once it has read its data folder. */
   start(machine: Machine): void {
     assert(machine.life === undefined, `${machine.name} runs already`);
@@ -195,7 +211,7 @@ export class Cluster {
 
   async #run(machine: Machine, life: Life, peers: MemoryPeers): Promise<void> {
     const { process } = life;
-    const contacts = machine.knowsCluster ? [] : await this.#join(machine, life);
+    const contacts = machine.entrance === 'joining' ? await this.#join(machine, life) : [];
     if (process.ended) return;
     const { id, name, address } = machine;
     const parts = await openParts({
@@ -223,6 +239,7 @@ export class Cluster {
     });
     if (machine.life !== life) return;
     life.parts = parts;
+    machine.rottenLog = false;
     this.observer.attach(machine, parts);
     const member = new RaftMember(parts);
     void member.stopped.then((reason) => {
@@ -237,9 +254,14 @@ export class Cluster {
     if (machine.life === life) life.member = member;
   }
 
-  /** Asks whoever runs to be let in, again and again; the id stays. */
+  /**
+   * Asks whoever runs to be let in, again and again; the id stays. One that holds a state goes on without an answer
+   * after a while: it may be what the others lack to have a leader.
+   */
   async #join(machine: Machine, life: Life): Promise<readonly MemberRecord[]> {
+    const beganMs = this.clock.monotonicMs();
     for (;;) {
+      if (machine.knowsCluster && this.clock.monotonicMs() - beganMs > joinTimeoutMs / 2) return [];
       await new Promise<void>((resolve) => life.process.setTimer(this.dice.ms(1, 100), resolve));
       const through = this.running().filter((each) => each !== machine);
       if (through.length === 0) continue;
@@ -319,9 +341,9 @@ export class Cluster {
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     this.trace(machine.name, 'log', `ended by itself: ${text}`);
     if (error instanceof KvorumError && error.code === 'MEMBER_REMOVED') machine.retired = true;
-    else if (error instanceof KvorumError && error.code === 'DATA_DAMAGED' && machine.rotten) {
-      machine.lost = true;
-    } else if (!isInjected(error)) {
+    else if (isDamage(error) && machine.rottenLog) machine.lost = true;
+    else if (isDamage(error) && machine.rottenSnapshot) machine.rottenSnapshot = false;
+    else if (!isInjected(error)) {
       this.fail(new Error(`${machine.name} ended by itself: ${text}`, { cause: error }));
     }
     this.end(machine, 'kill');
@@ -352,6 +374,10 @@ export class Cluster {
       if (machine.startable && this.supervised) this.start(machine);
     });
   }
+}
+
+function isDamage(error: unknown): boolean {
+  return error instanceof KvorumError && error.code === 'DATA_DAMAGED';
 }
 
 function isInjected(error: unknown): boolean {

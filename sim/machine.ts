@@ -40,8 +40,10 @@ export class Machine {
   lost = false;
   /** It was removed from the cluster, or never let in: it does not start again. */
   retired = false;
-  /** A bit of its files was changed. */
-  rotten = false;
+  /** A bit of its log was changed, and it has not started since: it will find that, or lose nothing by it. */
+  rottenLog = false;
+  /** A bit of a snapshot on its way was changed: it will be found, and the snapshot sent again. */
+  rottenSnapshot = false;
   /** Its disk says that things are durable which are not: only processes may die. */
   lying = false;
   /** What fits on its disk. */
@@ -71,14 +73,19 @@ export class Machine {
     return this.entrance !== 'joining' || this.backend.applied.index > 0;
   }
 
+  /** It will not run again. */
+  get gone(): boolean {
+    return this.lost || this.retired;
+  }
+
   /** Whether it can be started (again). */
   get startable(): boolean {
-    return this.life === undefined && !this.lost && !this.retired;
+    return this.life === undefined && !this.gone;
   }
 
   /** The last configurations that it has known: of its log, and of its state. */
   configs(): ClusterConfig[] {
-    if (this.lost || this.retired) return [];
+    if (this.gone) return [];
     const parts = this.life?.parts ?? this.#partsBefore;
     return parts === undefined ? [] : [parts.raft.status().config, parts.machine.config];
   }

@@ -5,7 +5,8 @@ import { faultKinds, faultThemes, type FaultKind } from './faults/kinds.js';
 
 /** One fault of a run: when, what, and the seed of everything that it draws itself. */
 export interface PlannedFault {
-  readonly number: number;
+  /** Its kind, and which of that kind: `kill.3`. */
+  readonly id: string;
   readonly atMs: number;
   readonly kind: FaultKind;
   readonly seed: number;
@@ -28,6 +29,8 @@ export interface ClientPlan {
   readonly pauseMsMax: number;
   readonly keyCount: number;
   readonly timeoutMs: number;
+  /** Of calls that their caller gives up before the time is over. */
+  readonly cancelProbability: number;
   /** Relative frequencies. */
   readonly mix: Readonly<Record<CallKind, number>>;
   readonly valueSizeBytesMax: number;
@@ -54,13 +57,16 @@ export interface Plan {
   readonly members: number;
   readonly durationMs: number;
   readonly options: Partial<MemberOptions>;
+  /** A process takes one of them each time it starts. */
   readonly segmentSizesBytes: readonly number[];
   readonly network: NetworkConditions;
   readonly disk: DiskPlan;
   readonly clients: ClientPlan;
+  /** What a turn of a member takes at most. */
   readonly turnMsMax: number;
   /** Clocks differ from true time by at most this part of it. */
   readonly driftMax: number;
+  /** In the order of their times. */
   readonly faults: readonly PlannedFault[];
 }
 
@@ -70,14 +76,14 @@ export interface PlanChanges {
   readonly durationMs?: number | undefined;
   readonly clients?: number | undefined;
   readonly callsMax?: number | undefined;
-  /** Numbers of the faults that happen; undefined: all. */
-  readonly faults?: readonly number[] | undefined;
+  /** Ids of the faults that happen; undefined: all. */
+  readonly faults?: readonly string[] | undefined;
 }
 
 export const membersMax = 7;
 
 export function makePlan(seed: number, changes: PlanChanges = {}): Plan {
-  const plan = drawPlan(seed);
+  const plan = new Draft(seed).plan();
   return {
     ...plan,
     members: changes.members ?? plan.members,
@@ -87,101 +93,136 @@ export function makePlan(seed: number, changes: PlanChanges = {}): Plan {
       count: changes.clients ?? plan.clients.count,
       callsMax: changes.callsMax ?? plan.clients.callsMax,
     },
-    faults: plan.faults.filter(({ number }) => changes.faults?.includes(number) ?? true),
+    faults: plan.faults.filter(({ id }) => changes.faults?.includes(id) ?? true),
   };
 }
 
-function drawPlan(seed: number): Plan {
-  const dice = Dice.of(seed, 'plan');
-  const durationMs = dice.pick([4000, 8000, 15_000, 30_000]);
-  const heartbeatIntervalMs = dice.pick([20, 50, 100, 100]);
-  const leaseReads = dice.chance(0.25);
-  return {
-    seed,
-    members: dice.pick([1, 2, 3, 3, 3, 3, 4, 5, 5, 7]),
-    durationMs,
-    options: {
+/**
+ * Draws a plan. Each knob has a stream of its own, so that a knob that is added later leaves the plans of known
+ * seeds as they were. Swarm testing (Groce and others, 2012): each run leaves out most kinds of faults and turns
+ * some knobs far, so that what is frequent does not mask what is rare.
+ */
+class Draft {
+  readonly #seed: number;
+
+  constructor(seed: number) {
+    this.#seed = seed;
+  }
+
+  #dice(knob: string): Dice {
+    return Dice.of(this.#seed, `plan ${knob}`);
+  }
+
+  #pick<T>(knob: string, values: readonly T[]): T {
+    return this.#dice(knob).pick(values);
+  }
+
+  plan(): Plan {
+    const durationMs = this.#pick('duration', [4000, 8000, 15_000, 30_000]);
+    const heartbeatIntervalMs = this.#pick('heartbeat', [20, 50, 100, 100]);
+    const leaseReads = this.#pick('lease reads', [false, false, false, true]);
+    return {
+      seed: this.#seed,
+      members: this.#pick('members', [1, 2, 3, 3, 3, 3, 4, 5, 5, 7]),
+      durationMs,
+      options: this.#options(heartbeatIntervalMs, leaseReads),
+      segmentSizesBytes: this.#pick('segments', [[4096], [16_384], [2048, 4096, 65_536]]),
+      network: this.#network(heartbeatIntervalMs),
+      disk: this.#disk(),
+      clients: this.#clients(),
+      turnMsMax: this.#pick('turn', [0, 0, 0.1, 2]),
+      // A lease trusts clocks to run at like speed.
+      driftMax: this.#pick('drift', leaseReads ? [0, 0.001, 0.05] : [0, 0.001, 0.3]),
+      faults: this.#faults(durationMs),
+    };
+  }
+
+  #options(heartbeatIntervalMs: number, leaseReads: boolean): Partial<MemberOptions> {
+    return {
       heartbeatIntervalMs,
       electionTimeoutMs: heartbeatIntervalMs * 10,
       leaseReads,
-      requestTimeoutMs: dice.pick([1000, 3000, 7000]),
-      logEntriesKept: dice.pick([5, 20, 100, 1000]),
-      logSizeBytesKept: dice.pick([4096, 64 * 1024 * 1024]),
-      entriesInFlightMax: dice.pick([1, 4]),
-      messageEntriesSizeBytesMax: dice.pick([256, 4096, 1024 * 1024]),
-      inflightMessagesMax: dice.pick([2, 16, 256]),
-      uncommittedSizeBytesMax: dice.pick([2000, 64 * 1024 * 1024]),
-      committedSizeBytesMax: dice.pick([1, 500, 8 * 1024 * 1024]),
-      promotionLagEntriesMax: dice.pick([0, 16]),
-    },
-    segmentSizesBytes: dice.pick([[4096], [16_384], [2048, 4096, 65_536]]),
-    network: drawNetwork(dice, heartbeatIntervalMs),
-    disk: drawDisk(dice),
-    clients: drawClients(dice),
-    turnMsMax: dice.pick([0, 0, 0.1, 2]),
-    driftMax: leaseReads ? dice.pick([0, 0.001, 0.05]) : dice.pick([0, 0.001, 0.3]),
-    faults: drawFaults(dice, durationMs),
-  };
-}
-
-function drawNetwork(dice: Dice, heartbeatIntervalMs: number): NetworkConditions {
-  const latencyMsMin = dice.pick([0, 0.05, 0.5, 5]);
-  return {
-    latencyMsMin,
-    latencyMsMax: latencyMsMin + dice.pick([0.1, 1, heartbeatIntervalMs / 2]),
-    lossProbability: dice.pick([0, 0, 0.01, 0.08]),
-    duplicateProbability: dice.pick([0, 0, 0.01, 0.1]),
-    snapshotChunkSizeBytes: 256 * 1024,
-    reorders: dice.chance(0.5),
-  };
-}
-
-function drawDisk(dice: Dice): DiskPlan {
-  const syncMsMin = dice.pick([0, 0.1, 1]);
-  const flushIntervalMsMin = dice.pick([10, 50, 500]);
-  return {
-    syncMsMin,
-    syncMsMax: syncMsMin + dice.pick([0, 0.2, 5, 30]),
-    writeDelayProbability: dice.pick([0, 0.02, 0.3]),
-    reportDelayProbability: dice.pick([0, 0.02, 0.3]),
-    flushIntervalMsMin,
-    flushIntervalMsMax: flushIntervalMsMin * dice.pick([1, 4]),
-  };
-}
-
-function drawClients(dice: Dice): ClientPlan {
-  const weight = (): number => dice.pick([0, 1, 1, 3]);
-  const count = dice.pick([1, 3, 5, 10, 20]);
-  return {
-    count,
-    pauseMsMax: (2000 * count) / dice.pick([5, 20, 20, 60, 60, 200]),
-    keyCount: dice.pick([1, 3, 10]),
-    timeoutMs: dice.pick([300, 1000, 5000]),
-    mix: {
-      put: 3 + weight(),
-      delete: weight(),
-      'delete-range': weight() / 3,
-      get: 2 + weight(),
-      range: weight(),
-      past: weight() / 2,
-      serializable: weight() / 2,
-      compact: weight() / 10,
-      batch: weight() / 3,
-    },
-    valueSizeBytesMax: dice.pick([0, 50, 600]),
-    callsMax: Infinity,
-  };
-}
-
-/** Swarm testing (Groce and others, 2012): each run leaves out some kinds, so that the others are not masked. */
-function drawFaults(dice: Dice, durationMs: number): PlannedFault[] {
-  const kept = dice.pick([0, 0.2, 0.5, 0.8]);
-  const kinds = dice.chance(0.5) ? dice.pick(faultThemes) : faultKinds.filter(() => dice.chance(kept));
-  if (kinds.length === 0) return [];
-  const everyMs = dice.pick([150, 400, 1200, 4000]);
-  const faults: PlannedFault[] = [];
-  for (let atMs = dice.ms(0, everyMs); atMs < durationMs; atMs += dice.ms(everyMs / 4, everyMs * 2)) {
-    faults.push({ number: faults.length + 1, atMs, kind: dice.pick(kinds), seed: dice.nextUint32() });
+      requestTimeoutMs: this.#pick('request timeout', [1000, 3000, 7000]),
+      proposalsWaitingMax: this.#pick('proposals', [2, 16_384, 16_384]),
+      readsWaitingMax: this.#pick('reads', [2, 65_536, 65_536]),
+      entrySizeBytesMax: this.#pick('entry size', [100, 4 * 1024 * 1024]),
+      logEntriesKept: this.#pick('log entries', [5, 20, 100, 1000]),
+      logSizeBytesKept: this.#pick('log size', [4096, 64 * 1024 * 1024]),
+      entriesInFlightMax: this.#pick('entries in flight', [1, 4]),
+      messageEntriesSizeBytesMax: this.#pick('message size', [256, 4096, 1024 * 1024]),
+      inflightMessagesMax: this.#pick('inflight messages', [2, 16, 256]),
+      uncommittedSizeBytesMax: this.#pick('uncommitted size', [2000, 64 * 1024 * 1024]),
+      committedSizeBytesMax: this.#pick('committed size', [1, 500, 8 * 1024 * 1024]),
+      promotionLagEntriesMax: this.#pick('promotion lag', [0, 16]),
+    };
   }
-  return faults;
+
+  #network(heartbeatIntervalMs: number): NetworkConditions {
+    const latencyMsMin = this.#pick('least latency', [0, 0.05, 0.5, 5]);
+    return {
+      latencyMsMin,
+      latencyMsMax: latencyMsMin + this.#pick('latency', [0.1, 1, heartbeatIntervalMs / 2]),
+      lossProbability: this.#pick('loss', [0, 0, 0.01, 0.08]),
+      duplicateProbability: this.#pick('duplicates', [0, 0, 0.01, 0.1]),
+      snapshotChunkSizeBytes: this.#pick('chunks', [100, 2000, 256 * 1024]),
+      reorders: this.#pick('reorders', [false, true]),
+    };
+  }
+
+  #disk(): DiskPlan {
+    const syncMsMin = this.#pick('least sync', [0, 0.1, 1]);
+    const flushIntervalMsMin = this.#pick('flush', [10, 50, 500]);
+    return {
+      syncMsMin,
+      syncMsMax: syncMsMin + this.#pick('sync', [0, 0.2, 5, 30]),
+      writeDelayProbability: this.#pick('write delay', [0, 0.02, 0.3]),
+      reportDelayProbability: this.#pick('report delay', [0, 0.02, 0.3]),
+      flushIntervalMsMin,
+      flushIntervalMsMax: flushIntervalMsMin * this.#pick('flush spread', [1, 4]),
+    };
+  }
+
+  #clients(): ClientPlan {
+    const weight = (kind: CallKind): number => this.#pick(`weight of ${kind}`, [0, 1, 1, 3]);
+    const count = this.#pick('clients', [1, 3, 5, 10, 20]);
+    const callsPerSecond = this.#pick('calls', [5, 20, 20, 60, 60, 200]);
+    return {
+      count,
+      pauseMsMax: (2000 * count) / callsPerSecond,
+      keyCount: this.#pick('keys', [1, 3, 10]),
+      timeoutMs: this.#pick('call timeout', [300, 1000, 5000]),
+      cancelProbability: this.#pick('cancel', [0, 0, 0.05]),
+      mix: {
+        put: 3 + weight('put'),
+        delete: weight('delete'),
+        'delete-range': weight('delete-range') / 3,
+        get: 2 + weight('get'),
+        range: weight('range'),
+        past: weight('past') / 2,
+        serializable: weight('serializable') / 2,
+        compact: weight('compact') / 10,
+        batch: weight('batch') / 3,
+      },
+      valueSizeBytesMax: this.#pick('value size', [0, 50, 600]),
+      callsMax: Infinity,
+    };
+  }
+
+  #faults(durationMs: number): PlannedFault[] {
+    const themes = this.#dice('theme');
+    const theme = themes.chance(0.5) ? themes.pick(faultThemes) : undefined;
+    const part = this.#pick('faults', [0, 0.15, 0.3, 0.6]);
+    const faults: PlannedFault[] = [];
+    for (const kind of faultKinds) {
+      const dice = this.#dice(`fault ${kind}`);
+      const drawn = dice.chance(part);
+      if (!(theme?.includes(kind) ?? drawn)) continue;
+      const everyMs = dice.pick([400, 2000, 6000]);
+      let number = 0;
+      for (let atMs = dice.ms(0, everyMs); atMs < durationMs; atMs += dice.ms(everyMs / 4, everyMs * 2)) {
+        faults.push({ id: `${kind}.${++number}`, atMs, kind, seed: dice.nextUint32() });
+      }
+    }
+    return faults.sort((left, right) => left.atMs - right.atMs);
+  }
 }

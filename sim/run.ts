@@ -1,11 +1,9 @@
-import { holdMajority, isSound } from './budget.js';
 import { checkHistory } from './check-history.js';
 import { Clients } from './clients.js';
 import { Cluster } from './cluster.js';
-import { Dice } from './dice.js';
 import { Faults } from './faults/faults.js';
-import type { Machine } from './machine.js';
 import type { Plan } from './plan.js';
+import { Recovery } from './recovery.js';
 import type { TraceSink } from './trace.js';
 
 export interface RunResult {
@@ -56,148 +54,40 @@ export class Run {
   }
 
   async #live(): Promise<void> {
-    this.#phase('boot');
+    this.cluster.phase('boot');
     await this.#boot();
-    this.#phase('safety');
+    this.cluster.phase('safety');
     this.#clients.start();
     this.#faults.schedule(this.#plan.faults);
     await this.cluster.runUntil(() => false, this.#plan.durationMs);
     this.#faults.end();
-    if (!this.cluster.failed) await this.#recover();
-    if (!this.cluster.failed) await this.#settle();
+    const recovery = new Recovery(this.cluster, this.#clients);
+    if (!this.cluster.failed) await recovery.ofMajority();
+    this.#clients.stop();
+    if (!this.cluster.failed) await recovery.ofAll();
     if (!this.cluster.failed) this.#check();
-  }
-
-  #phase(name: string): void {
-    this.cluster.trace('run', 'phase', name);
   }
 
   /** A founder, and others that join it one by one. */
   async #boot(): Promise<void> {
     const { cluster } = this;
     cluster.start(cluster.addMachine('founding'));
-    await this.#expect('a founded cluster has a leader', bootTimeoutMs, () => cluster.leader() !== undefined);
+    await this.cluster.expect(
+      'a founded cluster has a leader',
+      bootTimeoutMs,
+      () => cluster.leader() !== undefined,
+    );
     for (let count = 2; count <= this.#plan.members && !cluster.failed; count++) {
       cluster.start(cluster.addMachine('joining'));
-      await this.#expect('a new member becomes a voter', bootTimeoutMs, () =>
+      await this.cluster.expect('a new member becomes a voter', bootTimeoutMs, () =>
         cluster.machines.every((each) => each.running && each.parts.machine.config.voters.length === count),
       );
     }
   }
 
-  async #expect(what: string, timeoutMs: number, done: () => boolean): Promise<void> {
-    if (await this.cluster.runUntil(done, timeoutMs)) return;
-    this.cluster.fail(new Error(`${what}: not within ${timeoutMs} ms`));
-  }
-
-  /** Faults end for a majority: it must serve, whatever the others do. */
-  async #recover(): Promise<void> {
-    const { cluster } = this;
-    this.#phase('recovery of a majority');
-    cluster.supervised = false;
-    const core = this.#chooseCore();
-    const others = cluster.machines.filter((each) => !core.includes(each));
-    cluster.trace('run', 'log', `${names(core)} are well`);
-    for (const machine of cluster.machines) machine.storage.disarm();
-    Object.assign(cluster.network.conditions, { lossProbability: 0, duplicateProbability: 0 });
-    const end = cluster.network.partition(
-      core.map((each) => each.id),
-      others.map((each) => each.id),
-    );
-    await this.#serve('a majority without faults', core);
-    end();
-  }
-
-  /** A random set of sound machines that is a majority in every configuration that may count; all if none else is. */
-  #chooseCore(): Machine[] {
-    const { cluster } = this;
-    const dice = Dice.of(this.#plan.seed, 'core');
-    const sound = dice.shuffled(cluster.machines.filter((each) => isSound(each) && each.knowsCluster));
-    for (let size = 1; size <= sound.length; size++) {
-      const core = sound.slice(0, size);
-      if (holdMajority(cluster, (machine) => core.includes(machine))) return core;
-    }
-    return sound;
-  }
-
-  /** Within a bounded time each of `core` writes and reads. */
-  async #serve(what: string, core: readonly Machine[]): Promise<void> {
-    const { cluster } = this;
-    const { electionTimeoutMs } = cluster.options;
-    const timeoutMs = 40 * electionTimeoutMs + 20_000;
-    const served = new Set<Machine>();
-    let over = false;
-    for (const machine of core) {
-      if (machine.startable) cluster.start(machine);
-      const again = (delayMs: number): void => {
-        cluster.clock.setTimer(delayMs, () => {
-          if (over || machine.retired || machine.lost) return;
-          if (machine.startable) cluster.start(machine);
-          if (machine.running && machine.knowsCluster)
-            this.#tryAt(
-              machine,
-              () => served.add(machine),
-              () => again(electionTimeoutMs / 2),
-            );
-          else again(electionTimeoutMs / 2);
-        });
-      };
-      again(0);
-    }
-    await this.#expect(`${what} serves`, timeoutMs, () =>
-      core.every((machine) => machine.retired || machine.lost || served.has(machine)),
-    );
-    over = true;
-  }
-
-  #tryAt(machine: Machine, done: () => void, again: () => void): void {
-    const value = `last-${machine.name}-${this.cluster.history.operations.length}`;
-    const put = { type: 'put', key: 'k0', value, previous: false } as const;
-    const get = {
-      type: 'range',
-      key: 'k0',
-      end: undefined,
-      revision: 0,
-      limit: 0,
-      serializable: false,
-    } as const;
-    this.#clients.call('probe', machine, [put], (written) => {
-      if (written?.kind !== 'ok' || !machine.running) {
-        again();
-        return;
-      }
-      this.#clients.call('probe', machine, [get], (read) => {
-        if (read?.kind === 'ok') done();
-        else again();
-      });
-    });
-  }
-
-  /** Everybody comes back, and becomes equal. */
-  async #settle(): Promise<void> {
-    const { cluster } = this;
-    this.#phase('all come back');
-    this.#clients.stop();
-    const all = cluster.machines.filter((each) => !each.lost && !each.retired);
-    await this.#serve('the whole cluster', all);
-    const alike = (): boolean => {
-      const leader = cluster.leader();
-      if (leader === undefined) return false;
-      const { raft } = leader.parts;
-      return cluster.machines.every(
-        (each) =>
-          each.lost || each.retired || (each.running && each.parts.machine.applied.index === raft.lastIndex),
-      );
-    };
-    await this.#expect('all members reach one index', 40 * cluster.options.electionTimeoutMs + 20_000, alike);
-    if (cluster.failed) return;
-    const hashes = new Set(cluster.running().map((each) => each.member!.hash()));
-    if (hashes.size > 1) cluster.fail(new Error('the states of the members differ in the end'));
-  }
-
   #check(): void {
     const { cluster } = this;
-    this.#phase('history');
+    this.cluster.phase('history');
     const wrong = checkHistory(cluster.history.operations);
     if (wrong !== undefined) cluster.fail(new Error(wrong));
   }
@@ -219,8 +109,4 @@ export class Run {
       fingerprint: cluster.fingerprint(),
     };
   }
-}
-
-function names(machines: readonly Machine[]): string {
-  return machines.map((each) => each.name).join(' ');
 }

@@ -86,7 +86,7 @@ class Shrinker {
   }
 
   async #shrinkFaults(): Promise<void> {
-    let left = this.#plan().faults.map(({ number }) => number);
+    let left = this.#plan().faults.map(({ id }) => id);
     if (left.length > 0 && (await this.#try({ faults: [] }))) return;
     for (let parts = 2; left.length > 0 && parts <= left.length * 2; parts *= 2) {
       const size = Math.ceil(left.length / parts);

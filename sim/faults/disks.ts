@@ -55,8 +55,8 @@ const lyingSync: Fault = (scene) => {
   return machine.name;
 };
 
-/** One bit changes in one of the files; it is found when the member starts the next time, or does no harm. */
-function rot(folder: string): Fault {
+/** One bit changes in one of the files: it is found, or does no harm, but is never served. */
+function rot(folder: 'wal/' | 'snapshot/'): Fault {
   return (scene: FaultScene) => {
     const { cluster, dice } = scene;
     const machine = someRunning(scene);
@@ -68,9 +68,11 @@ function rot(folder: string): Fault {
     if (sizeBytes === 0) return undefined;
     // Mostly at the front, where something is written.
     const position = dice.below(dice.chance(0.7) ? Math.min(sizeBytes, 1500) : sizeBytes);
-    machine.rotten = true;
     machine.disk.flipBit(path, position, dice.below(8));
-    if (dice.chance(0.8)) cluster.end(machine, 'kill');
+    // A log is read when a process starts.
+    if (folder === 'wal/') machine.rottenLog = true;
+    else machine.rottenSnapshot = true;
+    if (folder === 'wal/' || dice.chance(0.5)) cluster.end(machine, 'kill');
     return `${machine.name} ${path} at ${position}`;
   };
 }

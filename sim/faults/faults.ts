@@ -42,13 +42,13 @@ export class Faults {
     });
     if (done === undefined) return;
     this.count++;
-    this.#cluster.trace('fault', 'fault', `${fault.number} ${fault.kind} ${done}`);
+    this.#cluster.trace('fault', 'fault', `${fault.id} ${done}`);
   }
 
   #lasts(fault: PlannedFault, ms: number, end: () => void): void {
     const ending = (): void => {
       if (!this.#active.delete(ending)) return;
-      this.#cluster.trace('fault', 'mend', `${fault.number} ${fault.kind}`);
+      this.#cluster.trace('fault', 'mend', fault.id);
       end();
     };
     this.#active.add(ending);

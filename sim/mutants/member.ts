@@ -87,12 +87,10 @@ export const memberMutants: readonly Mutant[] = [
     'unknown-told-as-failed',
     'a write whose outcome is not known is answered as failed',
     member('proposals'),
-    `          new KvorumError(
-            'OUTCOME_UNKNOWN',
-            'no majority`,
-    `          new KvorumError(
-            'NO_LEADER',
-            'no majority`,
+    `    'OUTCOME_UNKNOWN',
+    'no majority`,
+    `    'NO_LEADER',
+    'no majority`,
   ),
   mutant(
     'retried-while-it-may-stand',

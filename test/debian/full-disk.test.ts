@@ -73,7 +73,7 @@ describe('a disk that is full', { skip }, () => {
           t.diagnostic(member.process.log.plain.join('\n'));
           assert.match(
             member.process.log.plain.at(-1)!,
-            /^the disk is full .*: free space and start this member again/,
+            /^member \S+ had to stop: the disk is full .*: free space and start this member again/,
           );
           while (writer.acknowledged.length < before + 20) await client.get('key-0');
           writer.stop();
@@ -104,7 +104,7 @@ describe('a disk that is full', { skip }, () => {
         const writing = writer.run();
         const { code } = await member.process.ended();
         assert.equal(code, storageFailedExitCode);
-        assert.match(member.process.log.plain.at(-1)!, /^the disk is full/);
+        assert.match(member.process.log.plain.at(-1)!, /^member \S+ had to stop: the disk is full/);
         writer.stop();
         await disk.freeSpace();
         await member.start();
@@ -151,7 +151,10 @@ describe('a disk whose sync fails', { skip }, () => {
           assert.equal(code, storageFailedExitCode);
           const line = member.process.log.plain.at(-1)!;
           t.diagnostic(line);
-          assert.match(line, /^the disk failed .*: mend it and start this member again/);
+          assert.match(
+            line,
+            /^member \S+ had to stop: the disk failed .*: mend it and start this member again/,
+          );
           writer.stop();
           await writing;
           await client.set('after', 'the failure');

@@ -1,0 +1,148 @@
+import { holdMajority, isSound } from './budget.js';
+import type { Clients } from './clients.js';
+import type { Cluster } from './cluster.js';
+import { Dice } from './dice.js';
+import type { Machine } from './machine.js';
+
+/**
+ * What must happen when faults end (the liveness phase): a majority without faults serves within a bounded time
+ * whatever the others do, then all come back and become equal.
+ */
+export class Recovery {
+  readonly #cluster: Cluster;
+  readonly #clients: Clients;
+
+  constructor(cluster: Cluster, clients: Clients) {
+    this.#cluster = cluster;
+    this.#clients = clients;
+  }
+
+  get #timeoutMs(): number {
+    return 40 * this.#cluster.options.electionTimeoutMs + 20_000;
+  }
+
+  async ofMajority(): Promise<void> {
+    const cluster = this.#cluster;
+    cluster.phase('recovery of a majority');
+    cluster.supervised = false;
+    const core = this.#chooseCore();
+    const others = cluster.machines.filter((each) => !core.includes(each));
+    cluster.trace('run', 'log', `${names(core)} are well`);
+    for (const machine of cluster.machines) machine.storage.disarm();
+    Object.assign(cluster.network.conditions, { lossProbability: 0, duplicateProbability: 0 });
+    const end = cluster.network.partition(
+      core.map((each) => each.id),
+      others.map((each) => each.id),
+    );
+    await this.#serve('a majority without faults', core);
+    end();
+  }
+
+  /** A random set of sound machines that is a majority in every configuration that may count; all if none else is. */
+  #chooseCore(): Machine[] {
+    const cluster = this.#cluster;
+    const dice = Dice.of(cluster.plan.seed, 'core');
+    const sound = dice.shuffled(cluster.machines.filter((each) => isSound(each) && each.knowsCluster));
+    for (let size = 1; size <= sound.length; size++) {
+      const core = sound.slice(0, size);
+      if (holdMajority(cluster, (machine) => core.includes(machine))) return core;
+    }
+    return sound;
+  }
+
+  async ofAll(): Promise<void> {
+    const cluster = this.#cluster;
+    cluster.phase('all come back');
+    await this.#serve('the whole cluster', cluster.machines);
+    await cluster.expect('all members reach one index', this.#timeoutMs, () => {
+      const leader = cluster.leader();
+      if (leader === undefined) return false;
+      const { lastIndex } = leader.parts.raft;
+      return cluster.machines.every(
+        (each) => cluster.isOut(each) || (each.running && each.parts.machine.applied.index === lastIndex),
+      );
+    });
+    if (cluster.failed) return;
+    const members = cluster.running().filter((each) => !cluster.isOut(each));
+    const hashes = new Set(members.map((each) => each.member!.hash()));
+    if (hashes.size > 1) cluster.fail(new Error('the states of the members differ in the end'));
+  }
+
+  /** Within a bounded time each of `machines` writes and reads. */
+  async #serve(what: string, machines: readonly Machine[]): Promise<void> {
+    const cluster = this.#cluster;
+    const served = new Set<Machine>();
+    const missing = (): Machine[] =>
+      machines.filter((machine) => !served.has(machine) && !cluster.isOut(machine));
+    const attempts = machines.map((machine) => new Attempts(cluster, this.#clients, machine));
+    for (const each of attempts) each.begin(() => served.add(each.machine));
+    await cluster.expect(`${what} serves`, this.#timeoutMs, () => missing().length === 0);
+    for (const each of attempts) each.end();
+    const left = missing();
+    if (left.length > 0) cluster.trace('run', 'failure', `not served by ${names(left)}`);
+  }
+}
+
+/** An operator and a client who try to get one machine to serve. */
+class Attempts {
+  readonly #cluster: Cluster;
+  readonly #clients: Clients;
+  readonly machine: Machine;
+  #over = false;
+
+  constructor(cluster: Cluster, clients: Clients, machine: Machine) {
+    this.#cluster = cluster;
+    this.#clients = clients;
+    this.machine = machine;
+  }
+
+  begin(done: () => void): void {
+    if (this.machine.startable) this.#cluster.start(this.machine);
+    this.#again(0, done);
+  }
+
+  end(): void {
+    this.#over = true;
+  }
+
+  #again(delayMs: number, done: () => void): void {
+    this.#cluster.clock.setTimer(delayMs, () => {
+      if (this.#over || this.machine.gone) return;
+      if (this.machine.startable) this.#cluster.start(this.machine);
+      if (this.machine.running && this.machine.knowsCluster) this.#call(done);
+      else this.#later(done);
+    });
+  }
+
+  #later(done: () => void): void {
+    this.#again(this.#cluster.options.electionTimeoutMs / 2, done);
+  }
+
+  #call(done: () => void): void {
+    const { machine } = this;
+    const value = `last-${machine.name}-${this.#cluster.history.operations.length}`;
+    const put = { type: 'put', key: 'k0', value, previous: false } as const;
+    const get = {
+      type: 'range',
+      key: 'k0',
+      end: undefined,
+      revision: 0,
+      limit: 0,
+      serializable: false,
+    } as const;
+    this.#clients.call('probe', machine, [put], (written) => {
+      if (written?.kind !== 'ok' || !machine.running) {
+        this.#later(done);
+        return;
+      }
+      this.#clients.call('probe', machine, [get], (read) => {
+        if (read?.kind === 'ok') done();
+        else this.#later(done);
+      });
+    });
+  }
+}
+
+function names(machines: readonly Machine[]): string {
+  return machines.map((each) => each.name).join(' ');
+}
