@@ -38,7 +38,7 @@ const foundSizeBytesMax = 512;
  * @returns for each outcome the shortest input that was found, or undefined if all were long
  * @throws FuzzFailure
  */
-export async function fuzz(run: FuzzRun): Promise<ReadonlyMap<string, Buffer | undefined>> {
+export async function fuzz(run: FuzzRun): Promise<Map<string, Buffer | undefined>> {
   const { target, seed, inputs, corpus, progress } = run;
   const random = new Prng(seed);
   const pool = [...target.seeds, ...corpus];
