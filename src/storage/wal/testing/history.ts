@@ -137,8 +137,10 @@ export class WalHistory {
     const { base, entries, hardState } = recovered;
     const expected = state.hardState;
     if (hardState.term !== expected.term || hardState.vote !== expected.vote) return false;
-    // Where the entries behind it are torn away, it reaches as far as the log.
-    if (hardState.commit !== Math.min(expected.commit, base.index + entries.length)) return false;
+    // Where the entries behind it are torn away, it reaches as far as the log; it was right all the same, and
+    // reaches further again when a later life has brought the same committed entries.
+    const lastIndex = base.index + entries.length;
+    if (hardState.commit < Math.min(expected.commit, lastIndex) || hardState.commit > lastIndex) return false;
     if (base.index > Math.max(state.base.index, this.#cut)) return false;
     // Entries from before this life, if a segment that began later in the log than the next one went since.
     const older = entries.filter((each) => each.index <= state.base.index);
