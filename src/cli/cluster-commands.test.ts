@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { connect } from '../client/index.js';
 import type { RunningServer } from '../server.js';
 import { portOf, RunningServers } from '../testing/running-servers.js';
 import { exitCodes } from './exit-codes.js';
@@ -23,28 +21,12 @@ describe('commands for operators', () => {
   before(async () => {
     servers = await RunningServers.open();
     all = await servers.cluster(3);
-    await votersKnown(all[0]!, 3);
   });
   after(() => servers.close());
 
   const at = (server: RunningServer, ...words: readonly string[]): Promise<Ran> =>
     runWords([`-server=${server.grpcAddress}`, ...words]);
   const [first, second, third] = [() => all[0]!, () => all[1]!, () => all[2]!];
-
-  /** Until all have joined, made their client addresses known, and vote. */
-  async function votersKnown(server: RunningServer, count: number): Promise<void> {
-    const client = connect({ endpoints: server.grpcAddress });
-    try {
-      for (;;) {
-        const { members } = await client.members();
-        const ready = members.filter(({ voter, clientAddress }) => voter && clientAddress !== '');
-        if (ready.length === count) return;
-        await nextTurn();
-      }
-    } finally {
-      client.close();
-    }
-  }
 
   it('members: a table by name, the same at every member', async () => {
     const { code, stdout, stderr } = await at(first(), 'members');

@@ -2,7 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { silentLog } from '../base/log.js';
+import { connect } from '../client/index.js';
 import { startServer, type RunningServer, type ServerOptions } from '../server.js';
 
 /** Real servers in this process, on free ports of 127.0.0.1 and in a temporary folder. */
@@ -50,13 +52,30 @@ export class RunningServers {
     return server;
   }
 
-  /** A founder, node1, and others that have joined it and vote. */
+  /** A founder, node1, and others that have joined it, vote, and have made their client addresses known. */
   async cluster(size: number): Promise<readonly RunningServer[]> {
     const founder = await this.start({ id: 'node1', bootstrap: true });
     const others = Array.from({ length: size - 1 }, (_, at) =>
       this.start({ id: `node${at + 2}`, join: [founder.grpcAddress] }),
     );
-    return [founder, ...(await Promise.all(others))];
+    const all = [founder, ...(await Promise.all(others))];
+    await allVote(founder, size);
+    return all;
+  }
+}
+
+/** A member is up while it still learns: one that stops then leaves the others without a majority. */
+async function allVote({ grpcAddress }: RunningServer, count: number): Promise<void> {
+  const client = connect({ endpoints: grpcAddress });
+  try {
+    for (;;) {
+      const { members } = await client.members();
+      const ready = members.filter(({ voter, clientAddress }) => voter && clientAddress !== '');
+      if (ready.length === count) return;
+      await nextTurn();
+    }
+  } finally {
+    client.close();
   }
 }
 
