@@ -7,7 +7,8 @@ import { describe, it, type TestContext } from 'node:test';
 import { KvorumError } from './base/errors.js';
 import { connect } from './client/index.js';
 import type { ServerOptions } from './server.js';
-import { portOf, RunningServers } from './testing/running-servers.js';
+import { ownLoopback } from './testing/own-loopback.js';
+import { placeOf, RunningServers } from './testing/running-servers.js';
 
 /** What serves on an endpoint, while the test runs. */
 function clientOf(t: TestContext, endpoint: string) {
@@ -164,6 +165,35 @@ describe('startServer', () => {
     }
   });
 
+  it('goes on without being let in again when its vote may be counted on already', async (t) => {
+    const servers = await RunningServers.in(t);
+    const [founder, second] = await servers.cluster(2, ownLoopback());
+    await clientOf(t, founder!.grpcAddress).set('a', '1');
+    await Promise.all([founder!.stop(), second!.stop()]);
+    const file = join(servers.dataDir('node2'), 'identity.json');
+    await writeFile(file, (await readFile(file, 'utf8')).replace('"member"', '"learning"'));
+    // Neither of two voters can answer for the cluster before the other one is up.
+    const [, again] = await Promise.all([
+      servers.start(placeOf(founder!)),
+      servers.start({ ...placeOf(second!), join: [founder!.grpcAddress] }),
+    ]);
+    assert.equal(await clientOf(t, again.grpcAddress).get('a'), '1');
+    assert.match(await readFile(file, 'utf8'), /"state": "member"/);
+  });
+
+  it('never takes part again without the log of its votes, though its joining was cut short', async (t) => {
+    const servers = await RunningServers.in(t);
+    const [founder, second] = await servers.cluster(2);
+    await second!.stop();
+    const file = join(servers.dataDir('node2'), 'identity.json');
+    await writeFile(file, (await readFile(file, 'utf8')).replace('"member"', '"learning"'));
+    await rm(join(servers.dataDir('node2'), 'wal'), { recursive: true });
+    await assert.rejects(servers.start({ id: 'node2', join: [founder!.grpcAddress] }), {
+      code: 'DATA_DAMAGED',
+      message: /has lost its log \(folder wal\)/,
+    });
+  });
+
   it('refuses a folder of one cluster with the address of another', async (t) => {
     const servers = await RunningServers.in(t);
     const own = await servers.start({ id: 'node1', bootstrap: true });
@@ -188,10 +218,10 @@ describe('startServer', () => {
 
   it("is refused with a Raft address that is another's, and leaves nothing", async (t) => {
     const servers = await RunningServers.in(t);
-    const [founder, second, third] = await servers.cluster(3);
+    const [founder, second, third] = await servers.cluster(3, ownLoopback());
     await third!.stop();
-    const raftPort = portOf(third!.raftAddress);
-    await assert.rejects(servers.start({ id: 'node4', join: [second!.grpcAddress], raftPort }), {
+    const { host, raftPort } = placeOf(third!);
+    await assert.rejects(servers.start({ id: 'node4', host, raftPort, join: [second!.grpcAddress] }), {
       code: 'MEMBER_ADDRESS_TAKEN',
       message: new RegExp(`${third!.raftAddress}.*node3`),
     });

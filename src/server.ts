@@ -124,6 +124,8 @@ async function startIn(
   const showHealth = (): void => api.setServing(member.status().leader !== noMember);
   member.onChange(showHealth);
   try {
+    // From its start on it may get a vote that others count on, so no later start asks them first.
+    if (identity.state === 'joining') await folder.saveIdentity({ ...identity, state: 'learning' });
     await member.start();
     await caughtUpOnce(member, options.joinTimeoutMs, signal);
     // Its state names it: from now on it starts without being told to found or to join.

@@ -1,6 +1,7 @@
 import { noMember } from '../base/ids.js';
 import type { Core, MessageOf } from './core.js';
 import { startElection } from './election.js';
+import type { Progress } from './progress.js';
 import { isActive } from './replication.js';
 import type { MemberId } from './types.js';
 
@@ -40,20 +41,25 @@ export function sendTimeoutNow(core: Core, to: MemberId): void {
   core.send({ type: 'timeout-now', from: core.id, to, term: core.term });
 }
 
-/** The most caught-up of the other voters, those that are alive first. */
+/** The most caught-up of the other voters, after those that are silent: one that has just died may hold all. */
 export function bestVoter(core: Core): MemberId {
-  let best: MemberId = noMember;
-  let bestRank = -1;
+  let best: Progress | undefined;
   for (const id of core.config.config.voters) {
     const progress = core.tracker.others.get(id);
     if (progress === undefined) continue;
-    const rank = progress.match + (isActive(core, progress) ? Number.MAX_SAFE_INTEGER / 2 : 0);
-    if (rank > bestRank) {
-      best = id;
-      bestRank = rank;
-    }
+    if (best === undefined || compareSuccessors(core, progress, best) > 0) best = progress;
   }
-  return best;
+  return best?.id ?? noMember;
+}
+
+function compareSuccessors(core: Core, one: Progress, other: Progress): number {
+  return liveness(core, one) - liveness(core, other) || one.match - other.match;
+}
+
+/** 2: answered the latest heartbeats. 1: within the election timeout. 0: counts as dead. */
+function liveness(core: Core, progress: Progress): number {
+  if (!isActive(core, progress)) return 0;
+  return core.tickCount - progress.activeTick <= 2 * core.options.heartbeatTicks ? 2 : 1;
 }
 
 export function handleTimeoutNow(core: Core, message: MessageOf<'timeout-now'>): void {

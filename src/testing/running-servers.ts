@@ -5,7 +5,7 @@ import type { TestContext } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { silentLog } from '../base/log.js';
 import { connect } from '../client/index.js';
-import { startServer, type RunningServer, type ServerOptions } from '../server.js';
+import { serverDefaults, startServer, type RunningServer, type ServerOptions } from '../server.js';
 
 /** Real servers in this process, on free ports of 127.0.0.1 and in a temporary folder. */
 export class RunningServers {
@@ -53,10 +53,10 @@ export class RunningServers {
   }
 
   /** A founder, node1, and others that have joined it, vote, and have made their client addresses known. */
-  async cluster(size: number): Promise<readonly RunningServer[]> {
-    const founder = await this.start({ id: 'node1', bootstrap: true });
+  async cluster(size: number, host: string = serverDefaults.host): Promise<readonly RunningServer[]> {
+    const founder = await this.start({ id: 'node1', host, bootstrap: true });
     const others = Array.from({ length: size - 1 }, (_, at) =>
-      this.start({ id: `node${at + 2}`, join: [founder.grpcAddress] }),
+      this.start({ id: `node${at + 2}`, host, join: [founder.grpcAddress] }),
     );
     const all = [founder, ...(await Promise.all(others))];
     await allVote(founder, size);
@@ -64,7 +64,7 @@ export class RunningServers {
   }
 }
 
-/** A member is up while it still learns: one that stops then leaves the others without a majority. */
+/** Waits for that. A member is up while it still learns: one that stops then leaves the others without a majority. */
 async function allVote({ grpcAddress }: RunningServer, count: number): Promise<void> {
   const client = connect({ endpoints: grpcAddress });
   try {
@@ -81,4 +81,14 @@ async function allVote({ grpcAddress }: RunningServer, count: number): Promise<v
 
 export function portOf(address: string): number {
   return Number(address.slice(address.lastIndexOf(':') + 1));
+}
+
+/** What starts a server again where `server` was. */
+export function placeOf({
+  name,
+  grpcAddress,
+  raftAddress,
+}: RunningServer): Pick<ServerOptions, 'id' | 'host' | 'grpcPort' | 'raftPort'> {
+  const host = grpcAddress.slice(0, grpcAddress.lastIndexOf(':'));
+  return { id: name, host, grpcPort: portOf(grpcAddress), raftPort: portOf(raftAddress) };
 }

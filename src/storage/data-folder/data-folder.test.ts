@@ -55,7 +55,8 @@ describe('a data folder', () => {
   it('remembers whose it is, and what changes of that', async (t) => {
     const path = temporaryFolder(t);
     const joining: Identity = { ...identity, clusterId: 0n, state: 'joining' };
-    for (const each of [joining, { ...joining, clusterId: 5n }, identity]) {
+    const learning: Identity = { ...identity, state: 'learning' };
+    for (const each of [joining, { ...joining, clusterId: 5n }, learning, identity]) {
       const folder = await DataFolder.open(path, 'node1');
       await folder.saveIdentity(each);
       assert.deepEqual(folder.identity, each);

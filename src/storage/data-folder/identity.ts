@@ -8,9 +8,18 @@ export interface Identity {
   readonly clusterId: ClusterId;
   readonly memberId: MemberId;
   readonly name: string;
-  /** `founding`, `joining`: the folder may not hold a log and a state yet that name this member. */
-  readonly state: 'founding' | 'joining' | 'member';
+  readonly state: IdentityState;
 }
+
+/**
+ * - `founding`: founds a cluster; its state may not name it yet.
+ * - `joining`: asks, or is about to ask, to be let in; it has never taken part.
+ * - `learning`: was let in, has a log and may vote already, though its state may not name it yet.
+ * - `member`: its state names it.
+ */
+type IdentityState = (typeof identityStates)[number];
+
+const identityStates = ['founding', 'joining', 'learning', 'member'] as const;
 
 export function encodeIdentity(identity: Identity): string {
   const { formatVersion, clusterId, memberId, name, state } = identity;
@@ -28,9 +37,7 @@ export function decodeIdentity(path: string, text: string): Identity {
     );
   }
   if (formatVersion !== 1 || !isId(clusterId) || !isId(memberId)) throw damaged(path);
-  if (typeof name !== 'string' || (state !== 'founding' && state !== 'joining' && state !== 'member')) {
-    throw damaged(path);
-  }
+  if (typeof name !== 'string' || !isState(state)) throw damaged(path);
   const ids = { clusterId: BigInt(`0x${clusterId}`), memberId: BigInt(`0x${memberId}`) };
   if (ids.memberId === noMember || (ids.clusterId === 0n && state !== 'joining')) throw damaged(path);
   return { formatVersion, ...ids, name, state };
@@ -45,6 +52,10 @@ function parseFields(path: string, text: string): Partial<Record<string, unknown
   }
   if (typeof value !== 'object' || value === null) throw damaged(path);
   return value;
+}
+
+function isState(value: unknown): value is IdentityState {
+  return identityStates.some((each) => each === value);
 }
 
 function isId(value: unknown): value is string {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { connect, type KvorumClient } from '../../../src/client/index.js';
+import { ownLoopback } from '../../../src/testing/own-loopback.js';
 import type { Caller } from '../history/register-load.js';
 import { callTimeoutMs, ClusterMember, type MemberSetup } from './cluster-member.js';
 import { within } from './deadline.js';
@@ -12,16 +13,6 @@ export interface ClusterSetup {
   readonly size: number;
   /** Of `serve`, for every member. */
   readonly flags?: readonly string[];
-}
-
-/**
- * An address of this process alone: a port that a member has given back while it is down can be taken by no
- * other test, nor by an outgoing connection. Elsewhere than on Linux, loopback is one address only.
- */
-function ownLoopback(): string {
-  if (process.platform !== 'linux') return '127.0.0.1';
-  const { pid } = process;
-  return `127.${1 + ((pid >> 16) & 63)}.${(pid >> 8) & 255}.${pid & 255}`;
 }
 
 /** A cluster of real processes, in a temporary folder. */
