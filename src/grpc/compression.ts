@@ -19,6 +19,11 @@ export class Compression {
     this.#atOnceMax = atOnceMax;
   }
 
+  /** Messages that are packed or unpacked now. */
+  get running(): number {
+    return this.#running;
+  }
+
   pack(bytes: Uint8Array): Promise<Uint8Array> {
     return this.#inTurn(() => gzipAsync(bytes, { level: constants.Z_BEST_SPEED }));
   }

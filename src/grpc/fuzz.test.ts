@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { pbkdf2 } from 'node:crypto';
 import { describe, test } from 'node:test';
+import { connectionTarget } from './testing/fuzz/connection-target.js';
 import { readCorpus } from './testing/fuzz/corpus.js';
 import { fuzz } from './testing/fuzz/fuzzer.js';
 import { fuzzTargets } from './testing/fuzz/targets.js';
@@ -15,6 +17,15 @@ describe('fuzzing', () => {
       assert.ok(found.size > 10, `only ${found.size} outcomes: the inputs do not get far`);
     });
   }
+
+  test('calls whose messages wait for busy threads to unpack them are not left behind', async () => {
+    const threads = Array.from(
+      { length: 8 },
+      () => new Promise((resolve) => pbkdf2('secret', 'salt', 200_000, 64, 'sha512', resolve)),
+    );
+    await connectionTarget.run(connectionTarget.seeds);
+    await Promise.all(threads);
+  });
 
   test('an input that fails is told, so that it can be replayed', async () => {
     const [{ target }] = fuzzTargets as [(typeof fuzzTargets)[0]];

@@ -1,3 +1,9 @@
+/** The handler, where it awaits a message. */
+interface Waiter {
+  readonly resolve: (result: IteratorResult<Uint8Array, undefined>) => void;
+  readonly reject: (error: Error) => void;
+}
+
 /**
  * The request messages of a streaming call, for the handler to iterate over, once. They wait here until they
  * are asked for.
@@ -8,10 +14,9 @@ export class IncomingMessages implements AsyncIterable<Uint8Array> {
   #messages: { readonly bytes: Uint8Array; readonly compressed: boolean }[] = [];
   #ended = false;
   #error: Error | undefined;
-  #waiting: {
-    readonly resolve: (result: IteratorResult<Uint8Array, undefined>) => void;
-    readonly reject: (error: Error) => void;
-  }[] = [];
+  #waiting: Waiter[] = [];
+  /** Those whose message is being unpacked. */
+  readonly #unpacking = new Set<Waiter>();
 
   /**
    * @param taken told the length of each message that leaves
@@ -39,11 +44,13 @@ export class IncomingMessages implements AsyncIterable<Uint8Array> {
     this.#serve();
   }
 
-  /** What was not asked for yet is dropped. */
+  /** What was not asked for yet is dropped, and nobody waits any more, not even for a message that has come. */
   fail(error: Error): void {
     this.#error ??= error;
     this.#ended = true;
     this.#messages = [];
+    for (const { reject } of this.#unpacking) reject(error);
+    this.#unpacking.clear();
     this.#serve();
   }
 
@@ -51,15 +58,21 @@ export class IncomingMessages implements AsyncIterable<Uint8Array> {
     while (this.#waiting.length > 0) {
       const message = this.#messages.shift();
       if (message === undefined && !this.#ended) return;
-      const { resolve, reject } = this.#waiting.shift()!;
+      const waiter = this.#waiting.shift()!;
       if (message !== undefined) {
         this.#taken(message.bytes.length);
-        if (message.compressed)
-          this.#unpack(message.bytes).then((value) => resolve({ done: false, value }), reject);
-        else resolve({ done: false, value: message.bytes });
-      } else if (this.#error !== undefined) reject(this.#error);
-      else resolve({ done: true, value: undefined });
+        if (message.compressed) this.#serveUnpacked(waiter, message.bytes);
+        else waiter.resolve({ done: false, value: message.bytes });
+      } else if (this.#error !== undefined) waiter.reject(this.#error);
+      else waiter.resolve({ done: true, value: undefined });
     }
+  }
+
+  #serveUnpacked(waiter: Waiter, bytes: Uint8Array): void {
+    this.#unpacking.add(waiter);
+    this.#unpack(bytes)
+      .then((value) => waiter.resolve({ done: false, value }), waiter.reject)
+      .finally(() => this.#unpacking.delete(waiter));
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array, undefined> {

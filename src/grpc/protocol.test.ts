@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { END_HEADERS, END_STREAM, grpcMessage } from './testing/frames.js';
+import { END_HEADERS, END_STREAM, errorCodes, frame, grpcMessage, uint32 } from './testing/frames.js';
 import { RawClient } from './testing/raw-client.js';
 import { echoFields } from './testing/requests.js';
 import { serveEcho } from './testing/served.js';
@@ -223,6 +223,32 @@ describe('requests', () => {
     client.headers(101, echoFields('Ignore', 'grpc-timeout', '0m'));
     assert.equal((await client.response(101)).trailers.get('grpc-status'), '4');
     assert.equal((await client.response(11)).trailers.get('grpc-status'), '4');
+  });
+
+  it('do not reach the handler once they are reset, not even if they had to be unpacked', async (t) => {
+    let calls = 0;
+    const counted = {
+      kind: 'unary',
+      name: 'Count',
+      call: (request: Uint8Array) => {
+        calls++;
+        return request;
+      },
+    } as const;
+    const { port, server } = await serveEcho(t, {}, [counted]);
+    const client = await RawClient.ready(port);
+    t.after(() => client.close());
+    const fields = echoFields('Count', 'grpc-encoding', 'gzip');
+    client.write(
+      frame('HEADERS', END_HEADERS, 1, client.block(fields)),
+      frame('DATA', END_STREAM, 1, grpcMessage(gzipSync(hello), 1)),
+      frame('RST_STREAM', 0, 1, uint32(errorCodes.CANCEL)),
+    );
+    client.headers(3, fields);
+    client.data(3, grpcMessage(gzipSync(hello), 1), END_STREAM);
+    await client.response(3);
+    while (server.stats().unary > 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(calls, 1);
   });
 
   it('are answered early, and the rest of them is not wanted', async (t) => {

@@ -94,7 +94,11 @@ export class UnaryCall extends Call {
       return;
     }
     this.services.compression.unpack(request, this.services.limits.requestSizeBytesMax).then(
-      (unpacked) => this.#call(unpacked),
+      (unpacked) => {
+        // Its caller may have gone meanwhile.
+        if (this.over) this.#ended();
+        else this.#call(unpacked);
+      },
       (error: unknown) => this.#failed(error),
     );
   }
