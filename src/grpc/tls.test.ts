@@ -7,7 +7,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { credentials } from '@grpc/grpc-js';
 import { grpcMessage } from './testing/frames.js';
-import { collect, GrpcJsClient } from './testing/grpc-js-client.js';
+import { GrpcJsClient } from './testing/grpc-js-client.js';
 import { RawClient } from './testing/raw-client.js';
 import { echoFields } from './testing/requests.js';
 import { serveEcho, type Served } from './testing/served.js';
@@ -24,24 +24,6 @@ function secureClient(t: TestContext, port: number): GrpcJsClient {
 }
 
 describe('TLS', () => {
-  it('carries calls of all kinds, small and of 4 MiB', async (t) => {
-    const { port, server } = await serve(t);
-    const client = secureClient(t, port);
-    const large = Buffer.alloc(4 * 1024 * 1024, 'large');
-    for (const request of [hello, large]) {
-      assert.ok((await client.ask('Echo', request)).message!.equals(request));
-      assert.ok((await client.join('Join', [request, request])).equals(Buffer.concat([request, request])));
-      const three = Buffer.concat([Buffer.of(0, 0, 0, 3), request.subarray(0, 1_000_000)]);
-      assert.equal((await collect(client.readable('Repeat', three))).length, 3);
-      const duplex = client.duplex('EchoAll');
-      duplex.write(request);
-      assert.ok(((await once(duplex, 'data')) as [Buffer])[0].equals(request));
-      duplex.end();
-      await once(duplex, 'end');
-    }
-    assert.equal(server.stats().heldBytes, 0);
-  });
-
   it('speaks HTTP/2 by ALPN, and without ALPN when the preface comes', async (t) => {
     const { port } = await serve(t);
     for (const ALPNProtocols of [['h2'], ['h2', 'http/1.1'], undefined]) {

@@ -4,30 +4,14 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { serveMember } from '../../src/api/testing/served-member.js';
+import { python, skipUnlessPythonGrpc } from './needs.js';
 
 const run = promisify(execFile);
-/** Debian's own, which sees the packages that apt installed. */
-const python = '/usr/bin/python3';
 const script = fileURLToPath(new URL('../../../test/debian/kvstore_client.py', import.meta.url));
-
-async function hasGrpc(): Promise<boolean> {
-  try {
-    await run(python, ['-c', 'import grpc']);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** In CI a missing package is a failure, not a reason to skip. */
-const skip =
-  process.env['CI'] === undefined && !(await hasGrpc())
-    ? 'apt-get install python3-grpcio to run this'
-    : false;
 
 const notApplied = { 'kvorum-outcome': 'not-applied' };
 
-describe('a client on python3-grpcio', { skip }, () => {
+describe('a client on python3-grpcio', { skip: skipUnlessPythonGrpc() }, () => {
   it('is served as by the original', async (t) => {
     const { port } = await serveMember(t);
     const { stdout } = await run(python, [script, `127.0.0.1:${port}`], { timeout: 60_000 });
