@@ -144,6 +144,22 @@ export function rangeHolds(
   return key >= range.key && (range.end === '\0' || key < range.end);
 }
 
+/** Whether the revision that the answer tells is the call's own. */
+export function madeRevision(answer: Answer): boolean {
+  switch (answer.type) {
+    case 'put':
+    case 'append':
+      return true;
+    case 'delete':
+      return (answer.deletedCount ?? answer.previous.length) > 0;
+    case 'compare-and-set':
+      return answer.done;
+    case 'range':
+    case 'compact':
+      return false;
+  }
+}
+
 /** What a check found wrong. */
 export interface Violation {
   /** The rule that was broken, in a few words. */

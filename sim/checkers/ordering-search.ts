@@ -30,6 +30,8 @@ interface Configuration {
   readonly ahead: readonly KeyAction[];
   /** Invoked, not placed, without a response: may be placed. */
   readonly spare: readonly KeyAction[];
+  /** So many writes of known revision are placed. */
+  readonly ranked: number;
   readonly state: RegisterState;
 }
 
@@ -38,7 +40,8 @@ interface Configuration {
  * "Testing and verifying concurrent objects", 1993; with memory of where it was, after Lowe, "Testing for
  * linearizability", 2017). It goes from response to response and places other actions only before the next
  * one to respond. Actions without a response wait as spares, used where nothing else explains what was seen;
- * of those that differ in nothing anyone will see, only the oldest is tried.
+ * of those that differ in nothing anyone will see, only the oldest is tried. Writes whose revisions are known
+ * have one order, that of their revisions.
  */
 export class OrderingSearch {
   readonly #responses: readonly KeyAction[];
@@ -46,6 +49,8 @@ export class OrderingSearch {
   readonly #arrivals: readonly (readonly KeyAction[])[];
   /** By value: index of the last response that tells it. */
   readonly #seenUntil = new Map<string, number>();
+  /** Of writes whose revision is known: their place among those. */
+  readonly #ranks: ReadonlyMap<KeyAction, number>;
   readonly #appends: boolean;
   readonly #versions: boolean;
   /** By place, what is ahead and state: the spares that were left, by trace. */
@@ -67,6 +72,7 @@ export class OrderingSearch {
     for (const [index, { before }] of this.#responses.entries()) {
       if (typeof before === 'object') this.#seenUntil.set(before.value, index);
     }
+    this.#ranks = ranksOf(actions);
     this.#appends = actions.some(({ effect }) => effect.type === 'append');
     this.#versions = actions.some(
       ({ before, effect }) =>
@@ -76,7 +82,8 @@ export class OrderingSearch {
   }
 
   run(): SearchResult {
-    const start = this.#settled(this.#arrive({ next: 0, open: [], ahead: [], spare: [], state: absent }));
+    const nothing = { next: 0, open: [], ahead: [], spare: [], ranked: 0, state: absent };
+    const start = this.#settled(this.#arrive(nothing));
     const stack: Iterator<Configuration, void>[] = [[start].values()];
     while (stack.length > 0) {
       const step = stack.at(-1)!.next();
@@ -167,15 +174,18 @@ export class OrderingSearch {
   }
 
   #place(from: Configuration, action: KeyAction): Configuration | undefined {
+    const rank = this.#ranks.get(action);
+    if (rank !== undefined && rank !== from.ranked) return undefined;
     const applied = applyAction(from.state, action);
     if (applied === undefined) return undefined;
+    const ranked = from.ranked + (rank === undefined ? 0 : 1);
     const isPlain = this.#versions || applied.version <= 1;
     const state = isPlain ? applied : { ...applied, version: 1 };
     if (action.respondedAt === Infinity) {
-      return { ...from, state, spare: from.spare.filter((each) => each !== action) };
+      return { ...from, state, ranked, spare: from.spare.filter((each) => each !== action) };
     }
     const open = from.open.filter((each) => each !== action);
-    return { ...from, state, open, ahead: [...from.ahead, action] };
+    return { ...from, state, ranked, open, ahead: [...from.ahead, action] };
   }
 
   #isSeen(value: string | undefined, next: number): boolean {
@@ -200,13 +210,10 @@ export class OrderingSearch {
   }
 
   /** Whether it was here before with the same state and at least these spares: then nothing new comes of it. */
-  #isKnown({ next, ahead, spare, state }: Configuration): boolean {
+  #isKnown({ next, ahead, spare, ranked, state }: Configuration): boolean {
     const placed = ahead.map((action) => action.operation.id).sort((left, right) => left - right);
-    const key = JSON.stringify([
-      next,
-      placed,
-      stateKey({ ...state, value: this.#isSeen(state.value, next) ? state.value : unseenValue }),
-    ]);
+    const seen = this.#isSeen(state.value, next) ? state : { ...state, value: unseenValue };
+    const key = `${next} ${ranked} ${placed.join(',')} ${stateKey(seen)}`;
     const counts = new Map<string, number>();
     for (const action of spare) {
       const trace = this.#traceOf(action, next);
@@ -223,6 +230,30 @@ export class OrderingSearch {
 function isIdle({ effect, before }: KeyAction): boolean {
   if (effect.type === 'compare-and-set') return effect.done === false;
   return effect.type === 'read' || before === 'absent';
+}
+
+/**
+ * By revision: of a write that tells its own, and of one without a response whose value was seen, where nobody
+ * else wrote that.
+ */
+function ranksOf(actions: readonly KeyAction[]): ReadonlyMap<KeyAction, number> {
+  const revisions = new Map<string, number>();
+  for (const { before } of actions) {
+    if (typeof before === 'object' && before.modRevision > 0) revisions.set(before.value, before.modRevision);
+  }
+  const writers = new Map<string, number>();
+  for (const { effect } of actions) {
+    if ('value' in effect) writers.set(effect.value, (writers.get(effect.value) ?? 0) + 1);
+  }
+  const revisionOf = ({ revision, effect, before }: KeyAction): number => {
+    // A range that was deleted around this key: placed where it fits, as all that is without effect.
+    if (effect.type === 'delete' && before === 'absent') return 0;
+    if (revision > 0 || !('value' in effect) || effect.type === 'append') return revision;
+    return writers.get(effect.value) === 1 ? (revisions.get(effect.value) ?? 0) : 0;
+  };
+  const ranked = actions.filter((action) => revisionOf(action) > 0);
+  ranked.sort((left, right) => revisionOf(left) - revisionOf(right));
+  return new Map(ranked.map((action, rank) => [action, rank]));
 }
 
 function covers(more: ReadonlyMap<string, number>, less: ReadonlyMap<string, number>): boolean {

@@ -1,5 +1,5 @@
-import type { Operation, Violation } from './history.js';
-import { answerOf, madeRevision, type WriteOrder } from './write-order.js';
+import { madeRevision, type Operation, type Violation } from './history.js';
+import { answerOf, type WriteOrder } from './write-order.js';
 
 interface Floor {
   revision: number;

@@ -1,4 +1,4 @@
-import { rangeHolds, type Item, type Operation } from './history.js';
+import { madeRevision, rangeHolds, type Item, type Operation } from './history.js';
 
 /** What one key holds. */
 export interface RegisterState {
@@ -28,7 +28,7 @@ export interface KeyAction {
         readonly done: boolean | undefined;
       }
     | { readonly type: 'append'; readonly value: string };
-  /** Of the write; 0: not known. */
+  /** That the write made; 0: not known, or it made none. */
   readonly revision: number;
   /** The pair that was there before; undefined: not known. */
   readonly before: Item | 'absent' | 'present' | undefined;
@@ -102,7 +102,8 @@ export function actionOn(operation: Operation, key: string): KeyAction | undefin
   }
   const answer = outcome.kind === 'ok' ? outcome.answer : undefined;
   const respondedAt = outcome.kind === 'ok' ? operation.respondedAt : Infinity;
-  const common = { operation, invokedAt, respondedAt, revision: answer?.revision ?? 0 };
+  const revision = answer !== undefined && madeRevision(answer) ? answer.revision : 0;
+  const common = { operation, invokedAt, respondedAt, revision };
   switch (call.type) {
     case 'put':
       return { ...common, effect: { type: 'put', value: call.value }, before: beforePut(operation) };

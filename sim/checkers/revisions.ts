@@ -1,7 +1,14 @@
-import { describeItem, rangeHolds, type Item, type Operation, type Violation } from './history.js';
+import {
+  describeItem,
+  madeRevision,
+  rangeHolds,
+  type Item,
+  type Operation,
+  type Violation,
+} from './history.js';
 import { checkCompaction } from './compaction.js';
 import { checkRealTime } from './real-time.js';
-import { answerOf, madeRevision, WriteOrder } from './write-order.js';
+import { answerOf, WriteOrder } from './write-order.js';
 
 /**
  * Holds a history of the revisioned store against its revisions: the writes in the order of their revisions are

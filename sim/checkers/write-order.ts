@@ -1,5 +1,6 @@
 import {
   describeItem,
+  madeRevision,
   rangeHolds,
   type Answer,
   type Item,
@@ -198,22 +199,6 @@ export class WriteOrder {
 /** The answer, if it tells a revision. */
 export function answerOf({ outcome }: Operation): Answer | undefined {
   return outcome.kind === 'ok' && outcome.answer.revision > 0 ? outcome.answer : undefined;
-}
-
-/** Whether the revision that the answer tells is the call's own. */
-export function madeRevision(answer: Answer): boolean {
-  switch (answer.type) {
-    case 'put':
-    case 'append':
-      return true;
-    case 'delete':
-      return (answer.deletedCount ?? answer.previous.length) > 0;
-    case 'compare-and-set':
-      return answer.done;
-    case 'range':
-    case 'compact':
-      return false;
-  }
 }
 
 /** Pairs that an answer tells, with all their numbers. */
