@@ -31,7 +31,7 @@ export const usage = `npm run simulate -- [options]
   --mutants          each deliberate fault of sim/mutants: which seed, from --seed or 1 on, catches it
   --mutant NAME      that one alone
 
-The one run may be made smaller:
+Runs may be made smaller:
   --members N  --clients N  --calls N  --duration MS  --faults kill.1,pause.3 (or none)`;
 
 export class UsageError extends Error {}

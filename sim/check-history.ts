@@ -2,8 +2,18 @@ import { describeViolation, type Operation } from './checkers/history.js';
 import { checkLinearizability } from './checkers/linearizability.js';
 import { checkRevisions } from './checkers/revisions.js';
 
-/** @returns what is wrong with what the clients saw; undefined: nothing */
-export function checkHistory(operations: readonly Operation[]): string | undefined {
-  const [violation] = [...checkRevisions(operations), ...checkLinearizability(operations).violations];
-  return violation === undefined ? undefined : describeViolation(violation);
+export interface HistoryVerdict {
+  /** What is wrong with what the clients saw; undefined: nothing. */
+  readonly wrong: string | undefined;
+  /** Keys whose operations could not be ordered in the time that a search is given. */
+  readonly undecided: number;
+}
+
+export function checkHistory(operations: readonly Operation[]): HistoryVerdict {
+  const { violations, undecided } = checkLinearizability(operations);
+  const [violation] = [...checkRevisions(operations), ...violations];
+  return {
+    wrong: violation === undefined ? undefined : describeViolation(violation),
+    undecided: undecided.length,
+  };
 }

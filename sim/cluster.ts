@@ -55,6 +55,9 @@ export class Cluster {
   supervised = true;
   /** Removals of members that are under way, or may be. */
   removals = 0;
+  /** Told when somebody leads in a newer term than anybody before. */
+  readonly leaderListeners = new Set<() => void>();
+  #ledTerm = 0;
   readonly #sink: TraceSink | undefined;
   /** Processes in which something has run since the last check. */
   readonly #touched: Machine[] = [];
@@ -129,11 +132,21 @@ export class Cluster {
 
   #checkTouched(): void {
     try {
-      for (const machine of this.#touched) this.observer.check(machine);
+      for (const machine of this.#touched) {
+        this.observer.check(machine);
+        this.#noticeLeader(machine);
+      }
     } catch (error) {
       this.fail(error);
     }
     this.#touched.length = 0;
+  }
+
+  #noticeLeader(machine: Machine): void {
+    const raft = machine.life?.parts?.raft;
+    if (raft === undefined || raft.role !== 'leader' || raft.term <= this.#ledTerm) return;
+    this.#ledTerm = raft.term;
+    for (const listener of this.leaderListeners) listener();
   }
 
   /** A new machine with an empty disk. */

@@ -64,11 +64,12 @@ function describeResult(result: RunResult, realMs: number): string {
 }
 
 function describeSummary(summary: SwarmSummary): string {
-  const { runs, failed, virtualMs, cpuMs, events, realMs, operations, faults } = summary;
+  const { runs, failed, virtualMs, cpuMs, events, realMs, operations, faults, undecided } = summary;
   return (
-    `${runs} runs, ${failed.length} failed; ${(virtualMs / 3_600_000).toFixed(2)} hours of virtual time in ` +
-    `${(realMs / 1000).toFixed(0)} s, ${operations} calls, ${faults} faults; on one core ` +
-    `${(virtualMs / cpuMs).toFixed(0)} times faster than real time, ${(events / cpuMs).toFixed(0)} events/ms`
+    `${runs} runs; ${(virtualMs / 3_600_000).toFixed(2)} hours of virtual time in ` +
+    `${(realMs / 1000).toFixed(0)} s, ${operations} calls, ${faults} faults, ${undecided} keys undecided\n` +
+    `virtual time / processor time: ${(virtualMs / cpuMs).toFixed(0)}; ${(events / cpuMs).toFixed(0)} events/ms\n` +
+    `${runs - failed.length} passed, ${failed.length} failed`
   );
 }
 
@@ -80,7 +81,9 @@ async function runMany(args: Arguments): Promise<boolean> {
   const summary = await runSwarm(seeds, {
     workers: args.workers,
     untilFailure: args.untilFailure,
-    failed: ({ seed, failure }) => console.log(`\n${failure}\nreplay: ${replayCommand(seed)}\n`),
+    changes: args.changes,
+    failed: ({ seed, failure }) =>
+      console.log(`\n${failure}\nreplay: ${replayCommand(seed, args.changes)}\n`),
   });
   console.log(describeSummary(summary));
   return summary.failed.length === 0;

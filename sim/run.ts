@@ -17,6 +17,8 @@ export interface RunResult {
   readonly operationsOk: number;
   readonly entriesApplied: number;
   readonly term: number;
+  /** Keys about whose operations nothing is known: they could not be ordered in the time that a search is given. */
+  readonly undecided: number;
   /** Over the whole run: equal for equal seeds and code. */
   readonly fingerprint: number;
 }
@@ -29,6 +31,7 @@ export class Run {
   readonly #clients: Clients;
   readonly #faults: Faults;
   readonly #plan: Plan;
+  #undecided = 0;
 
   constructor(plan: Plan, sink?: TraceSink) {
     this.#plan = plan;
@@ -88,7 +91,8 @@ export class Run {
   #check(): void {
     const { cluster } = this;
     this.cluster.phase('history');
-    const wrong = checkHistory(cluster.history.operations);
+    const { wrong, undecided } = checkHistory(cluster.history.operations);
+    this.#undecided = undecided;
     if (wrong !== undefined) cluster.fail(new Error(wrong));
   }
 
@@ -106,6 +110,7 @@ export class Run {
       operationsOk: operations.filter((each) => each.outcome.kind === 'ok').length,
       entriesApplied: cluster.observer.entriesApplied,
       term,
+      undecided: this.#undecided,
       fingerprint: cluster.fingerprint(),
     };
   }

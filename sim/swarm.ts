@@ -1,7 +1,14 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { PlanChanges } from './plan.js';
 import { Progress } from './progress.js';
 import type { RunResult } from './run.js';
+
+/** What a worker is to run. */
+export interface SwarmTask {
+  readonly seed: number;
+  readonly changes: PlanChanges;
+}
 
 /** A worker's run, and the processor time that it took. */
 export interface SwarmResult extends RunResult {
@@ -17,9 +24,12 @@ export interface SwarmSummary {
   readonly events: number;
   readonly operations: number;
   readonly faults: number;
+  /** Keys whose operations the search for an order gave up. */
+  readonly undecided: number;
 }
 
 interface SwarmOptions {
+  readonly changes: PlanChanges;
   readonly workers: number;
   readonly untilFailure: boolean;
   readonly failed: (result: { readonly seed: number; readonly failure: string }) => void;
@@ -49,6 +59,7 @@ class Swarm {
   #events = 0;
   #operations = 0;
   #faults = 0;
+  #undecided = 0;
 
   constructor(seeds: Seeds, options: SwarmOptions) {
     this.#seeds = 'from' in seeds ? count(seeds.from, seeds.count) : seeds.values();
@@ -68,6 +79,7 @@ class Swarm {
       events: this.#events,
       operations: this.#operations,
       faults: this.#faults,
+      undecided: this.#undecided,
     };
   }
 
@@ -79,10 +91,12 @@ class Swarm {
 
   /** One worker's whole life; a new one takes over from one that hangs or dies. */
   async #work(): Promise<void> {
+    const { changes } = this.#options;
     for (let seed = this.#nextSeed(); seed !== undefined;) {
       const worker = fork(workerPath);
       try {
-        for (; seed !== undefined; seed = this.#nextSeed()) this.#take(await runIn(worker, seed));
+        for (; seed !== undefined; seed = this.#nextSeed())
+          this.#take(await runIn(worker, { seed, changes }));
       } catch (error) {
         this.#fail(seed!, error instanceof Error ? (error.stack ?? error.message) : String(error));
         seed = this.#nextSeed();
@@ -98,6 +112,7 @@ class Swarm {
     this.#events += result.events;
     this.#operations += result.operations;
     this.#faults += result.faults;
+    this.#undecided += result.undecided;
     if (result.failure !== undefined) this.#fail(result.seed, result.failure);
     else this.#count();
   }
@@ -119,11 +134,11 @@ function* count(from: number, length: number): Generator<number, void> {
   for (let at = 0; at < length; at++) yield from + at;
 }
 
-function runIn(worker: ChildProcess, seed: number): Promise<SwarmResult> {
+function runIn(worker: ChildProcess, task: SwarmTask): Promise<SwarmResult> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       end();
-      reject(new Error(`the run of seed ${seed} does not end`));
+      reject(new Error(`the run of seed ${task.seed} does not end`));
     }, runTimeoutMs);
     const taken = (result: SwarmResult): void => {
       end();
@@ -131,7 +146,7 @@ function runIn(worker: ChildProcess, seed: number): Promise<SwarmResult> {
     };
     const died = (code: number | null): void => {
       end();
-      reject(new Error(`the process that ran seed ${seed} ended with ${code}`));
+      reject(new Error(`the process that ran seed ${task.seed} ended with ${code}`));
     };
     const end = (): void => {
       clearTimeout(timer);
@@ -140,6 +155,6 @@ function runIn(worker: ChildProcess, seed: number): Promise<SwarmResult> {
     };
     worker.on('message', taken);
     worker.on('exit', died);
-    worker.send(seed);
+    worker.send(task);
   });
 }

@@ -126,21 +126,27 @@ const chaseLeaders: Fault = (scene) => {
   const graceMsMax = dice.pick([1, electionTimeoutMs / 20, electionTimeoutMs / 2]);
   let victim: Machine | undefined;
   let mend: (() => void) | undefined;
+  let waits = false;
   let ended = false;
-  const turn = (): void => {
-    if (ended) return;
+  const strike = (): void => {
+    waits = false;
     const leader = cluster.leader();
-    if (leader !== undefined && leader !== victim) {
-      mend?.();
-      victim = leader;
-      const others = machinesOf(cluster).filter((each) => each !== leader);
-      mend = part(scene, [leader], others);
-    }
-    cluster.clock.setTimer(dice.ms(0, graceMsMax), turn);
+    if (ended || leader === undefined || leader === victim) return;
+    mend?.();
+    victim = leader;
+    const others = machinesOf(cluster).filter((each) => each !== leader);
+    mend = part(scene, [leader], others);
   };
-  turn();
+  const aim = (): void => {
+    if (waits) return;
+    waits = true;
+    cluster.clock.setTimer(dice.ms(0, graceMsMax), strike);
+  };
+  strike();
+  cluster.leaderListeners.add(aim);
   scene.lasts(electionTimeoutMs * dice.between(3, 15), () => {
     ended = true;
+    cluster.leaderListeners.delete(aim);
     mend?.();
   });
   return `each for up to ${graceMsMax} ms`;

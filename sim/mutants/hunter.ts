@@ -8,6 +8,9 @@ export interface HuntReport {
   readonly failure: string | undefined;
 }
 
+// As in the workers of a swarm.
+Error.stackTraceLimit = 0;
+
 /** Runs in the copy of the code that has the fault: seed after seed, until something is noticed. */
 const first = Number(process.argv[2]);
 const last = Number(process.argv[3]);

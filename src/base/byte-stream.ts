@@ -99,7 +99,13 @@ export class ByteWriter {
     return this;
   }
 
-  /** What was written, without a copy; the writer must not be used afterwards. */
+  /** Begins again, in the same memory: what finish() gave before is no longer valid. */
+  clear(): this {
+    this.#length = 0;
+    return this;
+  }
+
+  /** What was written, without a copy; the writer must not be used while that is needed. */
   finish(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
   }

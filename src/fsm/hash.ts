@@ -12,22 +12,23 @@ export function hashOf(
   sum: (bytes: Uint8Array, previous: number) => number,
 ): number {
   let hash = 0;
-  const add = (write: (writer: ByteWriter) => void): void => {
-    const writer = new ByteWriter(256);
-    write(writer);
+  const writer = new ByteWriter(256);
+  const add = (write: () => void): void => {
+    writer.clear();
+    write();
     hash = sum(writer.finish(), hash);
   };
-  add((writer) => {
+  add(() => {
     writer.uint64(members.clusterId).varint(members.configIndex).bytes(encodeConfig(members.config));
     for (const member of members.members) writer.bytes(encodeMember(member));
     for (const id of [...members.removed].sort((left, right) => (left < right ? -1 : 1))) writer.uint64(id);
     writer.varint(keys.revision).varint(keys.compactRevision + 1);
   });
   for (const { key, record } of keys.live()) {
-    add((writer) => writePair(writer, toKeyValue(key, record, false)));
+    add(() => writePair(writer, toKeyValue(key, record, false)));
   }
   for (const event of keys.changesSince(Math.max(keys.compactRevision, 0))) {
-    add((writer) => {
+    add(() => {
       writer.varint(event.place.revision).varint(event.place.sub).boolean(event.deleted).bytes(event.key);
       if (event.previous !== undefined) writePair(writer, event.previous);
       // Live versions were summed up above; older ones are the previous of their successor.

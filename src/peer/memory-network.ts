@@ -63,6 +63,7 @@ export class MemoryNetwork {
   readonly #closings = new Map<string, number>();
   #sent = 0;
   /** By sender, then address: when the last message arrives. Order holds. */
+  readonly #writer = new ByteWriter();
   readonly #arrivals = new Map<string, Map<string, number>>();
   /** Told what becomes of each message. */
   watch: (event: 'arrives' | 'lost', message: Message) => void = () => {};
@@ -196,9 +197,8 @@ export class MemoryNetwork {
   /** Brings the message to where the sender believes the receiver to be, encoded and decoded as on a wire. */
   carry(from: Station, address: string, message: Message): void {
     const conditions = this.conditionsOf(message.from, message.to);
-    const writer = new ByteWriter();
-    writeMessage(writer, message);
-    const bytes = writer.finish();
+    writeMessage(this.#writer.clear(), message);
+    const bytes = this.#writer.finish().slice();
     const sent = ++this.#sent;
     const copies = this.chance(conditions.duplicateProbability) ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
