@@ -15,6 +15,8 @@ export interface Arguments {
   /** Hunts the deliberate faults of sim/mutants, or the one of this name. */
   readonly mutants: boolean;
   readonly mutant: string | undefined;
+  /** Of mutants: the seeds that are written down come first. */
+  readonly recorded: boolean;
   readonly changes: PlanChanges;
 }
 
@@ -30,6 +32,7 @@ export const usage = `npm run simulate -- [options]
   --workers N        processes at a time (2)
   --mutants          each deliberate fault of sim/mutants: which seed, from --seed or 1 on, catches it
   --mutant NAME      that one alone
+  --recorded         of mutants: the seeds of sim/mutants/seeds.txt first
 
 Runs may be made smaller:
   --members N  --clients N  --calls N  --duration MS  --faults kill.1,pause.3 (or none)`;
@@ -50,6 +53,7 @@ export function parseArguments(args: readonly string[]): Arguments {
     kept: values.kept ?? false,
     mutants: (values.mutants ?? false) || values.mutant !== undefined,
     mutant: values.mutant,
+    recorded: values.recorded ?? false,
     workers: number(values.workers, 'workers') ?? 2,
     changes: {
       members: number(values.members, 'members'),
@@ -77,6 +81,7 @@ function parse(args: readonly string[]) {
         verbose: flag,
         mutants: flag,
         mutant: text,
+        recorded: flag,
         workers: text,
         members: text,
         clients: text,

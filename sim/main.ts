@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { parseArguments, replayCommand, usage, UsageError, type Arguments } from './arguments.js';
 import { keptSeeds } from './kept-seeds.js';
-import { huntMutants, mutantRunsMax } from './mutants/command.js';
+import { huntMutants } from './mutants/command.js';
 import { makePlan } from './plan.js';
 import { Run, type RunResult } from './run.js';
 import { shrink } from './shrink.js';
@@ -96,8 +96,8 @@ async function main(): Promise<void> {
     if (args.seed === undefined) throw new UsageError('--shrink needs the --seed that fails');
     ok = await shrink(args.seed, args.changes, (line) => console.log(line));
   } else if (args.mutants) {
-    const options = { name: args.mutant, firstSeed: args.seed ?? 1, runsMax: mutantRunsMax };
-    ok = await huntMutants(options, (line) => console.log(line));
+    const { mutant: name, seed: firstSeed, recorded, workers } = args;
+    ok = await huntMutants({ name, firstSeed, recorded, workers }, (line) => console.log(line));
   } else if (args.runs > 1 || args.untilFailure || args.kept) ok = await runMany(args);
   else ok = await runOne(args.seed ?? Math.floor(Math.random() * freshSeedMax), args);
   process.exitCode = ok ? 0 : 1;

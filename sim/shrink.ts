@@ -2,34 +2,45 @@ import { replayCommand } from './arguments.js';
 import { makePlan, type Plan, type PlanChanges } from './plan.js';
 import { Run } from './run.js';
 
+/** Plays a plan to its end. */
+export type Play = (
+  plan: Plan,
+) => Promise<{ readonly failure: string | undefined; readonly operations: number }>;
+
 /** Runs at most, since each costs time. */
 const attemptsMax = 400;
 
 /**
  * Looks for the smallest variant of a failing run that still fails, one dimension after the other: time, faults
- * (by delta debugging, Zeller and Hildebrandt 2002), members, clients, calls.
+ * (by delta debugging, Zeller and Hildebrandt 2002), members, clients, calls. A variant that fails in another way
+ * does not count: it may be another bug.
  * @returns false: what fails was found, so the command fails too
  */
 export async function shrink(
   seed: number,
   changes: PlanChanges,
   tell: (line: string) => void,
+  play: Play = (plan) => new Run(plan).play(),
 ): Promise<boolean> {
-  const shrinker = new Shrinker(seed, changes, tell);
+  const shrinker = new Shrinker(seed, changes, tell, play);
   return shrinker.run();
 }
 
 class Shrinker {
   readonly #seed: number;
   readonly #tell: (line: string) => void;
+  readonly #play: Play;
   #best: PlanChanges;
   #failure = '';
+  /** Calls of the smallest run so far. */
+  #operations = 0;
   #attempts = 0;
 
-  constructor(seed: number, changes: PlanChanges, tell: (line: string) => void) {
+  constructor(seed: number, changes: PlanChanges, tell: (line: string) => void, play: Play) {
     this.#seed = seed;
     this.#best = changes;
     this.#tell = tell;
+    this.#play = play;
   }
 
   async run(): Promise<boolean> {
@@ -63,10 +74,12 @@ class Shrinker {
     if (this.#attempts >= attemptsMax) return false;
     this.#attempts++;
     const variant = { ...this.#best, ...changes };
-    const result = await new Run(makePlan(this.#seed, variant)).play();
-    if (result.failure === undefined) return false;
+    const { failure, operations } = await this.#play(makePlan(this.#seed, variant));
+    if (failure === undefined) return false;
+    if (this.#failure !== '' && kindOf(failure) !== kindOf(this.#failure)) return false;
     this.#best = variant;
-    this.#failure = result.failure;
+    this.#failure = failure;
+    this.#operations = operations;
     this.#tell(`fails: ${replayCommand(this.#seed, variant)}`);
     return true;
   }
@@ -80,9 +93,11 @@ class Shrinker {
   }
 
   async #shrinkCalls(): Promise<void> {
-    const { callsMax } = this.#plan().clients;
-    let now = Math.min(callsMax, 4096);
-    while (now > 0 && (await this.#try({ callsMax: Math.floor(now / 2) }))) now = Math.floor(now / 2);
+    let now = Math.min(this.#plan().clients.callsMax, this.#operations);
+    if (now > 0 && (await this.#try({ callsMax: 0 }))) return;
+    for (let step = Math.ceil(now / 2); step >= 1; step = Math.floor(step / 2)) {
+      while (now - step > 0 && (await this.#try({ callsMax: now - step }))) now -= step;
+    }
   }
 
   async #shrinkFaults(): Promise<void> {
@@ -97,4 +112,10 @@ class Shrinker {
       }
     }
   }
+}
+
+/** The rule that was broken, without who broke it and when. */
+function kindOf(failure: string): string {
+  const line = (failure.split('\n')[0] ?? '').replace(/^(?:\w*Error: )+/, '');
+  return (line.split(': ')[0] ?? '').replace(/\d+/g, '');
 }
