@@ -1,4 +1,5 @@
 import { memberMutants } from './member.js';
+import { mendedMutants } from './mended.js';
 import type { Mutant, WaitingMutant } from './mutant.js';
 import { raftMutants } from './raft.js';
 import { stateMutants } from './state.js';
@@ -10,6 +11,7 @@ export const mutants: readonly Mutant[] = [
   ...memberMutants,
   ...storageMutants,
   ...stateMutants,
+  ...mendedMutants,
 ];
 
 /** Faults that cannot be made yet. */

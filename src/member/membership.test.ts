@@ -164,3 +164,21 @@ void test('a snapshot that broke off goes on where it stopped', async () => {
   for (let at = 0; at < 20; at++) await cluster.settled(put(leader.member, `k${at}`, 'x'));
   await cluster.until(() => leader.disk.sizeOf('snapshot/outgoing.rows') === 0);
 });
+
+void test('a snapshot that is damaged where it was made is made anew', async () => {
+  const cluster = await MemoryCluster.of(2, 33, { logEntriesKept: 5 });
+  const leader = cluster.leaderMachine();
+  for (let at = 0; at < 40; at++) await cluster.settled(put(leader.member, `k${at}`, 'x'.repeat(1000)));
+  const path = 'snapshot/outgoing.rows';
+  let spoilt = false;
+  leader.disk.faults = (operation, at) => {
+    if (operation === 'read' && at === path && !spoilt) {
+      leader.disk.flipBit(path, 20_000, 3);
+      spoilt = true;
+    }
+    return undefined;
+  };
+  await cluster.join(cluster.machine(), leader);
+  assert.ok(spoilt);
+  assert.ok(cluster.events.some((event) => event.includes('arrived damaged')));
+});

@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.js';
+import { KvorumError } from '../base/errors.js';
 import { formatId, type Index, type MemberId } from '../base/ids.js';
 import type { Log } from '../base/log.js';
 import type { Backend } from '../ports/backend.js';
@@ -32,6 +33,8 @@ export class SnapshotTransfers {
   readonly #parts: Parts;
   readonly #outgoing = new Map<MemberId, { readonly abort: AbortController; index: Index | undefined }>();
   #making: Promise<SnapshotFile> | undefined;
+  /** A file that arrived damaged: it may be so on this member's own disk. */
+  #damaged: SnapshotFile | undefined;
   #receiving = false;
   #closed = false;
 
@@ -77,11 +80,16 @@ export class SnapshotTransfers {
       { to: formatId(to), index: file.header.meta.index, sizeBytes: file.header.sizeBytes },
       'sending a snapshot',
     );
-    await peers.sendSnapshot(to, {
-      header: file.header,
-      read: (position, lengthBytes) => file.read(position, lengthBytes),
-      signal: transfer.abort.signal,
-    });
+    try {
+      await peers.sendSnapshot(to, {
+        header: file.header,
+        read: (position, lengthBytes) => file.read(position, lengthBytes),
+        signal: transfer.abort.signal,
+      });
+    } catch (error) {
+      if (error instanceof KvorumError && error.code === 'DATA_DAMAGED') this.#damaged = file;
+      throw error;
+    }
     log.info({ to: formatId(to), index: file.header.meta.index }, 'snapshot sent');
   }
 
@@ -92,12 +100,12 @@ export class SnapshotTransfers {
     this.#parts.schedule();
   }
 
-  /** A file that the log still reaches back to; a new one when there is none. */
+  /** A file that the log still reaches back to, and nobody found damaged; a new one when there is none. */
   #current(signal: AbortSignal): Promise<SnapshotFile> {
     const { raft, store, backend } = this.#parts;
     const latest = store.latest();
-    if (latest !== undefined && latest.header.meta.index + 1 >= raft.firstIndex)
-      return Promise.resolve(latest);
+    const isGood = latest !== undefined && latest !== this.#damaged;
+    if (isGood && latest.header.meta.index + 1 >= raft.firstIndex) return Promise.resolve(latest);
     this.#making ??= (async () => {
       const view = await backend.view();
       try {

@@ -1,3 +1,4 @@
+import { KvorumError } from '../base/errors.js';
 import type { OutgoingSnapshot } from '../ports/peers.js';
 import { dial, type Call } from './dial.js';
 import { FrameLine } from './frame-line.js';
@@ -5,7 +6,8 @@ import { chunkSizeBytes, decodeFromReceiver, encodeFromSender } from './snapshot
 
 /**
  * Offers the snapshot, sends what the other end lacks of it, and waits until it is taken. Rejects when it is not
- * wanted, arrived damaged, or the connection broke: the same call later goes on where this one stopped.
+ * wanted, or the connection broke: the same call later goes on where this one stopped.
+ * @throws KvorumError DATA_DAMAGED when it arrived damaged: sending the same file again may not help
  */
 export async function sendSnapshot(
   call: Omit<Call, 'purpose' | 'signal'>,
@@ -27,7 +29,7 @@ export async function sendSnapshot(
     }
     await line.send(encodeFromSender({ type: 'end' }));
     const end = decodeFromReceiver(await line.next());
-    if (end.type === 'damaged') throw new Error(`the snapshot was refused: ${end.reason}`);
+    if (end.type === 'damaged') throw new KvorumError('DATA_DAMAGED', end.reason);
     if (end.type !== 'taken') throw new Error('the snapshot was not taken');
   } finally {
     signal.removeEventListener('abort', abort);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EventEmitter, once } from 'node:events';
+import { KvorumError } from '../../src/base/errors.js';
 import type { MemberId } from '../../src/base/ids.js';
 import type {
   IncomingSnapshot,
@@ -27,6 +28,7 @@ class Told extends EventEmitter implements PeersHandler {
   readonly lines: string[] = [];
   readonly messages: Message[] = [];
   readonly snapshot = { bytes: new Uint8Array(0), header: undefined as SnapshotHeader | undefined };
+  findsDamage = false;
   /** Incoming chunks after which the receiver fails, once. */
   failAfterBytes = Infinity;
   wanted = true;
@@ -84,6 +86,7 @@ class Told extends EventEmitter implements PeersHandler {
         return Promise.resolve();
       },
       finish: () => {
+        if (this.findsDamage) return Promise.reject(new KvorumError('DATA_DAMAGED', 'a bit is wrong'));
         this.#tell('snapshot finished');
         return Promise.resolve();
       },
@@ -290,6 +293,16 @@ export function testPeers(kind: PeersKind): void {
     assert.ok(held >= 1_000_000 && held < 2_000_000);
     await one.peers.sendSnapshot(2n, transfer);
     assert.deepEqual(two.told.snapshot.bytes, transfer.bytes);
+  });
+
+  check('whoever sends a snapshot is told that it arrived damaged', async (make) => {
+    const [one, two] = [await make(1n), await make(2n)];
+    acquaint(one, two);
+    two.told.findsDamage = true;
+    await assert.rejects(one.peers.sendSnapshot(2n, outgoing(1000, 16n)), {
+      code: 'DATA_DAMAGED',
+      message: 'a bit is wrong',
+    });
   });
 
   check('a snapshot that is not wanted, or called off, is not sent', async (make) => {

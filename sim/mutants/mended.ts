@@ -1,0 +1,42 @@
+import { mutant, type Mutant } from './mutant.js';
+
+/** Faults that were in the code until the simulator found them: the seeds that catch them are kept seeds. */
+export const mendedMutants: readonly Mutant[] = [
+  mutant(
+    'writes-told-out-of-order',
+    'log writes around the installation of a snapshot are told durable in the order in which they end',
+    'src/member/loop.ts',
+    `    while (this.#outstanding[0]?.done === true) {
+      last = this.#outstanding.shift()!;`,
+    `    while (this.#outstanding.some((each) => each.done)) {
+      last = this.#outstanding.splice(this.#outstanding.findIndex((each) => each.done), 1)[0]!;`,
+  ),
+  mutant(
+    'commit-index-behind-a-torn-end',
+    'a commit index is kept though the entries that came with it are torn away: the member never starts again',
+    'src/storage/wal/recover.ts',
+    'commit: Math.min(this.#hardState.commit, lastIndex) };',
+    'commit: this.#hardState.commit };',
+  ),
+  mutant(
+    'damaged-header-ends-the-member',
+    'a flipped bit in the header of a snapshot on its way keeps the member from starting',
+    'src/storage/snapshot/snapshot-header.ts',
+    "|| rest !== '') return undefined;",
+    "|| rest !== '') throw new KvorumError('DATA_DAMAGED', path);",
+  ),
+  mutant(
+    'damaged-snapshot-sent-for-ever',
+    'a snapshot file that a bit was flipped in, where it was made, is sent again and again',
+    'src/member/snapshot-transfers.ts',
+    "if (error instanceof KvorumError && error.code === 'DATA_DAMAGED') this.#damaged = file;",
+    '',
+  ),
+  mutant(
+    'voter-that-holds-nothing',
+    'a learner becomes a voter before it has received anything',
+    'src/raft/proposals.ts',
+    "  return hasEmptyVoter(core, config) ? 'learner-behind' : undefined;",
+    '  return undefined;',
+  ),
+];
