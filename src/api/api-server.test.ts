@@ -113,7 +113,7 @@ describe('ApiServer: limits', () => {
     const { client } = await serveMember(t, { limits, ...echo });
     assert.equal((await client.call(probePath, new Uint8Array(2000))).length, 2000);
     assert.equal(
-      await failsWith(client.call(probePath, new Uint8Array(2001)), 'LIMIT_EXCEEDED'),
+      await failsWith(client.call(probePath, new Uint8Array(2001)), 'REQUEST_TOO_LARGE'),
       'the request is 2001 bytes long, the limit is 2000 (requestSizeBytesMax)',
     );
     const error = await grpcError(client.call(probePath, new Uint8Array(100_000)));

@@ -18,6 +18,8 @@ export const errorCodes = {
   REVISION_COMPACTED: { grpc: 'OUT_OF_RANGE', outcome: 'not-applied' },
   REVISION_IN_FUTURE: { grpc: 'OUT_OF_RANGE', outcome: 'not-applied' },
   LIMIT_EXCEEDED: { grpc: 'RESOURCE_EXHAUSTED', outcome: 'not-applied' },
+  /** Unlike LIMIT_EXCEEDED it never passes: this request is too large for this server. */
+  REQUEST_TOO_LARGE: { grpc: 'RESOURCE_EXHAUSTED', outcome: 'not-applied' },
   NO_LEADER: { grpc: 'UNAVAILABLE', outcome: 'not-applied' },
   MEMBER_STOPPING: { grpc: 'UNAVAILABLE', outcome: 'not-applied' },
   /** Made by the client: no server could be connected to, so nothing was sent. */

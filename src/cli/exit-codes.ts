@@ -35,7 +35,12 @@ export class CommandError extends Error {
   }
 }
 
-const usageCodes: readonly ErrorCode[] = ['INVALID_KEY', 'INVALID_VALUE', 'INVALID_REQUEST'];
+const usageCodes: readonly ErrorCode[] = [
+  'INVALID_KEY',
+  'INVALID_VALUE',
+  'INVALID_REQUEST',
+  'REQUEST_TOO_LARGE',
+];
 const unavailableCodes: readonly ErrorCode[] = [
   'NO_LEADER',
   'MEMBER_STOPPING',

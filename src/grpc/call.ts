@@ -7,7 +7,7 @@ import type { Timed } from './deadlines.js';
 import { errorCode } from './http2/protocol.js';
 import type { StreamWindows } from './http2/request-blocks.js';
 import { Stream, type StreamOwner } from './http2/stream.js';
-import { limitExceeded } from './limits.js';
+import { limitExceeded, requestTooLarge } from './limits.js';
 import type { MessageFault } from './message-reader.js';
 import { metadataFields } from './metadata-fields.js';
 import { responseFields, trailerFields } from './status.js';
@@ -166,7 +166,7 @@ export abstract class Call extends Stream implements CallContext, Timed {
     }
     const { requestSizeBytesMax } = this.services.limits;
     const what = `the request is ${fault.sizeBytes} bytes long`;
-    this.refuse(limitExceeded('requestSizeBytesMax', what, requestSizeBytesMax));
+    this.refuse(requestTooLarge(what, requestSizeBytesMax));
   }
 
   /** Ends the call for what its caller sent. The handler may be waiting for more, which will not come. */

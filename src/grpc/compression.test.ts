@@ -18,7 +18,7 @@ describe('Compression', () => {
     const compression = new Compression(1);
     await assert.rejects(
       compression.unpack(gzipSync(text), text.length - 1),
-      (error) => error instanceof KvorumError && error.code === 'LIMIT_EXCEEDED',
+      (error) => error instanceof KvorumError && error.code === 'REQUEST_TOO_LARGE',
     );
   });
 

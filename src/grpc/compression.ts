@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import { constants, gunzip, gzip } from 'node:zlib';
 import { StatusError } from '../base/status.js';
-import { limitExceeded } from './limits.js';
+import { requestTooLarge } from './limits.js';
 
 const gunzipAsync = promisify(gunzip);
 const gzipAsync = promisify(gzip);
@@ -31,7 +31,7 @@ export class Compression {
   /**
    * Stops at the limit: what would come after it is never unpacked.
    *
-   * @throws KvorumError LIMIT_EXCEEDED, StatusError INTERNAL for bytes that are no gzip
+   * @throws KvorumError REQUEST_TOO_LARGE, StatusError INTERNAL for bytes that are no gzip
    */
   unpack(bytes: Uint8Array, requestSizeBytesMax: number): Promise<Uint8Array> {
     return this.#inTurn(async () => {
@@ -39,11 +39,7 @@ export class Compression {
         return await gunzipAsync(bytes, { maxOutputLength: requestSizeBytesMax });
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
-          throw limitExceeded(
-            'requestSizeBytesMax',
-            'the request is longer when unpacked',
-            requestSizeBytesMax,
-          );
+          throw requestTooLarge('the request is longer when unpacked', requestSizeBytesMax);
         }
         throw new StatusError('INTERNAL', 'the request is not compressed as it says');
       }

@@ -38,6 +38,10 @@ export const grpcLimitDefaults: GrpcLimits = {
   http1TimeoutMs: 30_000,
 };
 
+export function requestTooLarge(what: string, limit: number): KvorumError {
+  return new KvorumError('REQUEST_TOO_LARGE', `${what}, the limit is ${limit} (requestSizeBytesMax)`);
+}
+
 export function limitExceeded(name: keyof GrpcLimits, what: string, limit: number): KvorumError {
   return new KvorumError('LIMIT_EXCEEDED', `${what}, the limit is ${limit} (${name})`);
 }
