@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ApiServer } from './api/api-server.js';
 import { cluster } from './api/kvstore/cluster.js';
@@ -43,6 +42,7 @@ export interface RunningServer {
 
 /** How long open calls may go on once a stop was asked for. */
 const drainTimeoutMs = 2000;
+const stateFolder = 'state';
 
 /**
  * Starts one member on the real disk and network. Rejects with KvorumError when the options, the ports, the
@@ -319,8 +319,8 @@ async function openRealMember(
 ): Promise<RaftMember> {
   const clock = new RealClock();
   const { identity } = entrance;
-  await mkdir(join(folder.path, 'state'), { recursive: true });
-  const backend = await LmdbBackend.open(join(folder.path, 'state'), { clock });
+  await folder.disk.makeFolder(stateFolder);
+  const backend = await LmdbBackend.open(join(folder.path, stateFolder), { clock });
   const peers = new TcpPeers({
     identity: {
       clusterId: identity.clusterId,

@@ -39,9 +39,11 @@ export interface BackendReader {
  * The state machine's storage: ordered tables of bytes. Keys of 1 byte to keySizeBytesMax, values up to
  * valueSizeBytesMax. Keys and values that are handed in are kept as they are: they must not change afterwards.
  *
- * Writes are visible to reads at once. commit() closes a batch: everything written since the last commit
- * becomes durable later, together with its position, all or nothing, in order. After a crash the state is
- * that of some commit at or behind `flushed`, never a mixture. fsync never happens on the event loop.
+ * Writes are visible to reads at once. commit() closes a batch, in the turn that wrote it: everything written since
+ * the last commit becomes durable later, together with its position, all or nothing, in order. After a crash the
+ * state is that of some commit at or behind `flushed`, never a mixture. fsync never happens on the event loop.
+ *
+ * Both implementations run test/contract/backend.
  */
 export interface Backend extends BackendReader {
   put(table: TableName, key: Uint8Array, value: Uint8Array): void;
@@ -56,28 +58,34 @@ export interface Backend extends BackendReader {
   flush(): Promise<void>;
   /** Bytes on disk. */
   sizeBytes(): number;
-  /** Bytes that are applied and not yet flushed. */
+  /** Bytes that are applied and not yet flushed. Without a limit of its own: whoever applies must wait. */
   readonly backlogSizeBytes: number;
   /** Told each time `flushed` moves; an error means that the backend is dead. */
   onFlushed(listener: (error?: Error) => void): void;
 
-  /** A consistent view as of a commit at or after the call. Writes go on meanwhile. Close it. */
+  /**
+   * A consistent view as of a commit at or after the call. Writes go on meanwhile. Close it. An installation that
+   * takes effect, and close(), end it.
+   */
   view(): Promise<BackendView>;
   /** Begins to build a replacement for the whole content. One at a time. */
   beginInstall(): Promise<BackendInstall>;
 
-  /** Flushes first, unless the disk is known not to take it. */
+  /** Flushes what is committed, unless the disk is known not to take it. A batch that is not committed is lost. */
   close(options?: { readonly flush?: boolean }): Promise<void>;
 }
 
 export interface BackendView {
   readonly position: AppliedPosition;
-  /** All rows of all tables, in the order of tableNames, then of keys. */
+  /** All rows of all tables, in the order of tableNames, then of keys. Throws DiskError once the view has ended. */
   rows(): Iterable<Row & { readonly table: TableName }>;
   close(): void;
 }
 
-/** A replacement is built beside the live content, made durable, then switched to in one step. */
+/**
+ * A replacement is built beside the live content, made durable, then switched to in one step. What was committed in
+ * between goes with the old content. Rejects with DiskError, also when it or the backend was ended.
+ */
 export interface BackendInstall {
   /** Rows in any order. Resolves when there is room for more. */
   add(table: TableName, key: Uint8Array, value: Uint8Array): Promise<void>;
@@ -86,6 +94,6 @@ export interface BackendInstall {
    * @param switched called when reads begin to see it, before any can: what was read before is to be forgotten
    */
   activate(position: AppliedPosition, switched: () => void): Promise<void>;
-  /** Throws the replacement away. */
+  /** Throws the replacement away. Nothing happens once it is activated. */
   abort(): Promise<void>;
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { compareBytes } from '../../src/base/bytes.js';
 import { Prng, randomInt, type RandomSource } from '../../src/base/prng.js';
+import { itHoldsForSeeds } from '../../src/base/testing/seeds.js';
 import {
   keySizeBytesMax,
   tableNames,
@@ -9,6 +10,7 @@ import {
   type Row,
   type TableName,
 } from '../../src/ports/backend.js';
+import { DiskError } from '../../src/ports/disk.js';
 
 /** One kind of backend under test. */
 export interface BackendKind {
@@ -173,13 +175,275 @@ export function backendContract(kind: BackendKind): void {
       await backend.close();
     });
 
-    const seeds = process.env.KVORUM_SEED === undefined ? 30 : 1;
-    const firstSeed = Number(process.env.KVORUM_SEED ?? 1);
-    it(`does what a plain sorted map does (${seeds} seeds from KVORUM_SEED=${firstSeed})`, async () => {
-      for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
-        await compareWithModel(kind, seed);
+    testBatches(kind);
+    testViews(kind);
+    testInstalls(kind);
+
+    itHoldsForSeeds('does what a plain sorted map does', 30, [], (seed) => compareWithModel(kind, seed));
+  });
+}
+
+/** Commits one pair a position. */
+function write(backend: Backend, index: number, key: string, value = String(index)): void {
+  backend.put('current', bytes(key), bytes(value));
+  backend.commit({ index, term: 1 });
+}
+
+function testBatches(kind: BackendKind): void {
+  it('ranges over nothing where the bounds leave nothing, and from the first where the bound is empty', async () => {
+    const backend = await kind.create();
+    for (const flushed of [false, true]) {
+      write(backend, 1, 'a');
+      backend.put('current', Uint8Array.of(0), bytes('zero'));
+      backend.commit({ index: 1, term: 1 });
+      if (flushed) await backend.flush();
+      for (const reverse of [false, true]) {
+        const count = (start?: Uint8Array, end?: Uint8Array): number =>
+          [...backend.range('current', { start, end, reverse })].length;
+        const empty = new Uint8Array(0);
+        assert.equal(count(empty), 2);
+        assert.equal(count(empty, bytes('a')), 1);
+        assert.equal(count(undefined, empty), 0);
+        assert.equal(count(empty, empty), 0);
+        assert.equal(count(bytes('a'), bytes('a')), 0);
+        assert.equal(count(Uint8Array.of(0), Uint8Array.of(0, 0)), 1);
       }
+      assert.deepEqual([...backend.range('history', {})], []);
+    }
+    await backend.close();
+  });
+
+  it('lets a range be left early, and goes on', async () => {
+    const backend = await kind.create();
+    for (let at = 0; at < 10; at++) write(backend, at + 1, `k${at}`);
+    await backend.flush();
+    for (let round = 0; round < 200; round++) {
+      const [first] = backend.range('current', { reverse: round % 2 === 0 });
+      assert.ok(first !== undefined);
+      write(backend, 11 + round, 'k5', String(round));
+    }
+    assert.equal(Buffer.from(backend.get('current', bytes('k5'))!).toString(), '199');
+    await backend.close();
+  });
+
+  it('removes what is not there without harm, on disk or above it', async () => {
+    let backend = await kind.create();
+    write(backend, 1, 'kept');
+    await backend.flush();
+    backend.delete('current', bytes('absent'));
+    backend.delete('current', Buffer.alloc(5000, 'long'));
+    backend.commit({ index: 2, term: 1 });
+    backend = await kind.reopen(backend);
+    assert.deepEqual(show(backend.range('current', {})), ['kept=1']);
+    await backend.close();
+  });
+
+  it('makes durable that nothing changed', async () => {
+    let backend = await kind.create();
+    backend.commit({ index: 4, term: 2 });
+    await backend.flush();
+    assert.deepEqual(backend.flushed, { index: 4, term: 2 });
+    backend = await kind.reopen(backend);
+    assert.deepEqual(backend.applied, { index: 4, term: 2 });
+    await backend.close();
+  });
+
+  it('refuses to go back', async () => {
+    const backend = await kind.create();
+    write(backend, 5, 'a');
+    write(backend, 5, 'b');
+    assert.throws(() => backend.commit({ index: 4, term: 1 }), /applied index never falls/);
+    await backend.flush();
+    assert.deepEqual(show(backend.range('current', {})), ['a=5', 'b=5']);
+    await backend.close();
+  });
+
+  it('forgets a batch that was left in the middle, and keeps those before it', async () => {
+    for (const flushed of [true, false]) {
+      let backend = await kind.create();
+      write(backend, 1, 'before');
+      if (flushed) await backend.flush();
+      backend.put('current', bytes('half'), bytes('x'));
+      backend.delete('current', bytes('before'));
+      assert.deepEqual(show(backend.range('current', {})), ['half=x']);
+      backend = await kind.reopen(backend);
+      const expected = backend.applied.index === 0 ? [] : ['before=1'];
+      assert.deepEqual(show(backend.range('current', {})), expected);
+      if (flushed) assert.equal(backend.applied.index, 1);
+      await backend.close();
+    }
+  });
+
+  it('tells what waits for the disk, and when it is there', async () => {
+    const backend = await kind.create();
+    const told: number[] = [];
+    backend.onFlushed((error) => {
+      assert.equal(error, undefined);
+      told.push(backend.flushed.index);
     });
+    const backlogSizeBytes = (): number => backend.backlogSizeBytes;
+    assert.equal(backlogSizeBytes(), 0);
+    backend.put('current', bytes('k'), Buffer.alloc(10_000));
+    assert.ok(backlogSizeBytes() >= 10_000);
+    backend.commit({ index: 1, term: 1 });
+    await Promise.all([backend.flush(), backend.flush()]);
+    assert.equal(backlogSizeBytes(), 0);
+    assert.deepEqual(told, [1]);
+    await backend.flush();
+    assert.deepEqual(told, [1]);
+    assert.ok(backend.sizeBytes() >= 10_000);
+    await backend.close();
+    await backend.close();
+  });
+}
+
+function isDiskError(error: unknown): boolean {
+  return error instanceof DiskError && error.reason === 'failed';
+}
+
+function testViews(kind: BackendKind): void {
+  const filled = async (): Promise<Backend> => {
+    const backend = await kind.create();
+    for (const table of tableNames) {
+      for (let at = 0; at < 300; at++) backend.put(table, bytes(`k${at}`), Buffer.alloc(100, 'v'));
+    }
+    backend.put('meta', Buffer.alloc(5000, 'long'), bytes('value'));
+    backend.commit({ index: 1, term: 1 });
+    return backend;
+  };
+
+  it('shows the rows of a view in order, as often as they are asked for, side by side', async () => {
+    const backend = await filled();
+    const view = await backend.view();
+    const tables = [...view.rows()].map((row) => row.table);
+    assert.deepEqual([...new Set(tables)], tableNames);
+    assert.equal(tables.length, 4 * 300 + 1);
+    const [left, right] = [view.rows()[Symbol.iterator](), view.rows()[Symbol.iterator]()];
+    for (let at = 0; at < 500; at++) assert.deepEqual(left.next(), right.next());
+    view.close();
+    view.close();
+    await backend.close();
+  });
+
+  it('ends its views when it is closed, and reading on is an error', async () => {
+    const backend = await filled();
+    const views = await Promise.all([backend.view(), backend.view(), backend.view()]);
+    const begun = views.map((view) => view.rows()[Symbol.iterator]());
+    for (const rows of begun) for (let at = 0; at < 10; at++) rows.next();
+    await backend.close();
+    for (const rows of begun) assert.throws(() => rows.next(), isDiskError);
+    for (const view of views) {
+      assert.throws(() => [...view.rows()], isDiskError);
+      view.close();
+    }
+    await assert.rejects(backend.view(), isDiskError);
+  });
+
+  it('ends its views when an installation takes effect', async () => {
+    const backend = await filled();
+    const view = await backend.view();
+    const rows = view.rows()[Symbol.iterator]();
+    for (let at = 0; at < 10; at++) rows.next();
+    const install = await backend.beginInstall();
+    await install.add('current', bytes('new'), bytes('1'));
+    rows.next();
+    await install.activate({ index: 9, term: 1 }, () => {});
+    assert.throws(() => rows.next(), isDiskError);
+    view.close();
+    const after = await backend.view();
+    assert.deepEqual(show(after.rows()), ['new=1']);
+    after.close();
+    await backend.close();
+  });
+
+  it('goes on when a view is closed in the middle of its rows', async () => {
+    const backend = await filled();
+    for (let round = 0; round < 20; round++) {
+      const view = await backend.view();
+      const rows = view.rows()[Symbol.iterator]();
+      for (let at = 0; at < round * 20; at++) rows.next();
+      view.close();
+      assert.throws(() => rows.next(), isDiskError);
+      write(backend, round + 2, 'k1', String(round));
+      await backend.flush();
+    }
+    await backend.close();
+  });
+}
+
+function testInstalls(kind: BackendKind): void {
+  const position = { index: 50, term: 2 };
+
+  it('takes one installation at a time, and another after it', async () => {
+    const backend = await kind.create();
+    const install = await backend.beginInstall();
+    await assert.rejects(backend.beginInstall(), /one installation at a time/);
+    await install.abort();
+    await install.abort();
+    await assert.rejects(install.add('current', bytes('k'), bytes('v')), isDiskError);
+    await assert.rejects(
+      install.activate(position, () => assert.fail('it was aborted')),
+      isDiskError,
+    );
+    for (let round = 1; round <= 3; round++) {
+      const next = await backend.beginInstall();
+      await next.add('current', bytes(`round ${round}`), bytes('v'));
+      await next.activate({ index: round, term: 1 }, () => {});
+      await next.abort();
+      await assert.rejects(next.add('current', bytes('k'), bytes('v')), isDiskError);
+      assert.deepEqual(show(backend.range('current', {})), [`round ${round}=v`]);
+    }
+    await backend.close();
+  });
+
+  it('goes on with the old content meanwhile, and drops what it held above the disk', async () => {
+    let backend = await kind.create();
+    write(backend, 1, 'a');
+    const install = await backend.beginInstall();
+    await install.add('current', bytes('new'), bytes('1'));
+    write(backend, 2, 'b');
+    await backend.flush();
+    write(backend, 3, 'c');
+    assert.deepEqual(show(backend.range('current', {})), ['a=1', 'b=2', 'c=3']);
+    const flushed = backend.flush();
+    const activated = install.activate(position, () => {});
+    await Promise.all([flushed, activated, backend.flush()]);
+    assert.deepEqual(backend.flushed, position);
+    assert.equal(backend.backlogSizeBytes, 0);
+    assert.deepEqual(show(backend.range('current', {})), ['new=1']);
+    write(backend, 51, 'd');
+    backend = await kind.reopen(backend);
+    assert.equal(backend.applied.index, 51);
+    assert.deepEqual(show(backend.range('current', {})), ['d=51', 'new=1']);
+    await backend.close();
+  });
+
+  it('ends an installation with itself', async () => {
+    let backend = await kind.create();
+    write(backend, 1, 'a');
+    const install = await backend.beginInstall();
+    await install.add('current', bytes('never'), bytes('1'));
+    await backend.close();
+    await assert.rejects(install.add('current', bytes('k'), bytes('v')), isDiskError);
+    await assert.rejects(
+      install.activate(position, () => {}),
+      isDiskError,
+    );
+    await install.abort();
+    await assert.rejects(backend.beginInstall(), isDiskError);
+    backend = await kind.reopen(backend);
+    assert.deepEqual(show(backend.range('current', {})), ['a=1']);
+    await backend.close();
+  });
+
+  it('installs an empty content', async () => {
+    let backend = await kind.create();
+    write(backend, 1, 'a');
+    await (await backend.beginInstall()).activate(position, () => {});
+    backend = await kind.reopen(backend);
+    assert.deepEqual(backend.applied, position);
+    assert.deepEqual(show(backend.range('current', {})), []);
+    await backend.close();
   });
 }
 

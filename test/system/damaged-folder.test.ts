@@ -105,6 +105,29 @@ describe('a data folder that is not as it was left', () => {
     });
   });
 
+  it('is refused when the database of its state is garbage or was cut short', async (t) => {
+    await ProcessCluster.run(t, { size: 1 }, async (cluster) => {
+      const member = cluster.member('node1');
+      await fill(member);
+      await member.stop();
+      const path = join(member.dataDir, 'state', 'state-1', 'data.mdb');
+      const whole = await readFile(path);
+      for (const damaged of [
+        Buffer.alloc(whole.length, 'garbage '),
+        Buffer.alloc(0),
+        whole.subarray(0, whole.length / 2),
+      ]) {
+        await writeFile(path, damaged);
+        const before = await contents(member.dataDir);
+        assert.match(await refusal(member, 1), /state-1\/data\.mdb .*(is no whole database|was cut short): /);
+        assert.deepEqual(await contents(member.dataDir), before);
+      }
+      await writeFile(path, whole);
+      await member.start();
+      await assertComplete(member);
+    });
+  });
+
   it('is refused when its log or its state is gone', async (t) => {
     await ProcessCluster.run(t, { size: 1 }, async (cluster) => {
       const member = cluster.member('node1');

@@ -209,7 +209,9 @@ export class MemoryCluster {
   #flushRegularly(machine: Machine, life: Life): void {
     const backend = machine.backend;
     life.clock.setTimer(flushIntervalMs, () => {
-      void backend.flush();
+      backend.flush().catch(() => {
+        // Told through onFlushed; or the member has ended.
+      });
       this.#flushRegularly(machine, life);
     });
   }

@@ -1,24 +1,22 @@
-import { statfsSync } from 'node:fs';
-import * as fs from 'node:fs/promises';
-import { join } from 'node:path';
 import { assert } from '../../base/assert.js';
-import { KvorumError } from '../../base/errors.js';
-import {
-  tableNames,
-  type AppliedPosition,
-  type Backend,
-  type BackendInstall,
-  type BackendView,
-  type RangeOptions,
-  type Row,
-  type TableName,
+import type {
+  AppliedPosition,
+  Backend,
+  BackendInstall,
+  BackendView,
+  RangeOptions,
+  Row,
+  TableName,
 } from '../../ports/backend.js';
 import type { Clock, Timer } from '../../ports/clock.js';
 import { DiskError } from '../../ports/disk.js';
-import { RealDisk } from '../disk/real-disk.js';
+import { Backlog, type SealedTransaction } from './backlog.js';
+import { diskErrorOf, requireWritable } from './disk-failure.js';
 import { checkPair } from './limits.js';
-import { LmdbEnvironment, type Change } from './lmdb-environment.js';
-import { MemoryTable } from './memory-table.js';
+import type { LmdbEnvironment } from './lmdb-environment.js';
+import { LmdbInstall } from './lmdb-install.js';
+import { LmdbStateFolder } from './lmdb-state-folder.js';
+import { LmdbView } from './lmdb-view.js';
 
 export interface LmdbBackendOptions {
   readonly clock: Clock;
@@ -29,81 +27,55 @@ export interface LmdbBackendOptions {
   readonly flushSizeBytesMax: number;
 }
 
-const defaults = { flushIntervalMs: 100, flushKeysMax: 8192, flushSizeBytesMax: 8 * 1024 * 1024 };
-
-/** Left free beyond what a transaction may need; with less, a failed write counts as one for which there was none. */
-const spaceSizeBytesMin = 1024 * 1024;
-
-const currentFile = 'CURRENT';
-/** Pairs that an installation hands to LMDB in one transaction. */
-const installBatchPairsMax = 4096;
-const installBatchSizeBytesMax = 4 * 1024 * 1024;
+const defaults = { flushIntervalMs: 100, flushKeysMax: 8192, flushSizeBytesMax: 4 * 1024 * 1024 };
 
 /**
- * State in LMDB, with what is not there yet in a memory table above it. A background flush moves the memory
- * table to LMDB in one transaction together with the applied position; see DESIGN.md.
+ * While one transaction is on its way, the next may become so much larger: the larger it is, the less a change
+ * costs, and the longer the event loop is held up when LMDB takes it (some 2 µs a change).
+ */
+const busyFactor = 4;
+
+/**
+ * State in LMDB, with what is not there yet in memory above it. A background flush moves that to LMDB, each time in
+ * one transaction together with its applied position; see DESIGN.md.
  */
 export class LmdbBackend implements Backend {
-  readonly #folder: string;
+  readonly #folder: LmdbStateFolder;
   readonly #options: LmdbBackendOptions;
-  readonly #disk: RealDisk;
+  readonly #backlog = new Backlog();
+  readonly #views = new Set<LmdbView>();
   #environment: LmdbEnvironment;
-  /** Counts environments; the folder of the current one is named by it. */
-  #generation: number;
-  #active = new MemoryTable();
-  /** On its way to LMDB, not to be changed. */
-  #flushing: MemoryTable | undefined;
+  #install: Promise<LmdbInstall> | undefined;
   #applied: AppliedPosition;
   #flushed: AppliedPosition;
+  /** Flushes that are under way. Never rejects. */
   #running: Promise<void> | undefined;
+  /** An installation is taking effect; no flush begins meanwhile. Never rejects. */
+  #switching: Promise<void> | undefined;
   #timer: Timer | undefined;
   #failure: DiskError | undefined;
   #listener: (error?: Error) => void = () => {};
-  #closed = false;
+  #closed: Promise<void> | undefined;
+  /** Closed without another flush. */
+  #dropping = false;
 
-  private constructor(
-    folder: string,
-    options: LmdbBackendOptions,
-    disk: RealDisk,
-    generation: number,
-    environment: LmdbEnvironment,
-  ) {
+  private constructor(folder: LmdbStateFolder, options: LmdbBackendOptions, environment: LmdbEnvironment) {
     this.#folder = folder;
     this.#options = options;
-    this.#disk = disk;
-    this.#generation = generation;
     this.#environment = environment;
     this.#applied = this.#flushed = environment.position();
   }
 
-  /** @param folder exists, and is this backend's alone */
+  /**
+   * @param folder exists, and is this backend's alone
+   * @throws KvorumError DATA_DAMAGED, DiskError
+   */
   static async open(
     folder: string,
     given: Partial<LmdbBackendOptions> & Pick<LmdbBackendOptions, 'clock'>,
   ): Promise<LmdbBackend> {
-    const disk = new RealDisk(folder);
-    const current = await disk.readFile(currentFile);
-    const states = (await fs.readdir(folder)).filter((name) => name.startsWith('state-'));
-    const text = current === undefined ? '1' : Buffer.from(current).toString('utf8');
-    // What CURRENT does not name is removed: a guess would cost the state.
-    if (!/^[1-9][0-9]{0,14}$/.test(text) || (current === undefined && states.length > 0)) {
-      throw new KvorumError(
-        'DATA_DAMAGED',
-        `${join(folder, currentFile)} is damaged or missing: restore the data folder, or remove this member and join it anew with an empty one`,
-      );
-    }
-    const generation = Number(text);
-    if (current !== undefined && !states.includes(stateName(generation)) && states.length > 0) {
-      throw new KvorumError(
-        'DATA_DAMAGED',
-        `${join(folder, currentFile)} names ${stateName(generation)}, which is not there: restore the data folder, or remove this member and join it anew with an empty one`,
-      );
-    }
-    for (const name of states) if (name !== stateName(generation)) await disk.remove(name);
-    if (current === undefined) await disk.writeFileDurable(currentFile, Buffer.from(String(generation)));
-    await disk.makeFolder(stateName(generation));
-    const environment = openEnvironment(join(folder, stateName(generation)));
-    return new LmdbBackend(folder, { ...defaults, ...given }, disk, generation, environment);
+    const stateFolder = new LmdbStateFolder(folder);
+    return new LmdbBackend(stateFolder, { ...defaults, ...given }, await stateFolder.open());
   }
 
   get applied(): AppliedPosition {
@@ -115,7 +87,7 @@ export class LmdbBackend implements Backend {
   }
 
   get backlogSizeBytes(): number {
-    return this.#active.sizeBytes + (this.#flushing?.sizeBytes ?? 0);
+    return this.#backlog.sizeBytes;
   }
 
   sizeBytes(): number {
@@ -127,216 +99,215 @@ export class LmdbBackend implements Backend {
   }
 
   get(table: TableName, key: Uint8Array): Uint8Array | undefined {
-    let held = this.#active.get(table, key);
-    if (held === undefined && this.#flushing !== undefined) held = this.#flushing.get(table, key);
+    const held = this.#backlog.get(table, key);
     // Null: removed above, whatever is below.
-    if (held !== undefined) return held ?? undefined;
-    return this.#environment.get(table, key);
+    return held === undefined ? this.#environment.get(table, key) : (held ?? undefined);
   }
 
   range(table: TableName, options: RangeOptions): Iterable<Row> {
-    let rows = this.#environment.range(table, options);
-    if (this.#flushing !== undefined) rows = this.#flushing.over(table, options, rows);
-    return this.#active.over(table, options, rows);
+    return this.#backlog.over(table, options, this.#environment.range(table, options));
   }
 
   put(table: TableName, key: Uint8Array, value: Uint8Array): void {
     checkPair(key, value);
-    this.#active.set(table, key, value);
+    this.#backlog.set(table, key, value);
   }
 
   delete(table: TableName, key: Uint8Array): void {
     checkPair(key, undefined);
-    this.#active.set(table, key, undefined);
+    this.#backlog.set(table, key, undefined);
   }
 
   commit(position: AppliedPosition): void {
     assert(position.index >= this.#applied.index, 'the applied index never falls');
     this.#applied = position;
-    if (this.#running !== undefined || this.#closed) return;
-    const { flushKeysMax, flushSizeBytesMax, flushIntervalMs, clock } = this.#options;
-    if (this.#active.size >= flushKeysMax || this.#active.sizeBytes >= flushSizeBytesMax) {
+    this.#backlog.commit(position);
+    this.#schedule();
+  }
+
+  /** Sees to it that what is committed goes to disk: at once if it is much, else soon. */
+  #schedule(): void {
+    if (this.#closed !== undefined || this.#switching !== undefined) return;
+    if (this.#backlog.midBatch || !this.#backlog.hasOpen) return;
+    if (this.#running !== undefined) {
+      if (this.#isMuch(busyFactor)) this.#backlog.seal();
+    } else if (this.#isMuch(1)) {
       this.#start();
     } else {
+      const { clock, flushIntervalMs } = this.#options;
       this.#timer ??= clock.setTimer(flushIntervalMs, () => {
         this.#timer = undefined;
-        this.#start();
+        if (!this.#backlog.midBatch) this.#start();
       });
     }
   }
 
+  #isMuch(factor: number): boolean {
+    const { flushKeysMax, flushSizeBytesMax } = this.#options;
+    const { openKeys, openSizeBytes } = this.#backlog;
+    return openKeys >= factor * flushKeysMax || openSizeBytes >= factor * flushSizeBytesMax;
+  }
+
   #start(): void {
-    this.flush().catch(() => {
-      // Told through onFlushed.
-    });
+    this.#backlog.seal();
+    this.#running ??= this.#flushSealed();
+  }
+
+  #stopTimer(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
   }
 
   async flush(): Promise<void> {
     // Of what is committed by now: under load there is always more.
-    const { index } = this.#applied;
-    while (this.#flushed.index < index) {
-      if (this.#failure !== undefined) throw this.#failure;
-      this.#running ??= this.#flushOnce();
-      await this.#running;
+    this.#backlog.seal();
+    await this.#whenDone(this.#backlog.sealedCount);
+  }
+
+  async #whenDone(sealedCount: number): Promise<void> {
+    while (this.#failure === undefined && this.#backlog.doneCount < sealedCount) {
+      if (this.#dropping) throw closedError();
+      if (this.#switching === undefined) this.#running ??= this.#flushSealed();
+      await (this.#switching ?? this.#running);
     }
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  async #flushOnce(): Promise<void> {
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    const position = this.#applied;
-    const table = this.#active;
-    this.#flushing = table;
-    this.#active = new MemoryTable();
-    try {
-      await this.#requireWritable(table.sizeBytes);
-      await this.#environment.write(table.changes(), position);
-      this.#flushed = position;
-      this.#flushing = undefined;
-    } catch (error) {
-      this.#failure = asDiskError(error, this.#folder);
-    } finally {
-      this.#running = undefined;
+  /** Brings to disk what is sealed, and what is sealed meanwhile. */
+  async #flushSealed(): Promise<void> {
+    this.#stopTimer();
+    await Promise.resolve();
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
+      try {
+        await requireWritable(this.#folder.path, next.sizeBytes);
+        await this.#environment.write(this.#backlog.changesOf(next), next.position);
+      } catch (error) {
+        await this.#fail(error);
+        break;
+      }
+      this.#backlog.done();
+      this.#flushed = next.position;
+      this.#listener();
     }
-    this.#listener(this.#failure);
-    if (this.#failure === undefined && !this.#closed && this.#active.size > 0) this.commit(this.#applied);
+    this.#running = undefined;
+    if (this.#failure === undefined) this.#schedule();
   }
 
-  /**
-   * Asked before each transaction: is there space, and does the file system take changes? A write that fails as a
-   * whole must not be left to LMDB: the text of its error is longer than the memory that lmdb-js takes for it, and
-   * the process may be aborted.
-   */
-  async #requireWritable(changesSizeBytes: number): Promise<void> {
-    const { bavail, bsize } = await fs.statfs(this.#folder);
-    const [freeBytes, neededBytes] = [bavail * bsize, 2 * changesSizeBytes + spaceSizeBytesMin];
-    if (freeBytes < neededBytes) {
-      const message = `state database: ${freeBytes} bytes are free, ${neededBytes} may be needed`;
-      throw new DiskError('full', message);
-    }
-    const now = new Date();
-    await fs.utimes(this.#folder, now, now);
+  #next(): SealedTransaction | undefined {
+    const ended = this.#failure !== undefined || this.#dropping;
+    return ended || this.#switching !== undefined ? undefined : this.#backlog.next();
+  }
+
+  /** The first failure is final: what is on disk now is not known. */
+  async #fail(error: unknown): Promise<DiskError> {
+    const failure = await diskErrorOf(error, this.#folder.path);
+    this.#stopTimer();
+    this.#failure ??= failure;
+    this.#listener(failure);
+    return failure;
   }
 
   async view(): Promise<BackendView> {
     await this.flush();
-    const environment = this.#environment;
-    const transaction = environment.beginRead();
-    return {
-      // Another batch may be on disk already, and not yet reported.
-      position: environment.position(transaction),
-      *rows() {
-        for (const table of tableNames) {
-          for (const { key, value } of environment.range(table, {}, transaction)) yield { table, key, value };
-        }
-      },
-      close: () => transaction.done(),
-    };
+    this.#checkOpen();
+    const view = new LmdbView(this.#environment, (closed) => this.#views.delete(closed));
+    this.#views.add(view);
+    return view;
+  }
+
+  #checkOpen(): void {
+    if (this.#closed !== undefined) throw closedError();
+  }
+
+  #endViews(): void {
+    for (const view of this.#views) view.close();
   }
 
   async beginInstall(): Promise<BackendInstall> {
-    const generation = this.#generation + 1;
-    await this.#disk.remove(stateName(generation));
-    await this.#disk.makeFolder(stateName(generation));
-    const replacement = openEnvironment(join(this.#folder, stateName(generation)));
-    let batch: Change[] = [];
-    let batchSizeBytes = 0;
-    const write = async (position: AppliedPosition): Promise<void> => {
-      const changes = batch;
-      const sizeBytes = batchSizeBytes;
-      batch = [];
-      batchSizeBytes = 0;
-      try {
-        await this.#requireWritable(sizeBytes);
-        await replacement.write(changes, position);
-      } catch (error) {
-        throw asDiskError(error, this.#folder);
-      }
-    };
-    return {
-      add: async (table, key, value) => {
-        checkPair(key, value);
-        batch.push({ table, key, value });
-        batchSizeBytes += key.length + value.length;
-        if (batch.length >= installBatchPairsMax || batchSizeBytes >= installBatchSizeBytesMax) {
-          await write({ index: 0, term: 0 });
-        }
-      },
-      activate: async (position, switched) => {
-        await write(position);
-        await this.#activate(generation, replacement, position, switched);
-      },
-      abort: async () => {
-        await replacement.close();
-        await this.#disk.remove(stateName(generation));
-      },
-    };
+    assert(this.#install === undefined, 'one installation at a time');
+    this.#checkOpen();
+    this.#install = this.#makeInstall();
+    return this.#install;
   }
 
-  async #activate(
-    generation: number,
-    replacement: LmdbEnvironment,
-    position: AppliedPosition,
-    switched: () => void,
-  ): Promise<void> {
-    // What is being flushed to the old environment must not be mistaken for the new one's.
-    while (this.#running !== undefined) await this.#running;
-    await this.#disk.writeFileDurable(currentFile, Buffer.from(String(generation)));
-    const [old, oldGeneration] = [this.#environment, this.#generation];
-    this.#environment = replacement;
-    this.#generation = generation;
-    this.#active = new MemoryTable();
-    this.#flushing = undefined;
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    this.#applied = this.#flushed = position;
-    switched();
-    await old.close();
-    await this.#disk.remove(stateName(oldGeneration));
+  async #makeInstall(): Promise<LmdbInstall> {
+    try {
+      const environment = await this.#folder.makeNext();
+      return new LmdbInstall(environment, {
+        activate: (position, switched) => this.#activate(position, switched),
+        abort: () => this.#folder.removeOthers(),
+        ended: () => {
+          this.#install = undefined;
+        },
+      });
+    } catch (error) {
+      this.#install = undefined;
+      throw error;
+    }
+  }
+
+  async #activate(position: AppliedPosition, switched: () => void): Promise<void> {
+    const switching = this.#switchTo(position, switched);
+    const release = (): void => {
+      this.#switching = undefined;
+    };
+    this.#switching = switching.then(release, release);
+    try {
+      await switching;
+    } catch (error) {
+      // Which of the two is named now is not known.
+      throw this.#closed === undefined ? await this.#fail(error) : error;
+    }
+    await this.#folder.removeOthers();
     this.#listener();
   }
 
-  async close({ flush = true } = {}): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#timer?.cancel();
+  async #switchTo(position: AppliedPosition, switched: () => void): Promise<void> {
+    // A flush that is under way belongs to the old environment.
+    while (this.#running !== undefined) await this.#running;
+    if (this.#failure !== undefined) throw this.#failure;
+    this.#checkOpen();
+    const next = await this.#folder.openNext();
     try {
-      if (flush) await this.flush();
-      await this.#running;
+      this.#checkOpen();
+      await this.#folder.switchToNext();
+    } catch (error) {
+      await next.close();
+      throw error;
+    }
+    const old = this.#environment;
+    this.#environment = next;
+    this.#backlog.clear();
+    this.#stopTimer();
+    this.#applied = this.#flushed = position;
+    switched();
+    this.#endViews();
+    await old.close();
+  }
+
+  close({ flush = true } = {}): Promise<void> {
+    this.#closed ??= this.#end(flush);
+    return this.#closed;
+  }
+
+  async #end(flush: boolean): Promise<void> {
+    this.#stopTimer();
+    this.#dropping = !flush;
+    try {
+      const install = await this.#install?.catch(() => undefined);
+      await install?.abort();
+      if (!flush) return;
+      // A batch that was left in the middle is applied again at the next start, from the log.
+      if (!this.#backlog.midBatch) this.#backlog.seal();
+      await this.#whenDone(this.#backlog.sealedCount);
     } finally {
+      await this.#running;
+      this.#endViews();
       await this.#environment.close();
     }
   }
 }
 
-function stateName(generation: number): string {
-  return `state-${generation}`;
-}
-
-function openEnvironment(path: string): LmdbEnvironment {
-  try {
-    return new LmdbEnvironment(path);
-  } catch (error) {
-    throw asDiskError(error, path);
-  }
-}
-
-function asDiskError(error: unknown, folder: string): DiskError {
-  if (error instanceof DiskError) return error;
-  const detail = error instanceof Error ? error.message : String(error);
-  const reason = toldFull.test(detail) || isNearlyFull(folder) ? 'full' : 'failed';
-  return new DiskError(reason, `state database: ${detail}`, { cause: error });
-}
-
-const toldFull = /ENOSPC|no space|MDB_MAP_FULL|EDQUOT|EFBIG/i;
-
-/** A write that had space for a part of it only is an input/output error to LMDB. */
-function isNearlyFull(folder: string): boolean {
-  try {
-    const { bavail, bsize } = statfsSync(folder);
-    return bavail * bsize < spaceSizeBytesMin;
-  } catch {
-    return false;
-  }
+function closedError(): DiskError {
+  return new DiskError('failed', 'the state database is closed');
 }

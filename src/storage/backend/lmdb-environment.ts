@@ -12,7 +12,7 @@ import {
 import { decodeLevel, encodeLevel, LongKeys, topLevel, type ShortKeyReader } from './long-keys.js';
 
 type Table = Database<Uint8Array, Uint8Array>;
-type ReadTransaction = ReturnType<Table['useReadTransaction']>;
+export type ReadTransaction = ReturnType<Table['useReadTransaction']>;
 
 /** A change to one key; undefined removes it. */
 export interface Change {
@@ -30,6 +30,8 @@ const longSuffix = '-long';
 /**
  * One LMDB environment: the tables, what long keys need besides, and the applied position. All writes go
  * through write(), one transaction each, committed and synced by LMDB's own writer thread.
+ *
+ * LMDB does not survive what Node's own objects do: no view may be open when the environment is closed.
  */
 export class LmdbEnvironment {
   readonly path: string;
@@ -39,7 +41,8 @@ export class LmdbEnvironment {
   readonly #longKeys = new LongKeys(chunkSizeBytes);
   #levels: bigint;
 
-  constructor(path: string) {
+  /** @param options.durable false: nothing is synced, for an environment that is made so as a whole */
+  constructor(path: string, options: { readonly durable: boolean }) {
     this.path = path;
     const encoding = { keyEncoding: 'binary', encoding: 'binary' } as const;
     this.#root = open<Uint8Array, Uint8Array>({
@@ -47,6 +50,7 @@ export class LmdbEnvironment {
       maxDbs: 2 * tableNames.length + 2,
       // The commit itself syncs, in the writer thread: a resolved write is durable.
       overlappingSync: false,
+      noSync: !options.durable,
       // Each write() is a batch of its own. lmdb-js would open another around it, whose failure nobody could catch.
       eventTurnBatching: false,
       noMemInit: true,
@@ -86,7 +90,10 @@ export class LmdbEnvironment {
   }
 
   range(name: TableName, options: RangeOptions, transaction?: ReadTransaction): Iterable<Row> {
-    return this.#longKeys.range(this.#reader(name, transaction), options);
+    // LMDB takes an empty bound for none.
+    if (options.end?.length === 0) return [];
+    const start = options.start?.length === 0 ? undefined : options.start;
+    return this.#longKeys.range(this.#reader(name, transaction), { ...options, start });
   }
 
   beginRead(): ReadTransaction {
@@ -106,7 +113,7 @@ export class LmdbEnvironment {
   }
 
   /** Makes `changes` and `position` durable together, or neither. Off the event loop. */
-  async write(changes: Iterable<Change>, position: AppliedPosition): Promise<void> {
+  async write(changes: readonly Change[], position: AppliedPosition): Promise<void> {
     const made = new Map<string, bigint>();
     const written = this.#root.batch(() => {
       for (const { table, key, value } of changes) this.#change(table, key, value, made);

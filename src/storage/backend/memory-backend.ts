@@ -9,7 +9,7 @@ import {
   type Row,
   type TableName,
 } from '../../ports/backend.js';
-import type { DiskError } from '../../ports/disk.js';
+import { DiskError } from '../../ports/disk.js';
 import { checkPair } from './limits.js';
 import { OrderedTable } from './ordered-table.js';
 
@@ -49,12 +49,16 @@ export class MemoryBackend implements Backend {
   #backlogSizeBytes = 0;
   #listener: (error?: Error) => void = () => {};
   #closed = false;
+  /** The machine is gone: whatever is still under way has no effect and never ends. */
+  #crashed = false;
+  #installing = false;
+  readonly #views = new Set<() => void>();
   #failure: DiskError | undefined;
   faults: BackendFaults = () => undefined;
 
   /** The backend as it is found after a crash: somewhere between flushed and applied. */
   crash(commitsKept = 0): MemoryBackend {
-    this.#closed = true;
+    this.#closed = this.#crashed = true;
     for (const commit of this.#unflushed.slice(0, commitsKept)) this.#makeDurable(commit);
     const after = new MemoryBackend();
     after.#durable = this.#durable;
@@ -123,10 +127,10 @@ export class MemoryBackend implements Backend {
   async flush(): Promise<void> {
     if (this.#unflushed.length === 0) return;
     await this.#begin('flush');
-    if (this.#closed) return;
+    if (this.#unflushed.length === 0) return;
     for (const commit of this.#unflushed) this.#makeDurable(commit);
     this.#unflushed = [];
-    this.#backlogSizeBytes = 0;
+    this.#backlogSizeBytes = sizeOf(this.#changes);
     this.#listener();
   }
 
@@ -134,7 +138,8 @@ export class MemoryBackend implements Backend {
   async #begin(operation: BackendOperation): Promise<void> {
     await Promise.resolve();
     const fault = this.#failure ?? (await this.faults(operation));
-    if (fault === undefined || this.#closed) return;
+    await this.#checkOpen();
+    if (fault === undefined) return;
     if (this.#failure === undefined) {
       this.#failure = fault;
       this.#listener(fault);
@@ -152,49 +157,93 @@ export class MemoryBackend implements Backend {
 
   async view(): Promise<BackendView> {
     await this.flush();
+    await this.#checkOpen();
     const tables = copyTables(this.#durable);
+    const state = { ended: false };
+    const end = (): void => {
+      state.ended = true;
+      this.#views.delete(end);
+    };
+    this.#views.add(end);
+    return { position: this.#flushed, rows: () => viewRows(tables, state), close: end };
+  }
+
+  async #checkOpen(): Promise<void> {
+    if (this.#crashed) await new Promise<never>(() => {});
+    if (this.#closed) throw new DiskError('failed', 'the state is closed');
+  }
+
+  #endViews(): void {
+    for (const end of this.#views) end();
+  }
+
+  async beginInstall(): Promise<BackendInstall> {
+    assert(!this.#installing, 'one installation at a time');
+    this.#installing = true;
+    await this.#checkOpen();
+    const tables = emptyTables();
+    const state = { ended: false };
+    const begin = async (operation: BackendOperation): Promise<void> => {
+      await this.#begin(operation);
+      if (state.ended) throw new DiskError('failed', 'the installation has ended');
+    };
+    const end = (): void => {
+      if (!state.ended) this.#installing = false;
+      state.ended = true;
+    };
     return {
-      position: this.#flushed,
-      *rows() {
-        for (const table of tableNames) {
-          for (const [key, value] of tables[table].range({})) yield { table, key, value };
-        }
+      add: async (table, key, value) => {
+        checkPair(key, value);
+        await begin('add');
+        tables[table].set(key, value);
       },
-      close() {
-        // Memory is given back when nobody holds it.
+      activate: async (position, switched) => {
+        await begin('activate');
+        end();
+        this.#replace(tables, position, switched);
+      },
+      abort: async () => {
+        await Promise.resolve();
+        end();
       },
     };
   }
 
-  async beginInstall(): Promise<BackendInstall> {
-    await Promise.resolve();
-    const tables = emptyTables();
-    return {
-      add: async (table, key, value) => {
-        await this.#begin('add');
-        checkPair(key, value);
-        tables[table].set(key, value);
-      },
-      activate: async (position, switched) => {
-        await this.#begin('activate');
-        if (this.#closed) return;
-        this.#durable = tables;
-        this.#live = copyTables(tables);
-        this.#changes = [];
-        this.#unflushed = [];
-        this.#backlogSizeBytes = 0;
-        this.#applied = this.#flushed = position;
-        switched();
-        this.#listener();
-      },
-      abort: () => Promise.resolve(),
-    };
+  #replace(tables: Tables, position: AppliedPosition, switched: () => void): void {
+    this.#endViews();
+    this.#durable = tables;
+    this.#live = copyTables(tables);
+    this.#changes = [];
+    this.#unflushed = [];
+    this.#backlogSizeBytes = 0;
+    this.#applied = this.#flushed = position;
+    switched();
+    this.#listener();
   }
 
   async close({ flush = true } = {}): Promise<void> {
     if (flush) await this.flush();
     this.#closed = true;
+    this.#endViews();
   }
+}
+
+function* viewRows(
+  tables: Tables,
+  state: { readonly ended: boolean },
+): Generator<Row & { readonly table: TableName }> {
+  for (const table of tableNames) {
+    for (const [key, value] of tables[table].range({})) {
+      if (state.ended) throw new DiskError('failed', 'the view is closed, or the state below it was');
+      yield { table, key, value };
+    }
+  }
+}
+
+function sizeOf(changes: readonly Change[]): number {
+  let sizeBytes = 0;
+  for (const { key, value } of changes) sizeBytes += key.length + (value?.length ?? 0);
+  return sizeBytes;
 }
 
 function emptyTables(): Tables {

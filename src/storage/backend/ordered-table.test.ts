@@ -4,11 +4,14 @@ import fc from 'fast-check';
 import { compareBytes } from '../../base/bytes.js';
 import { OrderedTable } from './ordered-table.js';
 
-type Step = readonly ['set' | 'get' | 'delete', Uint8Array];
+type Step = readonly ['set' | 'get' | 'delete' | 'thin out', Uint8Array];
 
 /** Few byte values and lengths: many keys are equal, begin alike, or are the beginning of another. */
 const key = fc.array(fc.constantFrom(0, 1, 255), { maxLength: 7 }).map((bytes) => Uint8Array.from(bytes));
-const step: fc.Arbitrary<Step> = fc.tuple(fc.constantFrom('set', 'set', 'get', 'delete'), key);
+const step: fc.Arbitrary<Step> = fc.tuple(
+  fc.constantFrom('set', 'set', 'set', 'set', 'get', 'delete', 'delete', 'thin out'),
+  key,
+);
 
 /** What the table is to be: pairs by the text of their keys, sorted when they are listed. */
 class Twin {
@@ -28,6 +31,10 @@ class Twin {
 
   delete(key: Uint8Array): void {
     this.#pairs.delete(this.#name(key));
+  }
+
+  removeWhere(gone: (value: number) => boolean): void {
+    for (const [name, [, value]] of this.#pairs) if (gone(value)) this.#pairs.delete(name);
   }
 
   range(start: Uint8Array | undefined, end: Uint8Array | undefined): (readonly [Uint8Array, number])[] {
@@ -60,6 +67,10 @@ test('the table is a sorted map, whatever is done to it', () => {
         } else if (what === 'delete') {
           assert.equal(table.delete(each), before);
           twin.delete(each);
+        } else if (what === 'thin out') {
+          const gone = (value: number): boolean => (value ^ at) % 3 === 0;
+          table.removeWhere(gone);
+          twin.removeWhere(gone);
         }
         assert.equal(table.get(each), twin.get(each));
       }
@@ -86,5 +97,16 @@ for (const order of ['ascending', 'descending', 'mixed'] as const) {
     }
     check(table, twin);
     check(table, twin, Buffer.from('key-00000999'), Buffer.from('key-00002001'));
+    // So few are left of each chunk that they are joined.
+    for (const modulus of [7, 11]) {
+      const gone = (value: number): boolean => value % modulus !== 0;
+      table.removeWhere(gone);
+      twin.removeWhere(gone);
+      check(table, twin);
+    }
+    assert.equal(table.size, twin.range(undefined, undefined).length);
+    const visited: (readonly [Uint8Array, number])[] = [];
+    table.forEach((key, value) => visited.push([key, value]));
+    assert.deepEqual(visited, [...table.range({})]);
   });
 }

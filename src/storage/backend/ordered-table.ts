@@ -71,6 +71,38 @@ export class OrderedTable<V> {
     return before;
   }
 
+  /** In order, and faster than range(). The table must not change meanwhile. */
+  forEach(visit: (key: Uint8Array, value: V) => void): void {
+    for (const { keys, values } of this.#chunks) {
+      for (let at = 0; at < keys.length; at++) visit(keys[at]!, values[at]!);
+    }
+  }
+
+  /** Removes the pairs whose value is such. Costs a walk through the table, without a look at the keys. */
+  removeWhere(gone: (value: V) => boolean): void {
+    const before = this.#chunks;
+    this.clear();
+    for (const { keys, values } of before) this.#keep(keys, values, gone);
+  }
+
+  /** Adds what is not gone at the end. */
+  #keep(keys: Uint8Array[], values: V[], gone: (value: V) => boolean): void {
+    let kept = 0;
+    for (let at = 0; at < values.length; at++) {
+      if (gone(values[at]!)) continue;
+      keys[kept] = keys[at]!;
+      values[kept++] = values[at]!;
+    }
+    keys.length = values.length = kept;
+    this.#size += kept;
+    const last = this.#chunks.at(-1);
+    // What was thinned out is joined again, else the number of chunks would only grow.
+    if (last !== undefined && last.keys.length + kept <= chunkPairsMax >> 1) {
+      last.keys.push(...keys);
+      last.values.push(...values);
+    } else if (kept > 0) this.#chunks.push({ keys, values });
+  }
+
   clear(): void {
     this.#chunks = [];
     this.#size = 0;

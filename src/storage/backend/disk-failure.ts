@@ -1,0 +1,45 @@
+import * as fs from 'node:fs/promises';
+import { DiskError } from '../../ports/disk.js';
+
+const fullPattern = /no space left|quota exceeded|file too large|MDB_MAP_FULL|ENOSPC|EDQUOT|EFBIG/i;
+
+/** Left free beyond what a transaction may need; with less, a failed write counts as one for which there was none. */
+const freeSizeBytesMin = 1024 * 1024;
+
+/**
+ * Asked before each transaction: is there space, and does the file system take changes? A write that fails as a
+ * whole must not be left to LMDB: the text of its error is longer than the memory that lmdb-js takes for it, and
+ * the process may be aborted.
+ */
+export async function requireWritable(folder: string, changesSizeBytes: number): Promise<void> {
+  const freeBytes = await freeSizeBytes(folder);
+  const neededBytes = 2 * changesSizeBytes + freeSizeBytesMin;
+  if (freeBytes < neededBytes) {
+    const message = `state database: ${freeBytes} bytes are free, ${neededBytes} may be needed`;
+    throw new DiskError('full', message);
+  }
+  const now = new Date();
+  await fs.utimes(folder, now, now);
+}
+
+/** What LMDB says, as the port has it. */
+export async function diskErrorOf(error: unknown, folder: string): Promise<DiskError> {
+  if (error instanceof DiskError) return error;
+  const detail = error instanceof Error ? error.message : String(error);
+  const full = fullPattern.test(detail) || (await isNearlyFull(folder));
+  return new DiskError(full ? 'full' : 'failed', `state database: ${detail}`, { cause: error });
+}
+
+/** A write that had space for a part of it only is an input/output error to LMDB. */
+async function isNearlyFull(folder: string): Promise<boolean> {
+  try {
+    return (await freeSizeBytes(folder)) < freeSizeBytesMin;
+  } catch {
+    return false;
+  }
+}
+
+async function freeSizeBytes(folder: string): Promise<number> {
+  const { bavail, bsize } = await fs.statfs(folder);
+  return bavail * bsize;
+}

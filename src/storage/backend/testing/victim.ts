@@ -1,0 +1,73 @@
+import { RealClock } from '../../../ports/real-clock.js';
+import { DiskError } from '../../../ports/disk.js';
+import { LmdbBackend } from '../lmdb-backend.js';
+import { commitVictim, installedAt } from './victim-state.js';
+
+/**
+ * A process that writes to a backend until something ends it: `victim FOLDER batches|installs|until-full [TURNS]`. It
+ * kills itself after so many turns of its event loop. Tells its parent each position that it may rely on, and ends
+ * with it.
+ */
+const [folder, mode, turns] = process.argv.slice(2);
+process.once('disconnect', () => process.exit());
+const tell = (message: object): void => void process.send!(message);
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+if (turns !== undefined) void endAfter(Number(turns));
+
+async function endAfter(count: number): Promise<void> {
+  for (let passed = 0; passed < count; passed++) await turn();
+  process.kill(process.pid, 'SIGKILL');
+}
+
+const backend = await LmdbBackend.open(folder!, {
+  clock: new RealClock(),
+  flushIntervalMs: 1,
+  flushKeysMax: 500,
+});
+if (mode === 'installs') await install();
+else if (mode === 'until-full') await writeUntilFull();
+else await writeBatches();
+
+async function writeBatches(): Promise<never> {
+  backend.onFlushed(() => tell({ safe: backend.flushed.index }));
+  for (;;) {
+    commitVictim(backend, backend.applied.index + 1);
+    if (backend.backlogSizeBytes > 1024 * 1024) await backend.flush();
+    else if (backend.applied.index % 5 === 0) await turn();
+  }
+}
+
+async function install(): Promise<never> {
+  for (;;) {
+    const index = backend.applied.index + 1;
+    const replacement = await backend.beginInstall();
+    for (const [key, value] of installedAt(index)) {
+      await replacement.add('current', Buffer.from(key), Buffer.from(value));
+    }
+    await replacement.activate({ index, term: 1 }, () => {});
+    tell({ safe: index });
+  }
+}
+
+/** Ends by itself, in order. */
+async function writeUntilFull(): Promise<void> {
+  let told = 0;
+  backend.onFlushed((error) => {
+    if (error instanceof DiskError) told++;
+  });
+  const message = (error: unknown): string =>
+    error instanceof DiskError ? error.message : `no DiskError: ${String(error)}`;
+  try {
+    for (;;) {
+      commitVictim(backend, backend.applied.index + 1);
+      await backend.flush();
+    }
+  } catch (error) {
+    const rejected = message(error);
+    const again = await backend.flush().then(() => 'resolved', message);
+    const view = await backend.view().then(() => 'resolved', message);
+    const closed = await backend.close().then(() => 'resolved', message);
+    tell({ safe: backend.flushed.index, rejected, again, view, closed, told });
+    process.disconnect();
+  }
+}
