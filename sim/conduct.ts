@@ -12,6 +12,8 @@ import type { Machine } from './machine.js';
 export class Conduct {
   /** The newest term in which somebody stood for election; a founded cluster begins in 1. */
   #stoodTerm: Term = 1;
+  /** The newest term in which somebody has led. */
+  #ledTerm: Term = 0;
   readonly #commits = new WeakMap<Raft, { readonly ledTerm: Term; readonly commit: Index }>();
 
   /** After anything that has run in the member's process. */
@@ -26,6 +28,19 @@ export class Conduct {
     assert(
       raft.term <= this.#stoodTerm,
       `${machine.name} is in term ${raft.term}, and nobody stood for election since ${this.#stoodTerm}`,
+    );
+  }
+
+  /**
+   * A turn begins: a leader that would answer reads from its lease is sure that nobody leads after it. Asked only
+   * now that it knows the time: before, it may have slept.
+   */
+  turns(machine: Machine, raft: Raft): void {
+    if (raft.role !== 'leader') return;
+    this.#ledTerm = Math.max(this.#ledTerm, raft.term);
+    assert(
+      raft.term === this.#ledTerm || !raft.status().readLease,
+      `${machine.name} holds a lease in term ${raft.term}, and somebody leads in term ${this.#ledTerm}`,
     );
   }
 

@@ -76,6 +76,7 @@ export class Observer {
     raft.ready = () => {
       const next = ready();
       this.check(machine);
+      this.#conduct.turns(machine, raft);
       this.invariants.checkReady(watched, next);
       this.#conduct.appended(machine, raft, next.entries);
       store.begun(next);

@@ -13,6 +13,7 @@ export const faultKinds = [
   'flap',
   'slow-link',
   'lossy-link',
+  'late-answers',
   'disconnect',
   'drift',
   'wall-jump',
@@ -41,5 +42,5 @@ export const faultThemes: readonly (readonly FaultKind[])[] = [
   ['failing-sync', 'failing-write', 'failing-state', 'full-disk', 'power-loss', 'kill', 'rot-log'],
   ['join', 'remove', 'remove-at-once', 'replace', 'transfer-leadership', 'chase-leaders', 'power-loss'],
   ['join', 'replace', 'power-loss', 'kill', 'rot-snapshot', 'slow-link', 'disconnect'],
-  ['pause', 'drift', 'isolate-leader', 'transfer-leadership', 'cut-one-way'],
+  ['late-answers', 'pause', 'drift', 'isolate-leader', 'transfer-leadership', 'cut-one-way'],
 ];

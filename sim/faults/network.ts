@@ -179,6 +179,34 @@ const lossyLink: Fault = (scene) => {
   return `${one.name} to ${other.name}, ${conditions.lossProbability}`;
 };
 
+/**
+ * A leader hears its followers late, while they hear it: what it believes of them is old. It may then no longer be
+ * heard either.
+ */
+const lateAnswers: Fault = (scene) => {
+  const { cluster, dice } = scene;
+  const leader = cluster.leader();
+  if (leader === undefined) return undefined;
+  const { electionTimeoutMs } = cluster.options;
+  const lateMs = dice.ms(electionTimeoutMs / 10, electionTimeoutMs);
+  const others = machinesOf(cluster).filter((each) => each !== leader);
+  const conditions = { latencyMsMin: lateMs, latencyMsMax: lateMs };
+  for (const { id } of others) cluster.network.setLink(id, leader.id, conditions);
+  let cuts: (() => void)[] = [];
+  let ended = false;
+  if (dice.chance(0.5)) {
+    cluster.clock.setTimer(dice.ms(0, electionTimeoutMs * 2), () => {
+      if (!ended) cuts = others.map(({ id }) => cluster.network.cut(leader.id, id));
+    });
+  }
+  scene.lasts(electionTimeoutMs * dice.between(1, 5), () => {
+    ended = true;
+    for (const mend of cuts) mend();
+    for (const { id } of others) cluster.network.setLink(id, leader.id, undefined);
+  });
+  return `${lateMs.toFixed(0)} ms to ${leader.name}`;
+};
+
 const disconnect: Fault = (scene) => {
   const pair = twoOf(scene);
   if (pair === undefined) return undefined;
@@ -196,5 +224,6 @@ export const networkFaults = {
   flap,
   'slow-link': slowLink,
   'lossy-link': lossyLink,
+  'late-answers': lateAnswers,
   disconnect,
 };

@@ -4,7 +4,7 @@ import type { RaftInitialState, RaftOptions } from './core.js';
 import { Core } from './core.js';
 import { leaderConnectionLost, ownVotePersisted, startElection } from './election.js';
 import { propose } from './proposals.js';
-import { leaseLost, readIndex } from './read-index.js';
+import { holdsReadLease, leaseLost, readIndex } from './read-index.js';
 import { hasReady, takeReady } from './ready.js';
 import { advanceCommit, isActive, reportSnapshot, reportUnreachable, snapshotMetaAt } from './replication.js';
 import { settle } from './settle.js';
@@ -218,6 +218,7 @@ export class Raft {
       configIndex: core.config.index,
       progress,
       transferTarget: core.transferTarget,
+      readLease: core.role === 'leader' && holdsReadLease(core),
     };
   }
 }

@@ -56,7 +56,7 @@ export function releaseEarlyReads(core: Core): void {
  * A quorum heard this leader so lately that none of it can have helped to elect another one yet. Counted from
  * when the confirmed heartbeats were sent, not from when the answers came.
  */
-function holdsReadLease(core: Core): boolean {
+export function holdsReadLease(core: Core): boolean {
   return (
     core.options.leaseReads &&
     !core.leaseRevoked &&

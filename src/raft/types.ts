@@ -207,4 +207,6 @@ export interface RaftStatus {
   /** Per other member, at the leader only. */
   readonly progress: ReadonlyMap<MemberId, ProgressStatus>;
   readonly transferTarget: MemberId;
+  /** A leader that would answer a read now from its lease, without asking anyone. */
+  readonly readLease: boolean;
 }
