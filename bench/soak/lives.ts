@@ -53,7 +53,16 @@ export class Lives {
   }
 
   async #live(): Promise<void> {
-    const client = await RawClient.ready(this.#port);
+    const client = await RawClient.connect(this.#port);
+    try {
+      await this.#use(client);
+    } finally {
+      await client.close();
+    }
+  }
+
+  async #use(client: RawClient): Promise<void> {
+    await client.greet();
     this.deeds.connections++;
     client.windowUpdate(0, 2 ** 30);
     const steps = 1 + randomInt(this.#random, stepsMax);

@@ -18,6 +18,13 @@ interface ListenerOptions {
   http1(socket: Socket, received: Buffer): void;
 }
 
+/**
+ * Connections that wait to be accepted (the kernel has a limit of its own). Node accepts one a turn, so a server
+ * whose turns are long takes seconds for thousands that come back at once. They wait here; were the queue full, they
+ * would have to try again after seconds.
+ */
+const backlogMax = 4096;
+
 /** One port for all: the first bytes of a connection tell what it speaks. */
 export class Listener {
   readonly #options: ListenerOptions;
@@ -82,7 +89,7 @@ export class Listener {
       const onError = (error: NodeJS.ErrnoException): void =>
         reject(addressUnavailable(this.#options.name, host, port, error));
       this.#server.once('error', onError);
-      this.#server.listen({ host, port, backlog: 1024 }, () => {
+      this.#server.listen({ host, port, backlog: backlogMax }, () => {
         this.#server.off('error', onError);
         this.#server.on('error', (err) => this.#options.log.error({ err }, 'the port failed'));
         const address = this.#server.address();

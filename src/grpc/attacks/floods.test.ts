@@ -40,7 +40,7 @@ const floods: Record<string, Flood> = {
         frame('RST_STREAM', 0, 2 * count + 1, uint32(errorCodes.CANCEL)),
       ]),
   },
-  'resetRate: streams that the server must reset': {
+  'resetRate: streams that the server must reset (CVE-2025-8671)': {
     limits: { resetRate: twenty },
     one: (client, count) =>
       frame('HEADERS', END_HEADERS | END_STREAM, 2 * count + 1, client.block([':method', 'GET'])),
@@ -144,8 +144,21 @@ describe('floods: so many frames that cost more than they bring, and not one mor
     });
   });
 
-  void test('pingIntervalMsMin: pings between answers are no fault', async (t) => {
-    await underAttack(t, { pingIntervalMsMin: 60_000 }, async ({ attacker }) => {
+  void test('resetRate: resets now and then are no flood', async (t) => {
+    await underAttack(
+      t,
+      { resetRate: { burst: 3, perSecond: 1e6 }, pingIntervalMsMin: 0 },
+      async ({ attacker }) => {
+        for (let id = 1; id < 41; id += 2) {
+          attacker.write(opened(attacker, id), frame('RST_STREAM', 0, id, uint32(errorCodes.CANCEL)));
+          await attacker.alive();
+        }
+      },
+    );
+  });
+
+  void test('pingRate, pingIntervalMsMin: pings between answers are no fault', async (t) => {
+    await underAttack(t, { pingRate: twenty, pingIntervalMsMin: 60_000 }, async ({ attacker }) => {
       for (let id = 1; id < 100; id += 2) {
         attacker.call(id, grpcFields(paths.unary), Buffer.from('m'));
         await attacker.response(id);

@@ -3,7 +3,9 @@ import { describe, test } from 'node:test';
 import { underAttack } from '../testing/attack.js';
 import { grpcFields, openStream, paths } from '../testing/echo-server.js';
 import { END_STREAM, grpcMessage, uint32 } from '../testing/frames.js';
+import { GrpcJsClient } from '../testing/grpc-js-client.js';
 import type { RawClient } from '../testing/raw-client.js';
+import { serveEcho } from '../testing/served.js';
 
 const mebibyte = 1024 * 1024;
 
@@ -102,6 +104,25 @@ describe('requests that are never finished', () => {
       await attacker.alive();
       assert.equal(server.stats().heldBytes, 0);
     });
+  });
+
+  void test('receivedBytesPerConnectionMax: a client that keeps the rules has all its requests served', async (t) => {
+    const { port, server } = await serveEcho(t, {
+      limits: { ...limits, receivedBytesPerConnectionMax: 300_000, requestSizeBytesMax: 1_000_000 },
+    });
+    const client = new GrpcJsClient(t, port);
+    let most = 0;
+    const watch = setInterval(() => (most = Math.max(most, server.stats().heldBytes)), 1);
+    const requests = Array.from({ length: 30 }, (_none, at) => Buffer.alloc(500_000, at));
+    const answers = await Promise.all(requests.map((request) => client.ask('Echo', request)));
+    clearInterval(watch);
+    for (const [at, { message, error }] of answers.entries()) {
+      assert.equal(error, undefined);
+      assert.ok(message!.equals(requests[at]!));
+    }
+    assert.equal(server.stats().heldBytes, 0);
+    // All at once they are 15 MB, and each buffer is up to twice what has come.
+    assert.ok(most < 8_000_000, `${most} bytes`);
   });
 
   void test('memoryBytesMax: one connection cannot hold more than all may', async (t) => {

@@ -90,10 +90,15 @@ export class RawClient {
     tls?: ConnectionOptions,
   ): Promise<RawClient> {
     const client = await RawClient.connect(port, tls);
-    client.preface(settings);
-    await client.next(({ type, flags }) => type === 'SETTINGS' && (flags & ACK) === 0, 'SETTINGS');
-    await client.next(({ type, flags }) => type === 'SETTINGS' && (flags & ACK) !== 0, 'SETTINGS ACK');
+    await client.greet(settings);
     return client;
+  }
+
+  /** Exchanges the prefaces. */
+  async greet(settings: readonly (readonly [SettingName, number])[] = []): Promise<void> {
+    this.preface(settings);
+    await this.next(({ type, flags }) => type === 'SETTINGS' && (flags & ACK) === 0, 'SETTINGS');
+    await this.next(({ type, flags }) => type === 'SETTINGS' && (flags & ACK) !== 0, 'SETTINGS ACK');
   }
 
   preface(settings: readonly (readonly [SettingName | number, number])[] = []): void {
