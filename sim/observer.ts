@@ -46,8 +46,14 @@ export class Observer {
 
   /** A member has read its data folder; from now on it is looked at. */
   attach(machine: Machine, parts: MemberParts): void {
-    const { raft, machine: state, backend } = parts;
+    const { raft, machine: state, backend, wal } = parts;
     this.#checkRemembers(machine, parts);
+    const cut = wal.cut.bind(wal);
+    wal.cut = async (index) => {
+      const flushed = backend.flushed.index;
+      assert(index <= flushed, `${machine.name} forgets its log up to ${index}, and has flushed ${flushed}`);
+      await cut(index);
+    };
     machine.durable = new DurableLog(raft);
     const watched: Watched = { id: machine.id, machine, raft, store: machine.durable, role: '' };
     this.#members.set(machine.id, watched);

@@ -125,12 +125,16 @@ export class MemoryBackend implements Backend {
   }
 
   async flush(): Promise<void> {
-    if (this.#unflushed.length === 0) return;
+    const last = this.#unflushed.at(-1);
+    if (last === undefined) return;
     await this.#begin('flush');
-    if (this.#unflushed.length === 0) return;
-    for (const commit of this.#unflushed) this.#makeDurable(commit);
-    this.#unflushed = [];
-    this.#backlogSizeBytes = sizeOf(this.#changes);
+    // What was committed meanwhile is for the next flush, as with a database on a disk.
+    const begun = this.#unflushed.splice(0, this.#unflushed.indexOf(last) + 1);
+    if (begun.length === 0) return;
+    for (const commit of begun) {
+      this.#makeDurable(commit);
+      this.#backlogSizeBytes -= sizeOf(commit.changes);
+    }
     this.#listener();
   }
 
