@@ -136,8 +136,9 @@ export class StateMachine {
   #applyCommand(command: Command): CommandResult {
     switch (command.type) {
       case 'put': {
-        const previous = this.#keys.write((txn) => txn.put(command.key, command.value, command.lease));
-        return { type: 'put', revision: this.revision, previous: command.previous ? previous : undefined };
+        const { key, value, lease } = command;
+        const previous = this.#keys.write((txn) => txn.put(key, value, lease, command.previous));
+        return { type: 'put', revision: this.revision, previous };
       }
       case 'delete-range': {
         const { key, end } = command;

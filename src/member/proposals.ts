@@ -10,11 +10,17 @@ import { Waiter } from './deadline.js';
 import type { MemberOptions } from './options.js';
 import type { CallOptions } from './types.js';
 
-interface Call {
+interface CallBase {
   readonly commands: readonly Command[];
   readonly sizeBytes: number;
-  readonly waiter: Waiter<readonly CommandResult[]>;
 }
+
+/** Most calls bring one command and take its result as it is. */
+type Call = CallBase &
+  (
+    | { readonly kind: 'one'; readonly waiter: Waiter<CommandResult> }
+    | { readonly kind: 'all'; readonly waiter: Waiter<readonly CommandResult[]> }
+  );
 
 /** Calls that went into one entry together. */
 interface Group {
@@ -56,19 +62,31 @@ export class Proposals {
     return this.#waitingCount;
   }
 
-  add(commands: readonly Command[], options: CallOptions | undefined): Promise<readonly CommandResult[]> {
+  addOne(command: Command, options: CallOptions | undefined): Promise<CommandResult> {
+    this.#checkRoom();
+    const waiter = new Waiter<CommandResult>(this.#clock, this.#options.requestTimeoutMs, options);
+    this.#waitingCount++;
+    this.#queue.push({ kind: 'one', commands: [command], sizeBytes: commandSizeBytes(command), waiter });
+    return waiter.promise;
+  }
+
+  addAll(commands: readonly Command[], options: CallOptions | undefined): Promise<readonly CommandResult[]> {
+    this.#checkRoom();
+    const waiter = new Waiter<readonly CommandResult[]>(this.#clock, this.#options.requestTimeoutMs, options);
+    this.#waitingCount++;
+    let sizeBytes = 0;
+    for (const command of commands) sizeBytes += commandSizeBytes(command);
+    this.#queue.push({ kind: 'all', commands, sizeBytes, waiter });
+    return waiter.promise;
+  }
+
+  #checkRoom(): void {
     if (this.#waitingCount >= this.#options.proposalsWaitingMax) {
       throw new KvorumError(
         'LIMIT_EXCEEDED',
         `proposalsWaitingMax: ${this.#options.proposalsWaitingMax} writes wait already`,
       );
     }
-    const waiter = new Waiter<readonly CommandResult[]>(this.#clock, this.#options.requestTimeoutMs, options);
-    this.#waitingCount++;
-    let sizeBytes = 0;
-    for (const command of commands) sizeBytes += commandSizeBytes(command);
-    this.#queue.push({ commands, sizeBytes, waiter });
-    return waiter.promise;
   }
 
   /** Whether submit() would propose something now. */
@@ -140,7 +158,8 @@ export class Proposals {
     let at = 0;
     for (const call of group.calls) {
       this.#waitingCount--;
-      call.waiter.resolve(results.slice(at, at + call.commands.length));
+      if (call.kind === 'one') call.waiter.resolve(results[at]!);
+      else call.waiter.resolve(results.slice(at, at + call.commands.length));
       at += call.commands.length;
     }
     assert(at === results.length, 'an entry has as many results as commands');

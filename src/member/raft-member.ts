@@ -282,11 +282,11 @@ export class RaftMember implements Member {
   }
 
   write(command: Command, options?: CallOptions): Promise<CommandResult> {
-    return this.writeAll([command], options).then(only);
+    return this.#begin(() => this.#proposals.addOne(command, options));
   }
 
   writeAll(commands: readonly Command[], options?: CallOptions): Promise<readonly CommandResult[]> {
-    return this.#begin(() => this.#proposals.add(commands, options));
+    return this.#begin(() => this.#proposals.addAll(commands, options));
   }
 
   readBarrier(options?: CallOptions): Promise<void> {
@@ -374,10 +374,6 @@ export class RaftMember implements Member {
       onChange: (listener) => this.onChange(listener),
     });
   }
-}
-
-function only(results: readonly CommandResult[]): CommandResult {
-  return results[0]!;
 }
 
 function storageMessage({ reason, message }: DiskError): string {

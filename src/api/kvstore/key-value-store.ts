@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { checkMemberName, parseHostPort } from '../../base/address.js';
 import { KvorumError } from '../../base/errors.js';
 import { unary, type BoundUnaryMethod, type Service } from '../../base/rpc.js';
+import type { CommandResult } from '../../fsm/command.js';
 import { JoinRequest, JoinResponse } from '../../generated/kvstore.js';
 import { DeleteRequest, GetRequest, GetResponse, SetRequest } from '../../generated/kvstore_bytes.js';
 import type { Member } from '../../member/types.js';
@@ -20,6 +21,15 @@ export function keyValueStore(member: Member, limits: ApiLimits): Service {
 /** SetResponse and DeleteResponse with `ok = true`: field 1, varint 1. */
 const okBytes = Uint8Array.of(0x08, 0x01);
 
+/** Handlers of writes wait with one function for all calls: no state of their own is kept for each. */
+function wasPut(result: CommandResult): undefined {
+  expectResult('put', result);
+}
+
+function wasDeleted(result: CommandResult): undefined {
+  expectResult('delete-range', result);
+}
+
 function checkStringKey(key: Uint8Array, limits: ApiLimits): void {
   checkKey('key', key, limits);
   checkUtf8('INVALID_KEY', 'key', key);
@@ -31,13 +41,11 @@ function set(member: Member, limits: ApiLimits): BoundUnaryMethod {
     name: 'Set',
     decodeRequest: (bytes) => decodeMessage(SetRequest, 'SetRequest', bytes),
     encodeResponse: () => okBytes,
-    async handle({ key, value }, context) {
+    handle({ key, value }, context) {
       checkStringKey(key, limits);
       checkValue('value', value, limits);
       checkUtf8('INVALID_VALUE', 'value', value);
-      const command = { type: 'put', key, value, lease: 0n, previous: false } as const;
-      expectResult('put', await member.write(command, context));
-      return undefined;
+      return member.write({ type: 'put', key, value, lease: 0n, previous: false }, context).then(wasPut);
     },
   });
 }
@@ -71,11 +79,10 @@ function remove(member: Member, limits: ApiLimits): BoundUnaryMethod {
     name: 'Delete',
     decodeRequest: (bytes) => decodeMessage(DeleteRequest, 'DeleteRequest', bytes),
     encodeResponse: () => okBytes,
-    async handle({ key }, context) {
+    handle({ key }, context) {
       checkStringKey(key, limits);
       const command = { type: 'delete-range', key, end: undefined, previous: false } as const;
-      expectResult('delete-range', await member.write(command, context));
-      return undefined;
+      return member.write(command, context).then(wasDeleted);
     },
   });
 }

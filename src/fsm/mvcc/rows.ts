@@ -39,13 +39,20 @@ export function encodeVersion(record: VersionRecord): Uint8Array {
 }
 
 export function decodeVersion(row: Uint8Array): VersionRecord {
+  const { createRevision, mod, version } = decodeLineage(row);
+  const value = row.subarray(recordHeadSizeBytes);
+  return { deleted: row[0] === 1, createRevision, mod, version, lease: readLease(row, 29), value };
+}
+
+/** What the next version of a key follows from. */
+export type Lineage = Pick<VersionRecord, 'createRevision' | 'mod' | 'version'>;
+
+/** A part of decodeVersion, for the many puts that look at no value. */
+export function decodeLineage(row: Uint8Array): Lineage {
   return {
-    deleted: row[0] === 1,
     createRevision: readUint53(row, 1),
     mod: { revision: readUint53(row, 9), sub: readUint32(row, 17) },
     version: readUint53(row, 21),
-    lease: readLease(row, 29),
-    value: row.subarray(recordHeadSizeBytes),
   };
 }
 

@@ -2,12 +2,14 @@ import type { LeaseId, Revision } from '../../base/ids.js';
 import type { Backend } from '../../ports/backend.js';
 import type { KeyValue } from '../command.js';
 import {
+  decodeLineage,
   decodeVersion,
   encodeChange,
   encodeVersion,
   historyKey,
   placeKey,
   toKeyValue,
+  type Lineage,
   type VersionRecord,
 } from './rows.js';
 
@@ -34,10 +36,10 @@ export class WriteTxn {
     return row === undefined ? undefined : toKeyValue(key, decodeVersion(row), false);
   }
 
-  /** @returns the pair as it was before, if there was one */
-  put(key: Uint8Array, value: Uint8Array, lease: LeaseId): KeyValue | undefined {
+  /** @returns the pair as it was before, if there was one and `previous` asks for it */
+  put(key: Uint8Array, value: Uint8Array, lease: LeaseId, previous: boolean): KeyValue | undefined {
     const row = this.#backend.get('current', key);
-    const before = row === undefined ? undefined : decodeVersion(row);
+    const before = row === undefined ? undefined : decodeLineage(row);
     const record: VersionRecord = {
       deleted: false,
       createRevision: before?.createRevision ?? this.revision,
@@ -48,7 +50,7 @@ export class WriteTxn {
     };
     this.#record(key, record, before, row);
     this.#backend.put('current', key, encodeVersion(record));
-    return before === undefined ? undefined : toKeyValue(key, before, false);
+    return row === undefined || !previous ? undefined : toKeyValue(key, decodeVersion(row), false);
   }
 
   /** @returns the pair that was deleted; undefined if there was none, and nothing is changed then */
@@ -83,7 +85,7 @@ export class WriteTxn {
   #record(
     key: Uint8Array,
     record: VersionRecord,
-    before: VersionRecord | undefined,
+    before: Lineage | undefined,
     row: Uint8Array | undefined,
   ): void {
     const previous = before?.mod ?? { revision: 0, sub: 0 };
