@@ -22,18 +22,15 @@ export interface LmdbBackendOptions {
   readonly clock: Clock;
   /** What is applied waits at most about this long for its way to disk. */
   readonly flushIntervalMs: number;
-  /** Changed keys, and bytes, that start a flush at once. */
+  /**
+   * Changed keys, and bytes, of one transaction: so many start a flush at once. The event loop is held up while LMDB
+   * takes them, some 2 µs a change.
+   */
   readonly flushKeysMax: number;
   readonly flushSizeBytesMax: number;
 }
 
-const defaults = { flushIntervalMs: 100, flushKeysMax: 8192, flushSizeBytesMax: 4 * 1024 * 1024 };
-
-/**
- * While one transaction is on its way, the next may become so much larger: the larger it is, the less a change
- * costs, and the longer the event loop is held up when LMDB takes it (some 2 µs a change).
- */
-const busyFactor = 4;
+const defaults = { flushIntervalMs: 100, flushKeysMax: 2048, flushSizeBytesMax: 4 * 1024 * 1024 };
 
 /**
  * State in LMDB, with what is not there yet in memory above it. A background flush moves that to LMDB, each time in
@@ -130,8 +127,8 @@ export class LmdbBackend implements Backend {
     if (this.#closed !== undefined || this.#switching !== undefined) return;
     if (this.#backlog.midBatch || !this.#backlog.hasOpen) return;
     if (this.#running !== undefined) {
-      if (this.#isMuch(busyFactor)) this.#backlog.seal();
-    } else if (this.#isMuch(1)) {
+      if (this.#isMuch()) this.#backlog.seal();
+    } else if (this.#isMuch()) {
       this.#start();
     } else {
       const { clock, flushIntervalMs } = this.#options;
@@ -142,10 +139,10 @@ export class LmdbBackend implements Backend {
     }
   }
 
-  #isMuch(factor: number): boolean {
+  #isMuch(): boolean {
     const { flushKeysMax, flushSizeBytesMax } = this.#options;
     const { openKeys, openSizeBytes } = this.#backlog;
-    return openKeys >= factor * flushKeysMax || openSizeBytes >= factor * flushSizeBytesMax;
+    return openKeys >= flushKeysMax || openSizeBytes >= flushSizeBytesMax;
   }
 
   #start(): void {
