@@ -30,7 +30,7 @@ export interface LmdbBackendOptions {
   readonly flushSizeBytesMax: number;
 }
 
-const defaults = { flushIntervalMs: 100, flushKeysMax: 2048, flushSizeBytesMax: 4 * 1024 * 1024 };
+const defaults = { flushIntervalMs: 100, flushKeysMax: 4096, flushSizeBytesMax: 4 * 1024 * 1024 };
 
 /**
  * State in LMDB, with what is not there yet in memory above it. A background flush moves that to LMDB, each time in
