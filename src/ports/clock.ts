@@ -4,7 +4,10 @@ export interface Clock {
   monotonicMs(): number;
   /** Milliseconds since 1970; may jump. For logs and leases shown to people, never for protocol decisions. */
   wallMs(): number;
-  /** Calls `callback` once, when `delayMs` (0 to Infinity) has passed and not before; never from within the call. */
+  /**
+   * Calls `callback` once, when `delayMs` (0 to Infinity) has passed and not before; never from within the call.
+   * Timers come in the order of the times at which they are due.
+   */
   setTimer(delayMs: number, callback: () => void): Timer;
   /**
    * Calls `callback` once, after the input that is ready now has been taken in. In the order of the calls; what is

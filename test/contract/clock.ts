@@ -46,6 +46,15 @@ export function clockContract<C extends Clock>(kind: ClockKind<C>): void {
       assert.deepEqual(order, [0, 30, 60]);
     });
 
+    it('fires timers that are due nearly together in the order in which they are due', async () => {
+      const clock = kind.make();
+      const order: number[] = [];
+      const asked = Array.from({ length: 2000 }, (_, at) => at);
+      const waits = asked.map((at) => timer(clock, 2).then(() => order.push(at)));
+      await kind.run(clock, Promise.all(waits));
+      assert.deepEqual(order, asked);
+    });
+
     it('calls nothing from within setTimer and nextTurn', async () => {
       const clock = kind.make();
       let within = true;
