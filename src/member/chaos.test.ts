@@ -55,7 +55,12 @@ async function run(seed: number): Promise<string> {
     reorders: seed % 2 === 0,
     latencyMsMax: 15,
   };
-  const options = { logEntriesKept: seed % 3 === 0 ? 30 : 1000 };
+  const options = {
+    logEntriesKept: seed % 3 === 0 ? 30 : 1000,
+    // A few writes, and members wait for their disks.
+    ...(seed % 2 === 0 && { stateBacklogSizeBytesMax: 300 }),
+    ...(seed % 7 === 0 && { uncommittedSizeBytesMax: 1000 }),
+  };
   const cluster = await MemoryCluster.of(size, seed, options, seed % 4 === 0 ? {} : lossy);
   const owners = new KeyOwners(cluster, 6);
   await chaos(cluster, owners, 500);

@@ -3,6 +3,7 @@ import type { MemberId, Term } from '../base/ids.js';
 import type { AppliedEntry } from '../fsm/state-machine.js';
 import type { Timer } from '../ports/clock.js';
 import type { Entry, Message, Ready, SnapshotMeta } from '../raft/types.js';
+import { ApplyQueue } from './apply-queue.js';
 import type { ConfigProposals } from './config-proposals.js';
 import { LogRetention } from './log-retention.js';
 import type { MemberParts } from './parts.js';
@@ -39,6 +40,7 @@ export class Loop {
   readonly #configs: ConfigProposals;
   readonly #listener: LoopListener;
   readonly #retention: LogRetention;
+  readonly #applying: ApplyQueue;
   readonly snapshots: SnapshotTransfers;
 
   #scheduled = false;
@@ -66,6 +68,7 @@ export class Loop {
     this.#listener = listener;
     this.#retention = new LogRetention(parts.options.logEntriesKept, parts.options.logSizeBytesKept);
     const { id, raft, backend, snapshots, peers, log, machine, clock } = parts;
+    this.#applying = new ApplyQueue(backend, parts.options);
     this.snapshots = new SnapshotTransfers({
       id,
       raft,
@@ -84,8 +87,12 @@ export class Loop {
 
   start(): void {
     this.#parts.backend.onFlushed((error) => {
-      if (error === undefined) this.#cutLog();
-      else this.fail(error);
+      if (error !== undefined) {
+        this.fail(error);
+        return;
+      }
+      this.#cutLog();
+      if (this.#applying.ready) this.schedule();
     });
     this.#nextTickMs = this.#parts.clock.monotonicMs() + this.#parts.options.heartbeatIntervalMs;
     this.#armTick();
@@ -144,6 +151,8 @@ export class Loop {
   step(message: Message): void {
     this.#guard(() => {
       this.#passTime();
+      // As if it were lost: the leader sends it again, with what comes behind it.
+      if (this.#applying.full && message.type === 'append' && message.entries.length > 0) return;
       this.#parts.raft.step(message);
       this.schedule();
     });
@@ -166,8 +175,11 @@ export class Loop {
     this.#proposals.submit();
     this.#reads.submit();
     if (raft.hasReady()) this.#process(raft.ready());
+    const entries = this.#applying.take();
+    if (entries !== undefined) this.#apply(entries);
     this.#noticeChanges();
-    if (raft.hasReady() || this.#proposals.ready || this.#reads.ready) this.schedule();
+    if (raft.hasReady() || this.#proposals.ready || this.#reads.ready || this.#applying.ready)
+      this.schedule();
   }
 
   #noticeChanges(): void {
@@ -197,7 +209,7 @@ export class Loop {
     for (const { context, index } of ready.readStates) {
       this.#reads.confirmed(context, index, this.#parts.machine.applied.index);
     }
-    if (ready.committed.length > 0) this.#apply(ready.committed);
+    this.#applying.add(ready.committed);
   }
 
   #send(messages: readonly Message[]): void {
@@ -213,7 +225,10 @@ export class Loop {
   #persist(ready: Ready, mark: number): void {
     const { wal } = this.#parts;
     for (const entry of ready.entries) this.#retention.appended(entry);
-    if (ready.snapshot !== undefined) this.#storageQueue.push(this.#installation(ready.snapshot));
+    if (ready.snapshot !== undefined) {
+      this.#applying.clear();
+      this.#storageQueue.push(this.#installation(ready.snapshot));
+    }
     const { snapshot, hardState, entries, messagesAfterPersist } = ready;
     const write: LogWrite = { mark, snapshot, after: [...messagesAfterPersist], done: false };
     this.#outstanding.push(write);

@@ -13,8 +13,10 @@ export interface MemberOptions {
   readonly entrySizeBytesMax: number;
   /** Entries of this member that are on their way; what comes meanwhile gathers into the next. */
   readonly entriesInFlightMax: number;
-  /** Bytes of entries appended at the leader and not yet committed. */
+  /** Bytes of entries appended at the leader and not yet committed and applied; of committed ones not yet applied elsewhere. */
   readonly uncommittedSizeBytesMax: number;
+  /** Bytes of the state that are applied and not yet on disk; with more, nothing is applied until some are. */
+  readonly stateBacklogSizeBytesMax: number;
   /** Bytes of entries in one append message, of unacknowledged appends per follower, and applied per turn. */
   readonly messageEntriesSizeBytesMax: number;
   readonly inflightMessagesMax: number;
@@ -37,6 +39,7 @@ export const memberDefaults: MemberOptions = {
   entrySizeBytesMax: 4 * 1024 * 1024,
   entriesInFlightMax: 4,
   uncommittedSizeBytesMax: 64 * 1024 * 1024,
+  stateBacklogSizeBytesMax: 64 * 1024 * 1024,
   messageEntriesSizeBytesMax: 1024 * 1024,
   inflightMessagesMax: 256,
   inflightSizeBytesMax: 16 * 1024 * 1024,

@@ -140,7 +140,7 @@ export class Proposals {
         call.waiter.reject(
           new KvorumError(
             'LIMIT_EXCEEDED',
-            `uncommittedSizeBytesMax: ${this.#options.uncommittedSizeBytesMax} bytes wait for the majority`,
+            `uncommittedSizeBytesMax: ${this.#options.uncommittedSizeBytesMax} bytes wait for the majority, or for the leader's disk`,
           ),
         );
       }

@@ -45,7 +45,7 @@ export interface RaftOptions {
   readonly inflightMessagesMax: number;
   /** Bytes in them, 16 MiB is usual. */
   readonly inflightSizeBytesMax: number;
-  /** Bytes that a leader takes in before the first of them is committed, 64 MiB is usual. */
+  /** Bytes that a leader takes in before the first of them is committed and applied, 64 MiB is usual. */
   readonly uncommittedSizeBytesMax: number;
   /** Committed entries in one Ready. One entry always fits. */
   readonly committedSizeBytesMax: number;
@@ -115,7 +115,8 @@ export class Core {
   leaderSinceTick = 0;
   /** The first entry of this leader's term. */
   termStartIndex: Index = 0;
-  uncommittedSizeBytes = 0;
+  /** Of entries that are not committed, or committed and not yet applied here. */
+  unappliedSizeBytes = 0;
   heartbeatDue = false;
   replicationDue = false;
   transferTarget: MemberId = noMember;

@@ -81,7 +81,7 @@ function decide(
 
 /** One proposal is always let through, whatever its size; so are those without bytes. */
 function objectionToData(core: Core, data: Uint8Array): DropReason | undefined {
-  const before = core.uncommittedSizeBytes;
+  const before = core.unappliedSizeBytes;
   const room = core.options.uncommittedSizeBytesMax - before;
   return before > 0 && data.length > room && data.length > 0 ? 'overloaded' : undefined;
 }

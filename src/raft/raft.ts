@@ -136,6 +136,9 @@ export class Raft {
   applied(index: Index): void {
     const core = this.#core;
     assert(index <= core.handedOut, `applied ${index} was not handed out, only ${core.handedOut}`);
+    for (let at = core.applied + 1; at <= index && core.role === 'leader'; at++) {
+      core.unappliedSizeBytes -= core.log.entry(at).data.length;
+    }
     core.applied = Math.max(core.applied, index);
     this.#finishInstall();
   }

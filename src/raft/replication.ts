@@ -8,7 +8,7 @@ import type { Entry, EntryType, Index, MemberId, SnapshotMeta } from './types.js
 export function appendAsLeader(core: Core, type: EntryType, data: Uint8Array): Index {
   const index = core.log.lastIndex + 1;
   core.append({ term: core.term, index, type, data });
-  core.uncommittedSizeBytes += data.length;
+  core.unappliedSizeBytes += data.length;
   core.replicationDue = true;
   if (type === 'config') {
     core.tracker.setConfig(core.config.config, index);
@@ -26,9 +26,6 @@ export function advanceCommit(core: Core): void {
   core.tracker.self.match = core.persistence.index;
   const index = core.tracker.quorumMatch();
   if (index <= core.commit || core.log.term(index) !== core.term) return;
-  for (let at = core.commit + 1; at <= index; at++) {
-    core.uncommittedSizeBytes -= core.log.entry(at).data.length;
-  }
   core.commitTo(index);
   core.replicationDue = true;
 }

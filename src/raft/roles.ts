@@ -66,9 +66,9 @@ export function becomeLeader(core: Core): void {
   core.reads.reset();
   core.ledger.begin(core.term);
   core.termStartIndex = core.log.lastIndex + 1;
-  core.uncommittedSizeBytes = 0;
-  for (let index = core.commit + 1; index <= core.log.lastIndex; index++) {
-    core.uncommittedSizeBytes += core.log.entry(index).data.length;
+  core.unappliedSizeBytes = 0;
+  for (let index = core.applied + 1; index <= core.log.lastIndex; index++) {
+    core.unappliedSizeBytes += core.log.entry(index).data.length;
   }
   core.tracker.reset(core.config.config, core.termStartIndex);
   core.tracker.self.match = core.persistence.index;

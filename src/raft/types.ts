@@ -132,7 +132,7 @@ export type MessageType = Message['type'];
 export type DropReason =
   /** No leader is known, or leadership is being handed over; try again soon. */
   | 'no-leader'
-  /** The bytes of uncommitted entries are at their limit. */
+  /** The bytes of entries that the leader has not yet committed and applied are at their limit. */
   | 'overloaded'
   /** Another configuration change is under way, or the one checked against is no longer the newest. */
   | 'config-conflict'
