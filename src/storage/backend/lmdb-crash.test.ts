@@ -118,36 +118,47 @@ interface FullReport {
 }
 
 /** A victim none of whose files may grow beyond `sizeKiB`: to LMDB the same as a disk without space. */
-function spawnLimited(folder: string, sizeKiB: number): ChildProcess {
-  const script = `ulimit -f ${sizeKiB * 2} && exec "$0" "$@"`;
-  const command = ['-c', script, process.execPath, fileURLToPath(victim), folder, 'until-full'];
+function spawnLimited(folder: string, mode: string, sizeKiB: number): ChildProcess {
+  // In units of 512 bytes, and inside a page: LMDB's write is cut short there.
+  const script = `ulimit -f ${sizeKiB * 2 + 1} && exec "$0" "$@"`;
+  const command = ['-c', script, process.execPath, fileURLToPath(victim), folder, mode];
   // What LMDB itself writes to stderr is of no interest.
   return spawn('/bin/sh', command, { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
 }
 
-describe('the state in LMDB, when there is no more space', () => {
-  it(
-    'fails, once and for all, and is there again when there is',
-    { skip: process.platform === 'win32' },
-    async (t: TestContext) => {
-      const folder = temporaryFolder();
-      t.after(() => rmSync(folder, { recursive: true, force: true }));
-      const child = spawnLimited(folder, 1024);
-      const exited = once(child, 'exit');
-      const report = await nextReport<FullReport>(child);
-      assert.deepEqual(await exited, [0, null], 'the process ends in order');
-      assert.match(report.rejected, /^state database: /);
-      assert.deepEqual([report.again, report.view, report.closed], Array(3).fill(report.rejected));
-      assert.equal(report.told, 1);
-      assert.ok(report.safe > 0);
+describe('the state in LMDB, when there is no more space', { skip: process.platform === 'win32' }, () => {
+  it('fails, once and for all, and is there again when there is', async (t: TestContext) => {
+    const folder = temporaryFolder();
+    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    const child = spawnLimited(folder, 'until-full', 1024);
+    const exited = once(child, 'exit');
+    const report = await nextReport<FullReport>(child);
+    assert.deepEqual(await exited, [0, null], 'the process ends in order');
+    assert.match(report.rejected, /^state database: /);
+    assert.deepEqual([report.again, report.view, report.closed], Array(3).fill(report.rejected));
+    assert.equal(report.told, 1);
+    assert.ok(report.safe > 0);
 
-      const backend = await LmdbBackend.open(folder, { clock });
-      assert.equal(backend.applied.index, report.safe);
-      assertHolds(backend, new VictimModel().at(report.safe));
-      for (let index = report.safe + 1; index <= report.safe + 50; index++) commitVictim(backend, index);
-      await backend.flush();
-      assertHolds(backend, new VictimModel().at(report.safe + 50));
-      await backend.close();
-    },
-  );
+    const backend = await LmdbBackend.open(folder, { clock });
+    assert.equal(backend.applied.index, report.safe);
+    assertHolds(backend, new VictimModel().at(report.safe));
+    for (let index = report.safe + 1; index <= report.safe + 50; index++) commitVictim(backend, index);
+    await backend.flush();
+    assertHolds(backend, new VictimModel().at(report.safe + 50));
+    await backend.close();
+  });
+
+  it('goes on without an installation that found none', async (t: TestContext) => {
+    const folder = temporaryFolder();
+    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    const child = spawnLimited(folder, 'install-until-full', 8 * 1024);
+    const exited = once(child, 'exit');
+    const { safe, rejected } = await nextReport<{ readonly safe: number; readonly rejected: string }>(child);
+    assert.deepEqual(await exited, [0, null], 'the process ends in order');
+    assert.match(rejected, /^state database: /);
+    const backend = await LmdbBackend.open(folder, { clock });
+    assert.equal(backend.applied.index, safe);
+    assertHolds(backend, new VictimModel().at(2));
+    await backend.close();
+  });
 });

@@ -4,9 +4,8 @@ import { LmdbBackend } from '../lmdb-backend.js';
 import { commitVictim, installedAt } from './victim-state.js';
 
 /**
- * A process that writes to a backend until something ends it: `victim FOLDER batches|installs|until-full [TURNS]`. It
- * kills itself after so many turns of its event loop. Tells its parent each position that it may rely on, and ends
- * with it.
+ * A process that writes to a backend until something ends it: `victim FOLDER MODE [TURNS]`. It kills itself after so
+ * many turns of its event loop. Tells its parent each position that it may rely on, and ends with it.
  */
 const [folder, mode, turns] = process.argv.slice(2);
 process.once('disconnect', () => process.exit());
@@ -26,6 +25,7 @@ const backend = await LmdbBackend.open(folder!, {
 });
 if (mode === 'installs') await install();
 else if (mode === 'until-full') await writeUntilFull();
+else if (mode === 'install-until-full') await installUntilFull();
 else await writeBatches();
 
 async function writeBatches(): Promise<never> {
@@ -55,8 +55,6 @@ async function writeUntilFull(): Promise<void> {
   backend.onFlushed((error) => {
     if (error instanceof DiskError) told++;
   });
-  const message = (error: unknown): string =>
-    error instanceof DiskError ? error.message : `no DiskError: ${String(error)}`;
   try {
     for (;;) {
       commitVictim(backend, backend.applied.index + 1);
@@ -70,4 +68,27 @@ async function writeUntilFull(): Promise<void> {
     tell({ safe: backend.flushed.index, rejected, again, view, closed, told });
     process.disconnect();
   }
+}
+
+/** Gives an installation up, and goes on without it. */
+async function installUntilFull(): Promise<void> {
+  commitVictim(backend, 1);
+  const replacement = await backend.beginInstall();
+  let rejected = '';
+  for (let at = 0; rejected === ''; at++) {
+    await replacement.add('current', Buffer.from(`i${at}`), Buffer.alloc(1000)).catch((error: unknown) => {
+      rejected = message(error);
+    });
+  }
+  await replacement.abort();
+  commitVictim(backend, 2);
+  await backend.flush();
+  const safe = backend.flushed.index;
+  await backend.close();
+  tell({ safe, rejected });
+  process.disconnect();
+}
+
+function message(error: unknown): string {
+  return error instanceof DiskError ? error.message : `no DiskError: ${String(error)}`;
 }
