@@ -21,7 +21,7 @@ interface ApiServerOptions {
   readonly prefaceTimeoutMs?: number;
 }
 
-/** The client port: our services, gRPC health and reflection; /health, /version and /metrics over HTTP/1.1. */
+/** The client port: our services, gRPC health and reflection; /health, /version and /metrics over HTTP. */
 export class ApiServer {
   readonly #server: GrpcServer;
   readonly #health: Health;

@@ -8,6 +8,7 @@ import type { RequestFields } from './http2/request-fields.js';
 import { Stream, type StreamOwner } from './http2/stream.js';
 import { limitExceeded } from './limits.js';
 import { hasMalformedBytes, toMetadata } from './metadata-fields.js';
+import { Page, type ConnectHttp1 } from './pages.js';
 import { responseFields, trailerFields } from './status.js';
 import { StreamingCall } from './streaming-call.js';
 import { parseTimeout } from './timeout.js';
@@ -20,15 +21,21 @@ const grpcContentType = /^application\/grpc(?:[+;]|$)/;
 export class GrpcApplication implements Http2Application {
   readonly #methods = new Map<string, BoundMethod>();
   readonly #services: CallServices;
+  readonly #pages: ConnectHttp1 | undefined;
 
-  constructor(services: readonly Service[], callServices: CallServices) {
+  /** @param pages to what answers requests that are no gRPC */
+  constructor(services: readonly Service[], callServices: CallServices, pages?: ConnectHttp1) {
     this.#services = callServices;
+    this.#pages = pages;
     for (const { name, methods } of services) {
       for (const method of methods) this.#methods.set(`/${name}/${method.name}`, method);
     }
   }
 
-  request({ method: verb, path, regular, contentLength }: RequestFields): StreamOpener {
+  request(request: RequestFields): StreamOpener {
+    const { method: verb, path, regular, contentLength } = request;
+    if (this.#pages !== undefined && (verb === 'GET' || verb === 'HEAD'))
+      return new Page(this.#pages, request);
     const fields = new Map<string, string>();
     for (let at = 0; at < regular.length; at += 2) fields.set(regular[at]!, regular[at + 1]!);
     if (verb !== 'POST') return new Refusal([':status', '405', 'allow', 'POST']);

@@ -1,5 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { Socket } from 'node:net';
+import { duplexPair, type Duplex } from 'node:stream';
 
 interface Http1Options {
   /** What answers. Without it every request is told what the port speaks. */
@@ -41,6 +42,15 @@ export class Http1 {
     this.#server.emit('connection', socket);
     // It was paused by name, so a listener for its data does not set it going.
     socket.resume();
+  }
+
+  /** @returns the client's end of a connection in memory */
+  connect(): Duplex {
+    const [near, far] = duplexPair();
+    near.once('close', () => far.destroy());
+    far.once('close', () => near.destroy());
+    this.#server.emit('connection', far);
+    return near;
   }
 
   /** Requests that are open are still answered; connections without one are closed. */

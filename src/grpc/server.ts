@@ -26,7 +26,7 @@ export interface GrpcServerOptions {
   readonly log?: Log;
   /** With TLS: certificate and key, and what else `tls.createServer` takes. */
   readonly tls?: TlsOptions;
-  /** Answers HTTP/1.1 requests on the same port. */
+  /** Answers HTTP/1.1 requests on the same port, and GET and HEAD requests that come over HTTP/2. */
   readonly http1?: RequestListener;
   /**
    * What callers are told of an error that a handler threw, with trailers if it likes; undefined: it is a bug,
@@ -75,9 +75,15 @@ export class GrpcServer {
       running: this.#running,
       statusOf: options.statusOf ?? statusOfError,
     };
+    this.#http1 = new Http1({
+      handler: options.http1,
+      headerSizeBytesMax: limits.http1HeaderSizeBytesMax,
+      timeoutMs: limits.http1TimeoutMs,
+    });
+    const pages = options.http1 === undefined ? undefined : () => this.#http1.connect();
     this.#environment = {
       limits,
-      application: new GrpcApplication(options.services, services),
+      application: new GrpcApplication(options.services, services, pages),
       buffers: new OutputBuffers(),
       turns: new Turns(),
       memory: new MemoryBudget(limits.memoryBytesMax, this.#connections),
@@ -85,11 +91,6 @@ export class GrpcServer {
       faulted: (connection, error) => this.#onFault(connection, error),
       closed: (connection) => this.#connections.delete(connection as Connection),
     };
-    this.#http1 = new Http1({
-      handler: options.http1,
-      headerSizeBytesMax: limits.http1HeaderSizeBytesMax,
-      timeoutMs: limits.http1TimeoutMs,
-    });
     this.#listener = new Listener({
       name: options.portName ?? 'port',
       tls: options.tls,

@@ -127,6 +127,18 @@ describe('h2load', { skip: skipUnlessInstalled('h2load') }, () => {
 });
 
 describe('curl', { skip: skipUnlessInstalled('curl') }, () => {
+  overBoth('pages, by HTTP/2 and HTTP/1.1', async (t, tls) => {
+    const { url, certificate } = await serve(t, tls);
+    const trust = certificate === undefined ? [] : ['--cacert', certificate];
+    for (const [flag, version] of [
+      [tls ? '--http2' : '--http2-prior-knowledge', '2'],
+      ['--http1.1', '1.1'],
+    ] as const) {
+      const args = ['--silent', flag, ...trust, '--write-out', ' %{http_version}', `${url}/health`];
+      assert.equal((await run('curl', args)).stdout, `GET /health ${version}`);
+    }
+  });
+
   /** Sends the bytes of messages, and gives those that came back, and the trailers. */
   async function call(
     { url, folder, certificate }: Target,

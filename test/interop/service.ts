@@ -86,7 +86,7 @@ export interface Served {
   close(): Promise<void>;
 }
 
-/** Serves `interop.Test` and what else is given on a free port of 127.0.0.1. */
+/** Serves `interop.Test`, what else is given, and pages that say what was asked for, on a free port of 127.0.0.1. */
 export async function serveInterop(options: {
   readonly tls: boolean;
   readonly services?: readonly Service[];
@@ -95,6 +95,7 @@ export async function serveInterop(options: {
   const server = new GrpcServer({
     services: [interopService((call) => awaiting.shift()?.(call)), ...(options.services ?? [])],
     limits: { requestSizeBytesMax: 8 * mebibyte },
+    http1: ({ method, url }, response) => response.end(`${method} ${url}`),
     ...(options.tls ? { tls: tlsIdentity } : {}),
   });
   const port = await server.listen('127.0.0.1', 0);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { connect } from 'node:http2';
 import { describe, it } from 'node:test';
 import { serveMember } from '../testing/served-member.js';
 import { formatMetrics, gauge } from './metrics.js';
@@ -8,7 +9,26 @@ async function get(port: number, path: string, init: RequestInit = {}): Promise<
   return [response.status, await response.text()];
 }
 
-describe('HTTP/1.1 on the client port', () => {
+async function getByHttp2(port: number, path: string): Promise<[number | undefined, string]> {
+  const session = connect(`http://127.0.0.1:${port}`);
+  const stream = session.request({ ':path': path }).setEncoding('utf8');
+  let status: number | undefined;
+  stream.once('response', (headers) => (status = headers[':status']));
+  let text = '';
+  for await (const part of stream) text += String(part);
+  session.close();
+  return [status, text];
+}
+
+describe('HTTP on the client port', () => {
+  it('is the same by HTTP/2, which browsers choose', async (t) => {
+    const { port } = await serveMember(t);
+    assert.deepEqual(await getByHttp2(port, '/health'), [503, '{"health":"false"}\n']);
+    assert.deepEqual(await getByHttp2(port, '/version'), [200, '{"kvorum":"test"}\n']);
+    assert.match((await getByHttp2(port, '/metrics'))[1], /^kvorum_client_connections \d+$/m);
+    assert.equal((await getByHttp2(port, '/'))[0], 404);
+  });
+
   it('tells health by status and content', async (t) => {
     const { port, server } = await serveMember(t);
     assert.deepEqual(await get(port, '/health'), [503, '{"health":"false"}\n']);

@@ -14,7 +14,7 @@ interface Answer {
   readonly body: string;
 }
 
-/** What the client port answers to HTTP/1.1. */
+/** What the client port answers to HTTP that is no gRPC. */
 export function httpRoutes(options: RouteOptions): RequestListener {
   const routes = new Map<string, () => Answer>([
     ['/health', () => json(options.serving() ? 200 : 503, { health: String(options.serving()) })],
@@ -36,7 +36,7 @@ function answerOf(request: IncomingMessage, routes: ReadonlyMap<string, () => An
   const route = routes.get(path);
   if (route === undefined) {
     const known = [...routes.keys()].join(', ');
-    return text(404, `This port speaks gRPC over HTTP/2, and HTTP/1.1 for ${known}.\n`);
+    return text(404, `This port speaks gRPC, and HTTP for ${known}.\n`);
   }
   if (request.method !== 'GET' && request.method !== 'HEAD') return text(405, `${path} can only be read.\n`);
   return route();

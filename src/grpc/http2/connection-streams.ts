@@ -155,6 +155,12 @@ export class ConnectionStreams implements StreamOwner {
     this.#parts.connection.wrote();
   }
 
+  sendContent(stream: Stream, content: Uint8Array, end: boolean): void {
+    if (stream.gone || (content.length === 0 && !end)) return;
+    this.sender.content(stream, content, end);
+    this.#parts.connection.wrote();
+  }
+
   credit(stream: Stream, sizeBytes: number): void {
     if (this.windows.credit(stream, sizeBytes, this.#heldBytes)) this.#parts.connection.wrote();
   }

@@ -57,6 +57,11 @@ const connectionFields: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
+/** Whether a field has a meaning for one connection alone. */
+export function isConnectionField(name: string): boolean {
+  return connectionFields.has(name);
+}
+
 /** @returns what `content-length` says, -1 without it; undefined if a field is not allowed */
 function checkRegular(fields: readonly string[], authority: string | undefined): number | undefined {
   let contentLength = -1;
@@ -75,7 +80,7 @@ function checkRegular(fields: readonly string[], authority: string | undefined):
 
 /** A field that may stand in a request's header list or in its trailers. */
 function isRegular(name: string, value: string): boolean {
-  if (!isFieldName(name) || !isValue(value) || connectionFields.has(name)) return false;
+  if (!isFieldName(name) || !isValue(value) || isConnectionField(name)) return false;
   return name !== 'te' || value === 'trailers';
 }
 

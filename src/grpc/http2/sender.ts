@@ -58,7 +58,7 @@ export class Sender {
       !this.#output.full
     ) {
       this.#writeHeaders(stream.id, headers, 0);
-      this.#writeData(stream, payload, false, 0, sizeBytes);
+      this.#writeData(stream, payload, false, 0, sizeBytes, false);
       this.#writeHeaders(stream.id, trailers, flag.endStream);
       this.#ended(stream);
       return;
@@ -89,7 +89,18 @@ export class Sender {
       this.#enqueue(stream, { headers: undefined, end: false, payload, compressed, sentBytes: 0 });
       return;
     }
-    this.#writeData(stream, payload, compressed, 0, sizeBytes);
+    this.#writeData(stream, payload, compressed, 0, sizeBytes, false);
+  }
+
+  /** Not empty unless it is the end. */
+  content(stream: Stream, payload: Uint8Array, end: boolean): void {
+    this.#enqueue(stream, {
+      headers: undefined,
+      end,
+      payload,
+      compressed: false,
+      sentBytes: prefixSizeBytes,
+    });
   }
 
   #enqueue(stream: Stream, item: SendItem): void {
@@ -162,7 +173,7 @@ export class Sender {
       stream.queuedForSending = false;
       const item = stream.queue?.[0];
       if (item === undefined) continue;
-      if (item.headers === undefined && this.#window <= 0) {
+      if (this.#window <= 0 && leftBytesOf(item) > 0) {
         stream.queuedForSending = true;
         this.#waiting.push(stream);
         continue;
@@ -186,14 +197,25 @@ export class Sender {
       if (item.end) this.#ended(stream);
       return stream.queue !== undefined;
     }
-    const leftBytes = prefixSizeBytes + item.payload.length - item.sentBytes;
+    const leftBytes = leftBytesOf(item);
     const sizeBytes = Math.min(leftBytes, stream.sendWindow, this.#window, this.#frameSizeBytesMax);
-    if (sizeBytes <= 0) return false;
-    this.#writeData(stream, item.payload, item.compressed, item.sentBytes, sizeBytes);
+    if (sizeBytes <= 0 && leftBytes > 0) return false;
+    const whole = sizeBytes === leftBytes;
+    const end = whole && item.end;
+    if (leftBytes > 0) this.#writeData(stream, item.payload, item.compressed, item.sentBytes, sizeBytes, end);
+    else this.#writeEmptyEnd(stream);
     item.sentBytes += sizeBytes;
     stream.sendProgressMs = stream.owner.nowMs();
-    if (sizeBytes === leftBytes) this.#sent(stream);
+    if (whole) this.#sent(stream);
+    if (end) this.#ended(stream);
     return stream.queue !== undefined;
+  }
+
+  /** DATA without content, which no window holds back. */
+  #writeEmptyEnd(stream: Stream): void {
+    this.framesSent++;
+    this.#output.reserve(frameHeaderSizeBytes);
+    this.#output.frameHeader(0, frameType.data, flag.endStream, stream.id);
   }
 
   #sent(stream: Stream): void {
@@ -208,13 +230,14 @@ export class Sender {
     compressed: boolean,
     offset: number,
     sizeBytes: number,
+    end: boolean,
   ): void {
     const output = this.#output;
     this.#window -= sizeBytes;
     stream.sendWindow -= sizeBytes;
     this.framesSent++;
     output.reserve(frameHeaderSizeBytes + prefixSizeBytes);
-    output.frameHeader(sizeBytes, frameType.data, 0, stream.id);
+    output.frameHeader(sizeBytes, frameType.data, end ? flag.endStream : 0, stream.id);
     if (offset === 0 && sizeBytes >= prefixSizeBytes) {
       const { buffer, at } = output;
       const length = payload.length;
@@ -257,6 +280,11 @@ export class Sender {
       output.append(part);
     }
   }
+}
+
+/** Of content; a header list has none. */
+function leftBytesOf({ headers, payload, sentBytes }: SendItem): number {
+  return headers === undefined ? prefixSizeBytes + payload.length - sentBytes : 0;
 }
 
 function prefixOf(payload: Uint8Array, compressed: boolean): Uint8Array {

@@ -1,6 +1,9 @@
 import type { Http2ErrorCode } from './protocol.js';
 
-/** Something to send on a stream, in order: a header list, or a message with its five bytes of prefix. */
+/**
+ * Something to send on a stream, in order: a header list, or a message with its five bytes of prefix. Content that is
+ * no message counts as one whose prefix has been sent.
+ */
 export interface SendItem {
   readonly headers: readonly string[] | undefined;
   /** Whether it is the last. */
@@ -22,6 +25,8 @@ export interface StreamOwner {
   ): void;
   sendHeaders(stream: Stream, headers: readonly string[], end: boolean): void;
   sendMessage(stream: Stream, payload: Uint8Array, compressed: boolean): void;
+  /** Bytes that are no message of gRPC; with `end` the last, perhaps none. Waits for the end of the turn. */
+  sendContent(stream: Stream, content: Uint8Array, end: boolean): void;
   /** RST_STREAM; forgets the stream. */
   reset(stream: Stream, code: Http2ErrorCode): void;
   /** The application is done with `sizeBytes` of what arrived: the peer may send as many more. */
