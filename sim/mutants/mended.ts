@@ -3,15 +3,6 @@ import { mutant, type Mutant } from './mutant.js';
 /** Faults that were in the code until the simulator found them: the seeds that catch them are kept seeds. */
 export const mendedMutants: readonly Mutant[] = [
   mutant(
-    'writes-told-out-of-order',
-    'log writes around the installation of a snapshot are told durable in the order in which they end',
-    'src/member/loop.ts',
-    `    while (this.#outstanding[0]?.done === true) {
-      last = this.#outstanding.shift()!;`,
-    `    while (this.#outstanding.some((each) => each.done)) {
-      last = this.#outstanding.splice(this.#outstanding.findIndex((each) => each.done), 1)[0]!;`,
-  ),
-  mutant(
     'commit-index-behind-a-torn-end',
     'a commit index is kept though the entries that came with it are torn away: the member never starts again',
     'src/storage/wal/recover.ts',

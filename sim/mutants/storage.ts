@@ -50,13 +50,24 @@ export const storageMutants: readonly Mutant[] = [
     "this.#checkTorn(segment, bytes, position, read.kind === 'end');",
     '',
   ),
-  mutant(
-    'checksum-not-chained',
-    'records are valid wherever they stand, and what a torn write left is not cleaned',
-    storage('wal/format'),
-    'return crc32c(bytes.subarray(start + 4, start + recordHeaderSizeBytes + payloadSizeBytes), previous);',
-    'return crc32c(bytes.subarray(start + 4, start + recordHeaderSizeBytes + payloadSizeBytes), previous & 0);',
-  ),
+  {
+    name: 'checksum-not-chained',
+    fault: 'records are valid wherever they stand, and what a torn write left is not cleaned',
+    patches: [
+      {
+        file: storage('wal/format'),
+        original:
+          'return crc32c(bytes.subarray(start + 4, start + recordHeaderSizeBytes + payloadSizeBytes), previous);',
+        replacement:
+          'return crc32c(bytes.subarray(start + 4, start + recordHeaderSizeBytes + payloadSizeBytes), previous & 0);',
+      },
+      {
+        file: storage('wal/wal'),
+        original: 'recovered.tornTailBytes > 0 ? end.fileSizeBytes - end.position : 0;',
+        replacement: '0;',
+      },
+    ],
+  },
   mutant(
     'segment-forgets-the-vote',
     'a new segment does not carry term and vote over from the one before',
