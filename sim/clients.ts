@@ -177,8 +177,11 @@ function makeCall(kind: Exclude<CallKind, 'batch'>, shared: Shared, cluster: Clu
       return range(dice.chance(0.5) ? undefined : someEnd(), dice.between(1, shared.revision + 2));
     case 'serializable':
       return range(dice.chance(0.5) ? undefined : someEnd(), 0, true);
-    case 'compact':
-      return { type: 'compact', revision: Math.max(1, shared.revision - dice.below(50)) };
+    case 'compact': {
+      // Often everything: what is left then says least about what was.
+      const kept = Math.max(0, dice.below(50) - 15);
+      return { type: 'compact', revision: Math.max(1, shared.revision - kept) };
+    }
   }
 }
 
