@@ -15,6 +15,8 @@ class Shared {
   values = 0;
   /** The newest revision that anybody has seen. */
   revision = 0;
+  /** What the last compaction was asked for. */
+  compacted = 0;
   stopped = false;
 
   constructor(dice: Dice, callsMax: number) {
@@ -173,14 +175,19 @@ function makeCall(kind: Exclude<CallKind, 'batch'>, shared: Shared, cluster: Clu
       return range(undefined);
     case 'range':
       return range(someEnd());
-    case 'past':
-      return range(dice.chance(0.5) ? undefined : someEnd(), dice.between(1, shared.revision + 2));
+    case 'past': {
+      const end = dice.chance(0.5) ? undefined : someEnd();
+      const revision = dice.between(1, shared.revision + 2);
+      // The oldest that can still be read is where a compaction may have taken too much.
+      return range(end, revision % 3 === 0 && shared.compacted > 0 ? shared.compacted : revision);
+    }
     case 'serializable':
       return range(dice.chance(0.5) ? undefined : someEnd(), 0, true);
     case 'compact': {
       // Often everything: what is left then says least about what was.
       const kept = Math.max(0, dice.below(50) - 15);
-      return { type: 'compact', revision: Math.max(1, shared.revision - kept) };
+      shared.compacted = Math.max(1, shared.revision - kept);
+      return { type: 'compact', revision: shared.compacted };
     }
   }
 }
