@@ -54,7 +54,7 @@ export const stateMutants: readonly Mutant[] = [
     'a compaction removes what its own revision still sees',
     fsm('mvcc/compaction'),
     'const end = placeKey({ revision: this.#revision, sub: 0 });',
-    'const end = placeKey({ revision: this.#revision + 1, sub: 0 });',
+    'const end = placeKey({ revision: this.#revision + 2, sub: 0 });',
   ),
   mutant(
     'delete-leaves-no-tombstone',
