@@ -161,7 +161,12 @@ function makeCall(kind: Exclude<CallKind, 'batch'>, shared: Shared, cluster: Clu
     const limit = end !== undefined && dice.chance(0.2) ? dice.between(1, 3) : 0;
     return { type: 'range', key, end, revision, limit, serializable };
   };
-  const someEnd = (): string => (dice.chance(0.5) ? '\0' : `k${dice.below(keyCount)}~`);
+  const someEnd = (): string => {
+    if (dice.chance(0.5)) return '\0';
+    const last = dice.below(keyCount);
+    // Just behind a key, or before it.
+    return last % 2 === 0 ? `k${last}~` : `k${last}`;
+  };
   switch (kind) {
     case 'put': {
       const value = `v${++shared.values}`.padEnd(dice.below(valueSizeBytesMax + 1), '.');
