@@ -24,7 +24,7 @@ export interface LmdbBackendOptions {
   readonly flushIntervalMs: number;
   /**
    * Changed keys, and bytes, of one transaction: so many start a flush at once. The event loop is held up while LMDB
-   * takes them, some 2 µs a change.
+   * takes them, some 2 µs a change. A backlog that grows makes them more, see largerFactor().
    */
   readonly flushKeysMax: number;
   readonly flushSizeBytesMax: number;
@@ -141,8 +141,9 @@ export class LmdbBackend implements Backend {
 
   #isMuch(): boolean {
     const { flushKeysMax, flushSizeBytesMax } = this.#options;
-    const { openKeys, openSizeBytes } = this.#backlog;
-    return openKeys >= flushKeysMax || openSizeBytes >= flushSizeBytesMax;
+    const { openKeys, openSizeBytes, sizeBytes } = this.#backlog;
+    const factor = largerFactor(sizeBytes);
+    return openKeys >= factor * flushKeysMax || openSizeBytes >= factor * flushSizeBytesMax;
   }
 
   #start(): void {
@@ -303,6 +304,14 @@ export class LmdbBackend implements Backend {
       await this.#environment.close();
     }
   }
+}
+
+const backlogStepSizeBytes = 4 * 1024 * 1024;
+const largerFactorMax = 8;
+
+/** A disk that falls behind catches up with larger transactions, which cost less a change. */
+function largerFactor(backlogSizeBytes: number): number {
+  return Math.min(largerFactorMax, Math.max(1, Math.floor(backlogSizeBytes / backlogStepSizeBytes)));
 }
 
 function closedError(): DiskError {
