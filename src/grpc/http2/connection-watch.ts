@@ -137,7 +137,7 @@ export class ConnectionWatch {
 
   #checkStreams(nowMs: number): void {
     const { limits, streams } = this.#parts;
-    for (const stream of [...streams.table.all()]) {
+    for (const stream of streams.table.all()) {
       const unsent = stream.queue !== undefined && nowMs - stream.sendProgressMs > limits.sendStallTimeoutMs;
       const unfinished =
         stream.messageSinceMs !== 0 && nowMs - stream.messageSinceMs > limits.messageTimeoutMs;

@@ -1,8 +1,9 @@
+import { StreamMap } from './stream-map.js';
 import type { Stream } from './stream.js';
 
 /** The streams of one connection, and what is remembered of those that are gone. */
 export class StreamTable {
-  readonly #streams = new Map<number, Stream>();
+  readonly #streams = new StreamMap();
   readonly #openMax: number;
   /**
    * Streams that we reset: the peer may not know yet, so its frames for them are no mistake. With each, what was
@@ -36,17 +37,18 @@ export class StreamTable {
     return id <= this.lastId && id % 2 === 1;
   }
 
-  all(): IterableIterator<Stream> {
+  /** Those that are open now, in no particular order. */
+  all(): readonly Stream[] {
     return this.#streams.values();
   }
 
   add(stream: Stream): void {
-    this.#streams.set(stream.id, stream);
+    this.#streams.add(stream);
   }
 
   remove(stream: Stream): void {
     stream.gone = true;
-    this.#streams.delete(stream.id);
+    this.#streams.delete(stream);
     if (stream.busy) this.#lingering++;
   }
 
