@@ -1,5 +1,5 @@
 import type { MethodPath } from '../../src/client/connection.js';
-import type { ClientLoad } from '../load/client-library.js';
+import type { ClientLoad } from '../load/client-load.js';
 import type { Program } from './server-process.js';
 
 /** Where one member lives. */

@@ -4,29 +4,8 @@ import { Etcd3 } from 'etcd3';
 import type * as kvorumClient from '../../src/client/index.js';
 import { Calls } from '../harness/calls.js';
 import { encodePutTransaction } from '../harness/etcd.js';
-import { summarise, type Summary } from './latencies.js';
-
-export interface ClientLoad {
-  readonly library: 'kvorum' | 'etcd3' | 'etcd-transactions';
-  /** Of kvorum: the built work tree whose client is used. */
-  readonly root: string;
-  readonly endpoint: string;
-  /** `load` writes each key once; the others go round the keys until the time is over. */
-  readonly operation: 'put' | 'get' | 'load';
-  readonly outstanding: number;
-  readonly keys: number;
-  readonly keySizeBytes: number;
-  readonly valueSizeBytes: number;
-  readonly warmUpSeconds: number;
-  readonly seconds: number;
-}
-
-export interface ClientOutcome extends Summary {
-  readonly requests: number;
-  /** With those of the warm-up and the preparation. */
-  readonly requestsInAll: number;
-  readonly seconds: number;
-}
+import type { ClientLoad, ClientOutcome } from './client-load.js';
+import { summarise } from './latencies.js';
 
 interface Store {
   put(key: string, value: string): Promise<unknown>;

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import type { ClientLoad, ClientOutcome } from '../load/client-library.js';
+import type { ClientLoad, ClientOutcome } from '../load/client-load.js';
 import { run } from '../load/h2load.js';
 
 const program = fileURLToPath(new URL('../client-load.js', import.meta.url));
