@@ -240,12 +240,17 @@ export class Cluster {
       walOptions: { segmentSizeBytes: this.dice.pick(this.plan.segmentSizesBytes) },
       disk: machine.disk,
       backend: machine.backend,
-      peers: new GatedPeers(peers, process, (messages) => {
-        for (const message of messages) {
-          this.observer.sent(machine, message);
-          if (this.tracing) this.trace(name, 'send', describeMessage(message));
-        }
-      }),
+      peers: new GatedPeers(
+        peers,
+        process,
+        (messages) => {
+          for (const message of messages) {
+            this.observer.sent(machine, message);
+            if (this.tracing) this.trace(name, 'send', describeMessage(message));
+          }
+        },
+        (error) => this.fail(error),
+      ),
       clock: process,
       random: new Prng(this.dice.nextUint32()),
       log: this.#log(machine, life),

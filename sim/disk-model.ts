@@ -22,6 +22,7 @@ interface Surroundings {
 export class DiskModel {
   readonly #around: Surroundings;
   readonly #failing = new Set<FailingOperation>();
+  #beforeSync: (() => void) | undefined;
   /** How many times slower than planned. */
   slowness = 1;
 
@@ -36,11 +37,18 @@ export class DiskModel {
 
   disarm(): void {
     this.#failing.clear();
+    this.#beforeSync = undefined;
+  }
+
+  /** Calls `action` when the next sync has begun, and has not taken effect. */
+  beforeNextSync(action: () => void): void {
+    this.#beforeSync = action;
   }
 
   /** Connects the storage to the process that uses it from now on. */
   attach(disk: MemoryDisk, backend: MemoryBackend, process: Process): void {
     const { dice } = this.#around;
+    this.#beforeSync = undefined;
     disk.damage = dice;
     disk.faults = (operation, path) => this.#begin(operation, path);
     disk.report = (operation, path) => this.#report(operation, path, process);
@@ -49,6 +57,11 @@ export class DiskModel {
 
   #begin(operation: DiskOperation, path: string): DiskError | undefined | Promise<DiskError | undefined> {
     const { plan, dice } = this.#around;
+    if (operation === 'sync' && this.#beforeSync !== undefined) {
+      const action = this.#beforeSync;
+      this.#beforeSync = undefined;
+      action();
+    }
     const error = this.#failure(operation, path);
     let delayMs = 0;
     if (operation === 'sync') delayMs = dice.ms(plan.syncMsMin, plan.syncMsMax);

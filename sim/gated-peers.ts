@@ -1,3 +1,4 @@
+import { KvorumError } from '../src/base/errors.js';
 import type { MemberId } from '../src/base/ids.js';
 import type { MemoryPeers } from '../src/peer/memory-peers.js';
 import type {
@@ -16,7 +17,17 @@ export class GatedPeers implements Peers {
   readonly #process: Process;
   readonly #sent: (messages: readonly Message[]) => void;
 
-  constructor(peers: MemoryPeers, process: Process, sent: (messages: readonly Message[]) => void) {
+  readonly #failed: (error: unknown) => void;
+  /** Ids of snapshots that arrived damaged. */
+  readonly #damaged = new Set<bigint>();
+
+  constructor(
+    peers: MemoryPeers,
+    process: Process,
+    sent: (messages: readonly Message[]) => void,
+    failed: (error: unknown) => void,
+  ) {
+    this.#failed = failed;
     this.#peers = peers;
     this.#process = process;
     this.#sent = sent;
@@ -50,8 +61,16 @@ export class GatedPeers implements Peers {
     this.#peers.send(messages);
   }
 
-  sendSnapshot(to: MemberId, transfer: OutgoingSnapshot): Promise<void> {
-    return this.#peers.sendSnapshot(to, transfer);
+  /** One that arrived damaged must not be sent again: it may be damaged where it was made. */
+  async sendSnapshot(to: MemberId, transfer: OutgoingSnapshot): Promise<void> {
+    const { id } = transfer.header;
+    if (this.#damaged.has(id)) this.#failed(new Error(`the damaged snapshot ${id} is sent again`));
+    try {
+      await this.#peers.sendSnapshot(to, transfer);
+    } catch (error) {
+      if (error instanceof KvorumError && error.code === 'DATA_DAMAGED') this.#damaged.add(id);
+      throw error;
+    }
   }
 
   close(): Promise<void> {

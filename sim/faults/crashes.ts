@@ -7,6 +7,13 @@ function endOne(scene: FaultScene, how: Ending): string | undefined {
   // One that is still reading its data folder is hit too.
   const machine = dice.chance(0.3) && alive.length > 0 ? dice.pick(alive) : someRunning(scene);
   if (machine === undefined) return undefined;
+  if (how === 'power-loss' && machine.running && dice.chance(0.5)) {
+    // While something is written and not yet synced: what of it is on the disk is anybody's guess.
+    machine.storage.beforeNextSync(() => {
+      if (machine.life !== undefined) cluster.end(machine, how);
+    });
+    return `${machine.name} in its next sync`;
+  }
   cluster.end(machine, how);
   return machine.name;
 }
