@@ -26,7 +26,9 @@ export async function huntMutants(options: MutantsOptions, print: (line: string)
   const hunted = options.recorded ? replayer() : hunter(options.firstSeed ?? 1);
   print(`${'mutant'.padEnd(nameWidth)}  ${'seed'.padStart(6)} ${'runs'.padStart(6)}  noticed by`);
   let caught = 0;
-  const waiting = wanted.values();
+  const survivors = wanted.filter(({ survives }) => survives !== undefined && options.name === undefined);
+  const hunting = wanted.filter((mutant) => !survivors.includes(mutant));
+  const waiting = hunting.values();
   const work = async (): Promise<void> => {
     for (const mutant of waiting) {
       const result = await hunted(mutant);
@@ -35,11 +37,13 @@ export async function huntMutants(options: MutantsOptions, print: (line: string)
     }
   };
   await Promise.all(Array.from({ length: options.workers }, work));
+  for (const { name, survives } of survivors) print(`not caught: ${name}: ${survives ?? ''}`);
   if (options.name === undefined) {
     for (const { name, feature } of waitingMutants) print(`waits for ${feature}: ${name}`);
   }
-  print(`${caught} passed, ${wanted.length - caught} failed`);
-  return caught === wanted.length;
+  const skipped = survivors.length === 0 ? '' : `, ${survivors.length} skipped`;
+  print(`${caught} passed, ${hunting.length - caught} failed${skipped}`);
+  return caught === hunting.length;
 }
 
 type Hunter = (mutant: Mutant) => Promise<HuntResult>;
