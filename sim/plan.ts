@@ -152,9 +152,20 @@ class Draft {
       messageEntriesSizeBytesMax: this.#pick('message size', [256, 4096, 1024 * 1024]),
       inflightMessagesMax: this.#pick('inflight messages', [2, 16, 256]),
       uncommittedSizeBytesMax: this.#pick('uncommitted size', [2000, 64 * 1024 * 1024]),
+      stateBacklogSizeBytesMax: this.#stateBacklogSizeBytesMax(),
       committedSizeBytesMax: this.#pick('committed size', [1, 500, 8 * 1024 * 1024]),
       promotionLagEntriesMax: this.#pick('promotion lag', [0, 16]),
     };
+  }
+
+  /** Small, but no smaller than what the clients write between two flushes: more would never get through. */
+  #stateBacklogSizeBytesMax(): number {
+    const { flushIntervalMsMin } = this.#disk();
+    const leastBytes = flushIntervalMsMin <= 10 ? 300 : flushIntervalMsMin <= 50 ? 5000 : Infinity;
+    return Math.max(
+      this.#pick('state backlog', [300, 5000, 64 * 1024 * 1024]),
+      Math.min(leastBytes, 64 * 1024 * 1024),
+    );
   }
 
   #network(heartbeatIntervalMs: number): NetworkConditions {
