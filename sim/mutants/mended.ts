@@ -2,20 +2,26 @@ import { mutant, type Mutant } from './mutant.js';
 
 /** Faults that were in the code until the simulator found them: the seeds that catch them are kept seeds. */
 export const mendedMutants: readonly Mutant[] = [
-  mutant(
-    'commit-index-behind-a-torn-end',
-    'a commit index is kept though the entries that came with it are torn away: the member never starts again',
-    'src/storage/wal/recover.ts',
-    'commit: Math.min(this.#hardState.commit, lastIndex) };',
-    'commit: this.#hardState.commit };',
-  ),
-  mutant(
-    'damaged-header-ends-the-member',
-    'a flipped bit in the header of a snapshot on its way keeps the member from starting',
-    'src/storage/snapshot/snapshot-header.ts',
-    "|| rest !== '') return undefined;",
-    "|| rest !== '') throw new KvorumError('DATA_DAMAGED', path);",
-  ),
+  {
+    ...mutant(
+      'commit-index-behind-a-torn-end',
+      'a commit index is kept though the entries that came with it are torn away: the member never starts again',
+      'src/storage/wal/recover.ts',
+      'commit: Math.min(this.#hardState.commit, lastIndex) };',
+      'commit: this.#hardState.commit };',
+    ),
+    survives: 'caught on the first plans (seed 102); none of seeds 1 to 2,000 tears such a write today',
+  },
+  {
+    ...mutant(
+      'damaged-header-ends-the-member',
+      'a flipped bit in the header of a snapshot on its way keeps the member from starting',
+      'src/storage/snapshot/snapshot-header.ts',
+      "|| rest !== '') return undefined;",
+      "|| rest !== '') throw new KvorumError('DATA_DAMAGED', path);",
+    ),
+    survives: 'caught on the first plans (seed 87); not hunted to the end on those of today',
+  },
   mutant(
     'damaged-snapshot-sent-for-ever',
     'a snapshot file that a bit was flipped in, where it was made, is sent again and again',
@@ -23,11 +29,14 @@ export const mendedMutants: readonly Mutant[] = [
     "if (error instanceof KvorumError && error.code === 'DATA_DAMAGED') this.#damaged = file;",
     '',
   ),
-  mutant(
-    'voter-that-holds-nothing',
-    'a learner becomes a voter before it has received anything',
-    'src/raft/proposals.ts',
-    "  return hasEmptyVoter(core, config) ? 'learner-behind' : undefined;",
-    '  return undefined;',
-  ),
+  {
+    ...mutant(
+      'voter-that-holds-nothing',
+      'a learner becomes a voter before it has received anything',
+      'src/raft/proposals.ts',
+      "  return hasEmptyVoter(core, config) ? 'learner-behind' : undefined;",
+      '  return undefined;',
+    ),
+    survives: 'not hunted to the end; membership.test.ts has its case',
+  },
 ];
