@@ -43,8 +43,8 @@ export class Proposals {
   readonly #options: MemberOptions;
   readonly #proposer: bigint;
   #queue: Call[] = [];
-  readonly #groups = new Map<number, Group>();
-  readonly #byProposal = new Map<number, Group>();
+  /** In the order of their sequences, at most entriesInFlightMax: no map, whose old tables would keep the calls alive. */
+  #groups: Group[] = [];
   #sequence = 0;
   #waitingCount = 0;
   /** No leader took the last attempt: wait for a tick or a change of leader. */
@@ -91,7 +91,7 @@ export class Proposals {
 
   /** Whether submit() would propose something now. */
   get ready(): boolean {
-    return !this.#stalled && this.#queue.length > 0 && this.#groups.size < this.#options.entriesInFlightMax;
+    return !this.#stalled && this.#queue.length > 0 && this.#groups.length < this.#options.entriesInFlightMax;
   }
 
   /** Turns what has gathered into entries. */
@@ -104,9 +104,7 @@ export class Proposals {
       const data = encodeCommandBatch({ proposer: this.#proposer, sequence, commands });
       const term = this.#raft.term;
       const proposalId = this.#raft.propose(data);
-      const group = { sequence, calls, term, proposalId };
-      this.#groups.set(sequence, group);
-      this.#byProposal.set(proposalId, group);
+      this.#groups.push({ sequence, calls, term, proposalId });
     }
   }
 
@@ -131,7 +129,7 @@ export class Proposals {
 
   /** What the leader (here or elsewhere) said to a proposal. */
   outcome(proposalId: number, outcome: ProposalOutcome): void {
-    const group = this.#byProposal.get(proposalId);
+    const group = this.#groups.find((each) => each.proposalId === proposalId);
     if (group === undefined || outcome.kind === 'appended') return;
     this.#remove(group);
     if (outcome.reason === 'overloaded') {
@@ -152,7 +150,7 @@ export class Proposals {
 
   /** An entry of ours was applied. */
   applied(sequence: number, results: readonly CommandResult[]): void {
-    const group = this.#groups.get(sequence);
+    const group = this.#groups.find((each) => each.sequence === sequence);
     if (group === undefined) return;
     this.#remove(group);
     let at = 0;
@@ -167,7 +165,7 @@ export class Proposals {
 
   /** An entry of `term` was applied: what was proposed in an earlier term and is not in yet never will be. */
   termApplied(term: Term): void {
-    for (const group of [...this.#groups.values()].reverse()) {
+    for (const group of [...this.#groups].reverse()) {
       if (group.term >= term) continue;
       this.#remove(group);
       this.#putBack(group);
@@ -176,7 +174,7 @@ export class Proposals {
 
   /** The state jumped: entries of ours may be in it without having been seen. */
   snapshotInstalled(): void {
-    for (const group of [...this.#groups.values()]) {
+    for (const group of [...this.#groups]) {
       this.#remove(group);
       this.#waitingCount -= group.calls.length;
       rejectUnknown(group, 'this member received a snapshot while the write was on its way');
@@ -197,7 +195,7 @@ export class Proposals {
       this.#waitingCount -= this.#queue.length - left.length;
       this.#queue = left;
     }
-    for (const group of this.#groups.values()) {
+    for (const group of [...this.#groups]) {
       for (const call of group.calls) call.waiter.sweep(now, unconfirmedError);
       // A group without an answer must not hold its place for ever: its entry may never come.
       if (group.calls.every((call) => call.waiter.settled)) {
@@ -210,18 +208,16 @@ export class Proposals {
   /** The member ends. */
   close(reason: KvorumError): void {
     for (const call of this.#queue) call.waiter.reject(reason);
-    for (const group of this.#groups.values()) {
+    for (const group of this.#groups) {
       rejectUnknown(group, reason.message);
     }
     this.#queue = [];
-    this.#groups.clear();
-    this.#byProposal.clear();
+    this.#groups = [];
     this.#waitingCount = 0;
   }
 
   #remove(group: Group): void {
-    this.#groups.delete(group.sequence);
-    this.#byProposal.delete(group.proposalId);
+    this.#groups.splice(this.#groups.indexOf(group), 1);
   }
 
   #putBack(group: Group): void {
