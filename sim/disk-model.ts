@@ -10,6 +10,9 @@ import type { Process } from './process.js';
 /** Operations of which the next one fails. */
 export type FailingOperation = 'read' | 'write' | 'sync' | 'flush';
 
+/** One operation takes no longer. */
+const slowMsMax = 5000;
+
 interface Surroundings {
   readonly clock: VirtualClock;
   readonly plan: DiskPlan;
@@ -75,9 +78,14 @@ export class DiskModel {
     return new DiskError('failed', `${operation} ${path}: ${injectedError}`);
   }
 
+  /** What a slow disk has begun goes on as slowly when it is fast again, but not for ever. */
+  #slowed(delayMs: number): number {
+    return Math.min(delayMs * this.slowness, Math.max(delayMs, slowMsMax));
+  }
+
   async #after(delayMs: number, error: DiskError | undefined): Promise<DiskError | undefined> {
     await new Promise<void>((resolve) => {
-      this.#around.clock.setTimer(delayMs * this.slowness, resolve);
+      this.#around.clock.setTimer(this.#slowed(delayMs), resolve);
     });
     return error;
   }
@@ -87,7 +95,7 @@ export class DiskModel {
     done(operation, path);
     if (!dice.chance(plan.reportDelayProbability)) return process.paused ? process.entering() : undefined;
     return new Promise((resolve) => {
-      clock.setTimer(dice.ms(0, Math.max(1, plan.syncMsMax)) * this.slowness, () => process.enter(resolve));
+      clock.setTimer(this.#slowed(dice.ms(0, Math.max(1, plan.syncMsMax))), () => process.enter(resolve));
     });
   }
 

@@ -45,7 +45,12 @@ export class Recovery {
     const sound = dice.shuffled(cluster.machines.filter((each) => isSound(each) && each.knowsCluster));
     for (let size = 1; size <= sound.length; size++) {
       const core = sound.slice(0, size);
-      if (holdMajority(cluster, (machine) => core.includes(machine))) return core;
+      // A removal that is under way may yet take one of them out of the configuration.
+      const mayLeave = cluster.removals > 0 ? core : [undefined];
+      const suffices = mayLeave.every((leaving) =>
+        holdMajority(cluster, (machine) => machine !== leaving && core.includes(machine)),
+      );
+      if (suffices) return core;
     }
     return sound;
   }

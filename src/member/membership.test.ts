@@ -182,3 +182,21 @@ void test('a snapshot that is damaged where it was made is made anew', async () 
   assert.ok(spoilt);
   assert.ok(cluster.events.some((event) => event.includes('arrived damaged')));
 });
+
+void test('a member that was brought a snapshot catches up though writes go on', async () => {
+  const slow = { latencyMsMin: 40, latencyMsMax: 60, snapshotChunkSizeBytes: 200 };
+  const cluster = await MemoryCluster.of(3, 34, { logEntriesKept: 5 }, slow);
+  const away = cluster.followers()[0]!;
+  cluster.crash(away);
+  const leader = cluster.leader()!;
+  const sent = (): number => cluster.events.filter((event) => event.includes('sending a snapshot')).length;
+  const sentBefore = sent();
+  for (let at = 0; at < 40; at++) await cluster.settled(put(leader, `k${at}`, 'x'.repeat(100)));
+  await cluster.start(away);
+  let writes = 0;
+  while (away.member.status().appliedIndex + 5 < leader.status().commitIndex) {
+    assert.ok(++writes < 200, 'it catches up while a few dozen writes are made');
+    await cluster.settled(put(leader, `k${writes % 40}`, 'y'.repeat(100)));
+  }
+  assert.equal(sent() - sentBefore, 1);
+});

@@ -32,6 +32,8 @@ const retryDelayMs = 500;
 export class SnapshotTransfers {
   readonly #parts: Parts;
   readonly #outgoing = new Map<MemberId, { readonly abort: AbortController; index: Index | undefined }>();
+  /** Members that were brought a snapshot, and its index: until they have caught up, the log goes back to there. */
+  readonly #catchingUp = new Map<MemberId, Index>();
   #making: Promise<SnapshotFile> | undefined;
   /** A file that arrived damaged: it may be so on this member's own disk. */
   #damaged: SnapshotFile | undefined;
@@ -46,6 +48,19 @@ export class SnapshotTransfers {
   get oldestNeededIndex(): Index {
     let oldest = Infinity;
     for (const { index } of this.#outgoing.values()) oldest = Math.min(oldest, index ?? 0);
+    if (this.#catchingUp.size > 0) oldest = Math.min(oldest, this.#oldestAwaited());
+    return oldest;
+  }
+
+  /** Were the log cut before they have its entries, they would need another snapshot, and so on without end. */
+  #oldestAwaited(): Index {
+    const { progress, commit } = this.#parts.raft.status();
+    let oldest = Infinity;
+    for (const [id, index] of this.#catchingUp) {
+      const row = progress.get(id);
+      if (row === undefined || !row.recentActive || row.match >= commit) this.#catchingUp.delete(id);
+      else oldest = Math.min(oldest, Math.max(index, row.match));
+    }
     return oldest;
   }
 
@@ -56,7 +71,10 @@ export class SnapshotTransfers {
     const transfer: { abort: AbortController; index: Index | undefined } = { abort, index: undefined };
     this.#outgoing.set(to, transfer);
     void this.#transfer(to, transfer).then(
-      () => this.#sent(to, true),
+      () => {
+        if (transfer.index !== undefined) this.#catchingUp.set(to, transfer.index);
+        this.#sent(to, true);
+      },
       (error: unknown) => {
         if (!this.#closed) {
           this.#parts.log.warn(
@@ -133,8 +151,13 @@ export class SnapshotTransfers {
 
   /** @returns undefined when it is not wanted */
   async receive(from: MemberId, header: SnapshotHeader): Promise<IncomingSnapshot | undefined> {
-    const { raft, store, log, step, installing } = this.#parts;
-    if (this.#closed || this.#receiving || installing() || header.meta.index <= raft.commit) return undefined;
+    const { id, raft, store, log, step, installing } = this.#parts;
+    if (this.#closed || this.#receiving || installing()) return undefined;
+    if (header.meta.index <= raft.commit) {
+      // It came from another member, whom the acknowledgement went to. This one would offer it for ever.
+      step({ type: 'snapshot', from, to: id, term: 0, snapshot: header.meta });
+      return undefined;
+    }
     this.#receiving = true;
     try {
       const incoming = await store.receive(header);
