@@ -165,8 +165,8 @@ const replication: readonly Mutant[] = [
       },
       {
         file: 'src/member/snapshot-transfers.ts',
-        original: ' || header.meta.index <= raft.commit) return undefined;',
-        replacement: ') return undefined;',
+        original: 'if (header.meta.index <= raft.commit) {',
+        replacement: 'if (header.meta.index < 0) {',
       },
     ],
   },

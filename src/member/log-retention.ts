@@ -3,6 +3,9 @@ import type { Entry, Index } from '../raft/types.js';
 /** Appended bytes between two marks; what is kept is counted to this precision. */
 const markSizeBytes = 1024 * 1024;
 
+/** So many times the size that is kept may be kept for followers that catch up behind a snapshot. */
+const catchUpFactor = 4;
+
 /** Tells how much of the log may be forgotten: keeps the newest entries up to a count and a size. */
 export class LogRetention {
   readonly #entriesKept: number;
@@ -32,13 +35,24 @@ export class LogRetention {
   forgettable(firstIndex: Index, appliedIndex: Index): Index {
     const slack = Math.max(1, Math.floor(this.#entriesKept / 10));
     const byCount = appliedIndex - this.#entriesKept;
-    let bySize = 0;
-    for (const mark of this.#marks) {
-      if (mark.index > appliedIndex || this.#totalBytes - mark.totalBytes < this.#sizeBytesKept) break;
-      bySize = mark.index;
-    }
+    const bySize = this.#beyond(this.#sizeBytesKept, appliedIndex);
     const index = Math.max(byCount - firstIndex + 1 >= slack ? byCount : 0, bySize);
     return Math.max(index, 0);
+  }
+
+  /** The newest index that is not kept even for a follower that was brought a snapshot and catches up too slowly. */
+  overdue(appliedIndex: Index): Index {
+    return this.#beyond(catchUpFactor * this.#sizeBytesKept, appliedIndex);
+  }
+
+  /** The newest index, at most `appliedIndex`, behind which `sizeBytes` were appended. */
+  #beyond(sizeBytes: number, appliedIndex: Index): Index {
+    let index = 0;
+    for (const mark of this.#marks) {
+      if (mark.index > appliedIndex || this.#totalBytes - mark.totalBytes < sizeBytes) break;
+      index = mark.index;
+    }
+    return index;
   }
 
   /** Entries up to and with `index` are gone. */

@@ -324,8 +324,12 @@ export class Loop {
   /** The log is cut only behind what the state has safely on disk, and what a snapshot goes on from. */
   #cutLog(): void {
     const { raft, backend, wal } = this.#parts;
+    const forgettable = this.#retention.forgettable(raft.firstIndex, raft.appliedIndex);
     const index = Math.min(
-      this.#retention.forgettable(raft.firstIndex, raft.appliedIndex),
+      Math.max(
+        Math.min(forgettable, this.snapshots.oldestAwaitedIndex),
+        this.#retention.overdue(raft.appliedIndex),
+      ),
       backend.flushed.index,
       this.snapshots.oldestNeededIndex,
     );

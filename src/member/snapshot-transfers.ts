@@ -48,12 +48,15 @@ export class SnapshotTransfers {
   get oldestNeededIndex(): Index {
     let oldest = Infinity;
     for (const { index } of this.#outgoing.values()) oldest = Math.min(oldest, index ?? 0);
-    if (this.#catchingUp.size > 0) oldest = Math.min(oldest, this.#oldestAwaited());
     return oldest;
   }
 
-  /** Were the log cut before they have its entries, they would need another snapshot, and so on without end. */
-  #oldestAwaited(): Index {
+  /**
+   * What members need that were brought a snapshot; Infinity where there are none. Were the log cut before they have
+   * its entries, they would need another snapshot, and so on without end.
+   */
+  get oldestAwaitedIndex(): Index {
+    if (this.#catchingUp.size === 0) return Infinity;
     const { progress, commit } = this.#parts.raft.status();
     let oldest = Infinity;
     for (const [id, index] of this.#catchingUp) {

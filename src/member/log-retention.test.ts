@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { LogRetention } from './log-retention.js';
+
+const mebibyte = 1024 * 1024;
+
+/** Entries of 1 MiB each, from index 1 on. */
+function retentionOf(entries: number): LogRetention {
+  const retention = new LogRetention(1000, 2 * mebibyte);
+  for (let index = 1; index <= entries; index++) {
+    retention.appended({ index, term: 1, type: 'normal', data: new Uint8Array(mebibyte) });
+  }
+  return retention;
+}
+
+void test('the log keeps the newest entries up to a size', () => {
+  assert.equal(retentionOf(2).forgettable(1, 2), 0);
+  assert.equal(retentionOf(3).forgettable(1, 3), 1);
+  assert.equal(retentionOf(10).forgettable(1, 10), 8);
+});
+
+void test('the log keeps four times that size, and not a byte more, for whom a snapshot was brought', () => {
+  assert.equal(retentionOf(8).overdue(8), 0);
+  assert.equal(retentionOf(9).overdue(9), 1);
+  assert.equal(retentionOf(20).overdue(20), 12);
+});
+
+void test('what is not applied is never forgotten', () => {
+  assert.equal(retentionOf(20).forgettable(1, 5), 5);
+  assert.equal(retentionOf(20).overdue(5), 5);
+});
