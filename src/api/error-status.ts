@@ -1,10 +1,6 @@
-import { errorCodes, KvorumError, type ErrorCode } from '../base/errors.js';
+import { errorCodeKey, errorCodes, KvorumError, outcomeKey, type ErrorCode } from '../base/errors.js';
 import type { Metadata } from '../base/metadata.js';
 import { StatusError, type CallStatus } from '../base/status.js';
-
-/** Trailing metadata of every error that Kvorum makes. */
-const errorCodeKey = 'kvorum-error';
-const outcomeKey = 'kvorum-outcome';
 
 /** Messages travel percent-encoded in a header, and clients limit headers to some KiB. */
 const messageLengthMax = 512;

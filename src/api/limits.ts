@@ -1,4 +1,4 @@
-import { KvorumError } from '../base/errors.js';
+import { KvorumError, pastLimit } from '../base/errors.js';
 
 const kibibyte = 1024;
 const mebibyte = 1024 * kibibyte;
@@ -71,5 +71,5 @@ function atMost(name: string, sizeBytes: number, ceilingBytes: number): void {
 
 /** The error for a request past a limit that is not a rule for keys or values. */
 export function limitExceeded(name: keyof ApiLimits, what: string, limit: number): KvorumError {
-  return new KvorumError('LIMIT_EXCEEDED', `${what}, the limit is ${limit} (${name})`);
+  return pastLimit('LIMIT_EXCEEDED', what, limit, name);
 }

@@ -41,6 +41,10 @@ export const errorCodes = {
 export type ErrorCode = keyof typeof errorCodes;
 export type GrpcStatusName = (typeof errorCodes)[ErrorCode]['grpc'];
 
+/** Trailing metadata with which a member says its error code, and what became of the write. */
+export const errorCodeKey = 'kvorum-error';
+export const outcomeKey = 'kvorum-outcome';
+
 /** An operating error: expected, typed, safe to show to a caller. Bugs are InvariantError instead. */
 export class KvorumError extends Error {
   override readonly name = 'KvorumError';
@@ -60,4 +64,14 @@ export class KvorumError extends Error {
   get outcome(): 'not-applied' | 'unknown' {
     return errorCodes[this.code].outcome;
   }
+}
+
+/**
+ * The error for what goes past a named limit.
+ *
+ * @param what there would be, for example `key is 70000 bytes long`
+ * @param name of the limit
+ */
+export function pastLimit(code: ErrorCode, what: string, limit: number, name: string): KvorumError {
+  return new KvorumError(code, `${what}, the limit is ${limit} (${name})`);
 }

@@ -1,3 +1,4 @@
+import { parseHostPort } from '../base/address.js';
 import type { RunningServer } from '../server.js';
 import { version } from '../version.js';
 import type { Io } from './command.js';
@@ -30,5 +31,5 @@ function flagsOfNext({ name, grpcAddress, raftAddress }: Member): string {
 
 /** 0, any free one, behind the last. */
 function portAfter(address: string): number {
-  return (Number(address.slice(address.lastIndexOf(':') + 1)) + 1) % 65_536;
+  return (parseHostPort('address', address).port + 1) % 65_536;
 }

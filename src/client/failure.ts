@@ -1,9 +1,5 @@
 import { status, type ServiceError } from '@grpc/grpc-js';
-import { errorCodes, KvorumError, type ErrorCode } from '../base/errors.js';
-
-/** Trailing metadata with which a member says its error code and what became of the write. */
-const errorCodeKey = 'kvorum-error';
-const outcomeKey = 'kvorum-outcome';
+import { errorCodeKey, errorCodes, KvorumError, outcomeKey, type ErrorCode } from '../base/errors.js';
 
 export type Outcome = KvorumError['outcome'];
 

@@ -1,4 +1,4 @@
-import { KvorumError } from '../base/errors.js';
+import { pastLimit, type KvorumError } from '../base/errors.js';
 import { http2LimitDefaults, type Http2Limits } from './http2/limits.js';
 
 const mebibyte = 1024 * 1024;
@@ -39,9 +39,9 @@ export const grpcLimitDefaults: GrpcLimits = {
 };
 
 export function requestTooLarge(what: string, limit: number): KvorumError {
-  return new KvorumError('REQUEST_TOO_LARGE', `${what}, the limit is ${limit} (requestSizeBytesMax)`);
+  return pastLimit('REQUEST_TOO_LARGE', what, limit, 'requestSizeBytesMax');
 }
 
 export function limitExceeded(name: keyof GrpcLimits, what: string, limit: number): KvorumError {
-  return new KvorumError('LIMIT_EXCEEDED', `${what}, the limit is ${limit} (${name})`);
+  return pastLimit('LIMIT_EXCEEDED', what, limit, name);
 }

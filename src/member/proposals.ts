@@ -63,30 +63,28 @@ export class Proposals {
   }
 
   addOne(command: Command, options: CallOptions | undefined): Promise<CommandResult> {
-    this.#checkRoom();
-    const waiter = new Waiter<CommandResult>(this.#clock, this.#options.requestTimeoutMs, options);
-    this.#waitingCount++;
+    const waiter = this.#takePlace<CommandResult>(options);
     this.#queue.push({ kind: 'one', commands: [command], sizeBytes: commandSizeBytes(command), waiter });
     return waiter.promise;
   }
 
   addAll(commands: readonly Command[], options: CallOptions | undefined): Promise<readonly CommandResult[]> {
-    this.#checkRoom();
-    const waiter = new Waiter<readonly CommandResult[]>(this.#clock, this.#options.requestTimeoutMs, options);
-    this.#waitingCount++;
+    const waiter = this.#takePlace<readonly CommandResult[]>(options);
     let sizeBytes = 0;
     for (const command of commands) sizeBytes += commandSizeBytes(command);
     this.#queue.push({ kind: 'all', commands, sizeBytes, waiter });
     return waiter.promise;
   }
 
-  #checkRoom(): void {
+  #takePlace<T>(options: CallOptions | undefined): Waiter<T> {
     if (this.#waitingCount >= this.#options.proposalsWaitingMax) {
       throw new KvorumError(
         'LIMIT_EXCEEDED',
         `proposalsWaitingMax: ${this.#options.proposalsWaitingMax} writes wait already`,
       );
     }
+    this.#waitingCount++;
+    return new Waiter<T>(this.#clock, this.#options.requestTimeoutMs, options);
   }
 
   /** Whether submit() would propose something now. */

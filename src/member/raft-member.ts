@@ -138,10 +138,9 @@ export class RaftMember implements Member {
     }
     peers.setRemoved(removed);
     const { voters, learners } = machine.config;
-    const nameOf = (each: MemberId): string =>
-      machine.members().find((record) => record.id === each)?.name ?? formatId(each);
+    const names = (ids: readonly MemberId[]): string[] => ids.map((each) => this.#nameOf(each));
     log.info(
-      { voters: voters.map(nameOf), learners: learners.map(nameOf), index: machine.applied.index },
+      { voters: names(voters), learners: names(learners), index: machine.applied.index },
       'members are',
     );
     this.#tellChange();
@@ -159,18 +158,16 @@ export class RaftMember implements Member {
   }
 
   #statusChanged(): void {
-    const { raft, log, machine } = this.#parts;
-    const leader = machine.members().find((each) => each.id === raft.leader);
-    log.info(
-      {
-        role: this.#role(),
-        term: raft.term,
-        leader: raft.leader === noMember ? 'none' : (leader?.name ?? formatId(raft.leader)),
-      },
-      'role and term',
-    );
+    const { raft, log } = this.#parts;
+    const leader = raft.leader === noMember ? 'none' : this.#nameOf(raft.leader);
+    log.info({ role: this.#role(), term: raft.term, leader }, 'role and term');
     this.#leading = raft.role === 'leader';
     this.#tellChange();
+  }
+
+  #nameOf(id: MemberId): string {
+    const record = this.#parts.machine.members().find((each) => each.id === id);
+    return record?.name ?? formatId(id);
   }
 
   #role(): string {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { parseHostPort } from '../base/address.js';
 import { silentLog } from '../base/log.js';
 import { connect } from '../client/index.js';
 import { serverDefaults, startServer, type RunningServer, type ServerOptions } from '../server.js';
@@ -80,7 +81,7 @@ async function allVote({ grpcAddress }: RunningServer, count: number): Promise<v
 }
 
 export function portOf(address: string): number {
-  return Number(address.slice(address.lastIndexOf(':') + 1));
+  return parseHostPort('address', address).port;
 }
 
 /** What starts a server again where `server` was. */
@@ -89,6 +90,6 @@ export function placeOf({
   grpcAddress,
   raftAddress,
 }: RunningServer): Pick<ServerOptions, 'id' | 'host' | 'grpcPort' | 'raftPort'> {
-  const host = grpcAddress.slice(0, grpcAddress.lastIndexOf(':'));
-  return { id: name, host, grpcPort: portOf(grpcAddress), raftPort: portOf(raftAddress) };
+  const { host, port: grpcPort } = parseHostPort('address', grpcAddress);
+  return { id: name, host, grpcPort, raftPort: portOf(raftAddress) };
 }

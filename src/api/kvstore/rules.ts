@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { decodeUtf8 } from '../../base/bytes.js';
-import { KvorumError, type ErrorCode } from '../../base/errors.js';
+import { KvorumError, pastLimit, type ErrorCode } from '../../base/errors.js';
 import type { CommandResult } from '../../fsm/command.js';
 import type { ApiLimits } from '../limits.js';
 
@@ -31,7 +31,7 @@ function tooLong(
   name: string,
   limit: number,
 ): KvorumError {
-  return new KvorumError(code, `${field} is ${bytes.length} bytes long, the limit is ${limit} (${name})`);
+  return pastLimit(code, `${field} is ${bytes.length} bytes long`, limit, name);
 }
 
 const keySizeBytesShownMax = 256;

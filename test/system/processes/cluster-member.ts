@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { parseHostPort } from '../../../src/base/address.js';
 import { connect, type KvorumClient } from '../../../src/client/index.js';
 import { MemberProcess, type Exit, type Launch } from './member-process.js';
 
@@ -65,7 +66,7 @@ export class ClusterMember {
     this.#grpcAddress = String(grpc);
     this.raftAddress = String(raft);
     this.#ports = [this.#grpcAddress, this.raftAddress].map(
-      (address, at) => `${at === 0 ? '-grpcport' : '-raftport'}=${address.split(':').at(-1)!}`,
+      (address, at) => `${at === 0 ? '-grpcport' : '-raftport'}=${parseHostPort('address', address).port}`,
     );
     return process;
   }
