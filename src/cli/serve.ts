@@ -4,6 +4,7 @@ import { serverDefaults, startServer, type ServerOptions, type StopReason } from
 import type { Command, Invocation, Io } from './command.js';
 import { CommandError, exitCodes, type ExitCode } from './exit-codes.js';
 import type { FlagSpec, FlagValues } from './flags.js';
+import { collectLessOften } from './garbage-collection.js';
 import { logLevels, makeServerLog, type LogLevel } from './server-log.js';
 import { welcome } from './welcome.js';
 
@@ -165,6 +166,7 @@ function serverOptions(flags: FlagValues, io: Io): ServerOptions {
 
 async function runServe({ flags, io }: Invocation): Promise<ExitCode> {
   const options = serverOptions(flags, io);
+  collectLessOften();
   const asked = new AbortController();
   const ignoreSignals = io.onSignal(() => asked.abort());
   try {
