@@ -143,14 +143,14 @@ function remainingMs(operations: readonly PendingOperation[]): number {
 }
 
 function toWire(operation: PendingOperation): Operation {
-  const { kind, key, value, serializable } = operation;
+  const { kind, key, value, serializable, expectedModRevision } = operation;
   switch (kind) {
     case 'put':
-      return { kind: { $case: 'put', value: { key, value } } };
+      return { kind: { $case: 'put', value: { key, value, expectedModRevision } } };
     case 'get':
       return { kind: { $case: 'get', value: { key, serializable } } };
     case 'delete':
-      return { kind: { $case: 'delete', value: { key } } };
+      return { kind: { $case: 'delete', value: { key, expectedModRevision } } };
   }
 }
 

@@ -33,6 +33,45 @@ describe('KvorumClient', () => {
     assert.deepEqual([version, createRevision, modRevision], [1, 5, 5]);
   });
 
+  it('compares and sets, and compares and deletes', async (t) => {
+    const { client } = await serve(t);
+    const made = await client.compareAndSet('a', 0, '1');
+    assert.deepEqual(made, { succeeded: true, revision: 2, modRevision: 2 });
+    const late = await client.compareAndSet('a', 0, '2');
+    assert.deepEqual(late, { succeeded: false, revision: 2, modRevision: 2 });
+    await client.set('b', '1');
+    const next = await client.compareAndSet('a', late.modRevision, Uint8Array.of(50));
+    assert.deepEqual(next, { succeeded: true, revision: 4, modRevision: 4 });
+    const pair = await client.getPair('a');
+    assert.deepEqual([Buffer.from(pair!.value).toString(), pair!.modRevision], ['2', 4]);
+    assert.deepEqual(await client.compareAndDelete('a', 2), {
+      succeeded: false,
+      revision: 4,
+      modRevision: 4,
+    });
+    assert.deepEqual(await client.compareAndDelete('a', 4), { succeeded: true, revision: 5, modRevision: 0 });
+    assert.deepEqual(await client.compareAndDelete('a', 4), {
+      succeeded: false,
+      revision: 5,
+      modRevision: 0,
+    });
+    assert.deepEqual(await client.compareAndDelete('a', 0), { succeeded: true, revision: 5, modRevision: 0 });
+    for (const modRevision of [-1, 0.5, NaN, 2 ** 53]) {
+      assert.equal(await codeOf(client.compareAndSet('a', modRevision, '1')), 'INVALID_REQUEST');
+      assert.equal(await codeOf(client.compareAndDelete('a', modRevision)), 'INVALID_REQUEST');
+    }
+    const most = await client.compareAndSet('a', Number.MAX_SAFE_INTEGER, '1');
+    assert.deepEqual(most, { succeeded: false, revision: 5, modRevision: 0 });
+  });
+
+  it('lets one of many set a key that all saw alike', async (t) => {
+    const { client } = await serve(t);
+    const rivals = Array.from({ length: 20 }, (_, at) => client.compareAndSet('a', 0, String(at)));
+    const winners = (await Promise.all(rivals)).flatMap(({ succeeded }, at) => (succeeded ? [at] : []));
+    assert.deepEqual(winners, [0]);
+    assert.equal(await client.get('a'), '0');
+  });
+
   it('refuses keys and values that break the rules, alone', async (t) => {
     const { client } = await serve(t);
     const good = client.set('a', '1');

@@ -8,6 +8,7 @@ import { listPages, type ListOptions } from './listing.js';
 import * as methods from './methods.js';
 import type { OperationKind, PendingOperation, ResultKind } from './operation.js';
 import {
+  checkExpectedRevision,
   checkTimeout,
   checkTries,
   clientTimeoutMsDefault,
@@ -19,9 +20,11 @@ import {
 } from './options.js';
 import {
   toClusterMember,
+  toConditionalResult,
   toKeyValue,
   toServerStatus,
   type ClusterMembers,
+  type ConditionalResult,
   type DeleteResult,
   type JoinResult,
   type KeyValue,
@@ -112,6 +115,33 @@ export class KvorumClient {
     const result = await this.#operate('delete', key, emptyBytes, options);
     const { revision, deleted } = result.$case === 'delete' ? result.value : { revision: 0n, deleted: 0n };
     return { revision: Number(revision), deleted: deleted > 0n };
+  }
+
+  /**
+   * Sets the key only if its mod revision, which getPair tells, is still the expected one. The comparison and the
+   * write are one step.
+   *
+   * @param expectedModRevision 0: only if there is no such key
+   */
+  async compareAndSet(
+    key: string | Uint8Array,
+    expectedModRevision: number,
+    value: string | Uint8Array,
+    options: CallOptions = {},
+  ): Promise<ConditionalResult> {
+    const bytes = toBytes('INVALID_VALUE', 'value', value);
+    const expected = checkExpectedRevision(expectedModRevision);
+    return toConditionalResult(await this.#operate('put', key, bytes, options, expected));
+  }
+
+  /** Deletes the key only if its mod revision is still the expected one, as compareAndSet. */
+  async compareAndDelete(
+    key: string | Uint8Array,
+    expectedModRevision: number,
+    options: CallOptions = {},
+  ): Promise<ConditionalResult> {
+    const expected = checkExpectedRevision(expectedModRevision);
+    return toConditionalResult(await this.#operate('delete', key, emptyBytes, options, expected));
   }
 
   /** The pairs of a range, in the byte order of their keys, all at one revision. */
@@ -242,6 +272,7 @@ export class KvorumClient {
     key: string | Uint8Array,
     value: Uint8Array,
     options: ReadOptions,
+    expectedModRevision?: bigint,
   ): Promise<ResultKind> {
     const keyBytes = toBytes('INVALID_KEY', 'key', key);
     const { timeoutMs } = this.#wait(options);
@@ -254,6 +285,7 @@ export class KvorumClient {
         keyText: Buffer.from(keyBytes.buffer, keyBytes.byteOffset, keyBytes.byteLength).toString('latin1'),
         value,
         serializable,
+        expectedModRevision,
         deadlineMs: performance.now() + timeoutMs,
         resolve,
         reject,

@@ -105,16 +105,30 @@ describe('failover', () => {
     });
   }
 
+  it('keeps the condition of a write when it asks the next server', async (t) => {
+    const first = await ScriptedStore.serve(t, (operations) => allRefused(operations, 'NO_LEADER'));
+    const second = await ScriptedStore.serve(t, allDone);
+    const client = clientOf(t, [first.endpoint, second.endpoint]);
+    const done = [client.compareAndSet('a', 7, '1'), client.compareAndDelete('b', 0)];
+    for (const { succeeded } of await Promise.all(done)) assert.ok(succeeded);
+    const conditions = second.batches.flat().map(({ kind }) => {
+      return kind?.$case === 'put' || kind?.$case === 'delete' ? kind.value.expectedModRevision : undefined;
+    });
+    assert.deepEqual(conditions, [7n, 0n]);
+  });
+
   for (const code of ['STORAGE_FAILED', 'DEADLINE_EXCEEDED', 'OUTCOME_UNKNOWN', 'INTERNAL'] as const) {
     it(`never repeats a write of unknown outcome, but reads: ${code}`, async (t) => {
       const first = await ScriptedStore.serve(t, (operations) => allRefused(operations, code));
       const second = await ScriptedStore.serve(t, allDone);
       const client = clientOf(t, [first.endpoint, second.endpoint]);
       const read = client.get('b');
+      const conditional = [client.compareAndSet('c', 0, '1'), client.compareAndDelete('d', 7)].map(codeOf);
       assert.equal(await codeOf(client.set('a', '1')), 'OUTCOME_UNKNOWN');
+      assert.deepEqual(await Promise.all(conditional), ['OUTCOME_UNKNOWN', 'OUTCOME_UNKNOWN']);
       if (code === 'INTERNAL') assert.equal(await codeOf(read), 'INTERNAL');
       else assert.equal(await read, '');
-      const writes = second.batches.flat().filter(({ kind }) => kind?.$case === 'put');
+      const writes = second.batches.flat().filter(({ kind }) => kind?.$case !== 'get');
       assert.deepEqual(writes, []);
     });
   }
@@ -124,10 +138,11 @@ describe('failover', () => {
     const second = await ScriptedStore.serve(t, allDone);
     const client = clientOf(t, [first.endpoint, second.endpoint]);
     const write = codeOf(client.set('a', '1'));
+    const conditional = codeOf(client.compareAndSet('c', 0, '1'));
     const read = client.get('b');
     while (first.batches.length === 0) await new Promise((resolve) => setImmediate(resolve));
     await first.stop();
-    assert.equal(await write, 'OUTCOME_UNKNOWN');
+    assert.deepEqual([await write, await conditional], ['OUTCOME_UNKNOWN', 'OUTCOME_UNKNOWN']);
     assert.equal(await read, '');
     await client.set('a', '2');
     assert.equal(second.batches.flat().filter(({ kind }) => kind?.$case === 'put').length, 1);

@@ -5,6 +5,7 @@ export type { ListOptions } from './listing.js';
 export type {
   ClusterMember,
   ClusterMembers,
+  ConditionalResult,
   DeleteResult,
   JoinedMember,
   JoinResult,

@@ -13,6 +13,8 @@ export interface PendingOperation {
   /** Empty unless it is a put. */
   readonly value: Uint8Array;
   readonly serializable: boolean;
+  /** The condition of a write; 0n: there is no such key. */
+  readonly expectedModRevision: bigint | undefined;
   /** On the clock of performance.now(). */
   readonly deadlineMs: number;
   readonly resolve: (result: ResultKind) => void;

@@ -88,6 +88,15 @@ export function checkTries(tries = Infinity): number {
 }
 
 /** @throws KvorumError INVALID_REQUEST */
+export function checkExpectedRevision(modRevision: number): bigint {
+  if (Number.isSafeInteger(modRevision) && modRevision >= 0) return BigInt(modRevision);
+  throw new KvorumError(
+    'INVALID_REQUEST',
+    `expectedModRevision must be a revision, or 0 for no such key, not ${modRevision}`,
+  );
+}
+
+/** @throws KvorumError INVALID_REQUEST */
 export function makeClientLimits(given: Partial<ClientLimits> = {}): ClientLimits {
   const limits = { ...clientLimitDefaults, ...given };
   for (const [name, value] of Object.entries(limits)) {

@@ -1,4 +1,5 @@
-import type { MemberInfo, Pair, StatusResponse } from '../generated/kvorum.js';
+import { assert } from '../base/assert.js';
+import type { MemberInfo, OperationResult, Pair, StatusResponse } from '../generated/kvorum.js';
 
 /** A key with its value at some revision. */
 export interface KeyValue {
@@ -22,6 +23,16 @@ export interface DeleteResult {
   readonly revision: number;
   /** Whether there was such a key. */
   readonly deleted: boolean;
+}
+
+/** What became of a write with a condition. */
+export interface ConditionalResult {
+  /** Whether the key's mod revision was the expected one. If not, nothing was changed. */
+  readonly succeeded: boolean;
+  /** Of the store after the call. */
+  readonly revision: number;
+  /** Of the key after the call, to expect next time; 0: there is no such key. */
+  readonly modRevision: number;
 }
 
 export interface ClusterMember {
@@ -84,6 +95,17 @@ export function toKeyValue(pair: Pair): KeyValue {
     createRevision: Number(pair.createRevision),
     modRevision: Number(pair.modRevision),
     version: Number(pair.version),
+  };
+}
+
+export function toConditionalResult(told: NonNullable<OperationResult['kind']>): ConditionalResult {
+  assert(told.$case === 'put' || told.$case === 'delete', 'a write has the result of a write');
+  const { revision, foundModRevision } = told.value;
+  const ownModRevision = told.$case === 'put' ? revision : 0n;
+  return {
+    succeeded: foundModRevision === undefined,
+    revision: Number(revision),
+    modRevision: Number(foundModRevision ?? ownModRevision),
   };
 }
 

@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.js';
 import { ByteReader, ByteWriter, MalformedBytesError } from '../base/byte-stream.js';
 import type { Command, CommandBatch } from './command.js';
 
@@ -6,7 +7,16 @@ const formatVersion = 1;
 /** Commands in one entry. */
 export const batchCommandsMax = 1_000_000;
 
-const commandTypes = { put: 1, deleteRange: 2, compact: 3, publish: 4, changeAddress: 5 } as const;
+/** A condition makes another type of it: who does not know conditions must not take it for a write without one. */
+const commandTypes = {
+  put: 1,
+  deleteRange: 2,
+  compact: 3,
+  publish: 4,
+  changeAddress: 5,
+  conditionalPut: 6,
+  conditionalDelete: 7,
+} as const;
 const flags = { previous: 1, lease: 2, end: 4 } as const;
 
 /** Version, proposer, sequence, count, then the commands. */
@@ -26,16 +36,10 @@ export function encodeCommandBatch(batch: CommandBatch): Uint8Array {
 function writeCommand(writer: ByteWriter, command: Command): void {
   switch (command.type) {
     case 'put':
-      writer.uint8(commandTypes.put);
-      writer.uint8((command.previous ? flags.previous : 0) | (command.lease === 0n ? 0 : flags.lease));
-      writer.bytes(command.key).bytes(command.value);
-      if (command.lease !== 0n) writer.uint64(command.lease);
+      writePut(writer, command);
       return;
     case 'delete-range':
-      writer.uint8(commandTypes.deleteRange);
-      writer.uint8((command.previous ? flags.previous : 0) | (command.end === undefined ? 0 : flags.end));
-      writer.bytes(command.key);
-      if (command.end !== undefined) writer.bytes(command.end);
+      writeDelete(writer, command);
       return;
     case 'compact':
       writer.uint8(commandTypes.compact).varint(command.revision);
@@ -51,6 +55,25 @@ function writeCommand(writer: ByteWriter, command: Command): void {
       writer.uint8(commandTypes.changeAddress).uint64(command.id).string(command.peerAddress);
       return;
   }
+}
+
+function writePut(writer: ByteWriter, command: Extract<Command, { type: 'put' }>): void {
+  const expected = command.expectedModRevision;
+  writer.uint8(expected === undefined ? commandTypes.put : commandTypes.conditionalPut);
+  writer.uint8((command.previous ? flags.previous : 0) | (command.lease === 0n ? 0 : flags.lease));
+  writer.bytes(command.key).bytes(command.value);
+  if (command.lease !== 0n) writer.uint64(command.lease);
+  if (expected !== undefined) writer.varint(expected);
+}
+
+function writeDelete(writer: ByteWriter, command: Extract<Command, { type: 'delete-range' }>): void {
+  const { end, expectedModRevision: expected } = command;
+  assert(expected === undefined || end === undefined, 'a condition is on one key');
+  writer.uint8(expected === undefined ? commandTypes.deleteRange : commandTypes.conditionalDelete);
+  writer.uint8((command.previous ? flags.previous : 0) | (end === undefined ? 0 : flags.end));
+  writer.bytes(command.key);
+  if (end !== undefined) writer.bytes(end);
+  if (expected !== undefined) writer.varint(expected);
 }
 
 /**
@@ -74,18 +97,25 @@ export function decodeCommandBatch(bytes: Uint8Array): CommandBatch {
 function readCommand(reader: ByteReader): Command {
   const type = reader.uint8();
   switch (type) {
-    case commandTypes.put: {
-      const set = reader.uint8();
+    case commandTypes.put:
+    case commandTypes.conditionalPut: {
+      const set = readFlags(reader, flags.previous | flags.lease);
       const key = reader.bytes();
       const value = reader.bytes();
       const lease = (set & flags.lease) === 0 ? 0n : reader.uint64();
-      return { type: 'put', key, value, lease, previous: (set & flags.previous) !== 0 };
+      const put: Command = { type: 'put', key, value, lease, previous: (set & flags.previous) !== 0 };
+      return type === commandTypes.put ? put : { ...put, expectedModRevision: reader.varint() };
     }
     case commandTypes.deleteRange: {
-      const set = reader.uint8();
+      const set = readFlags(reader, flags.previous | flags.end);
       const key = reader.bytes();
       const end = (set & flags.end) === 0 ? undefined : reader.bytes();
       return { type: 'delete-range', key, end, previous: (set & flags.previous) !== 0 };
+    }
+    case commandTypes.conditionalDelete: {
+      const previous = readFlags(reader, flags.previous) !== 0;
+      const key = reader.bytes();
+      return { type: 'delete-range', key, end: undefined, previous, expectedModRevision: reader.varint() };
     }
     case commandTypes.compact:
       return { type: 'compact', revision: reader.varint() };
@@ -96,4 +126,10 @@ function readCommand(reader: ByteReader): Command {
     default:
       throw new MalformedBytesError(`unknown command type ${type}`);
   }
+}
+
+function readFlags(reader: ByteReader, known: number): number {
+  const set = reader.uint8();
+  if ((set & ~known) !== 0) throw new MalformedBytesError(`a command with flags ${set}`);
+  return set;
 }

@@ -9,6 +9,8 @@ export type Command =
       readonly lease: LeaseId;
       /** Answer with the pair as it was before. */
       readonly previous: boolean;
+      /** Does something only if this is the key's mod revision, 0: if there is no such key. undefined: always. */
+      readonly expectedModRevision?: Revision | undefined;
     }
   | {
       readonly type: 'delete-range';
@@ -16,6 +18,8 @@ export type Command =
       /** Exclusive; undefined: the one key. */
       readonly end: Uint8Array | undefined;
       readonly previous: boolean;
+      /** As of `put`; for one key alone. */
+      readonly expectedModRevision?: Revision | undefined;
     }
   | { readonly type: 'compact'; readonly revision: Revision }
   /** A member makes its attributes known after it started (etcd: publish). */
@@ -52,6 +56,8 @@ export type CommandResult =
       readonly deletedCount: number;
       readonly previous: readonly KeyValue[];
     }
+  /** The key's mod revision, 0: there is no such key, is not the one that was expected; nothing was changed. */
+  | { readonly type: 'not-expected'; readonly revision: Revision; readonly modRevision: Revision }
   | { readonly type: 'compact'; readonly revision: Revision }
   | { readonly type: 'publish'; readonly revision: Revision }
   | { readonly type: 'change-address'; readonly revision: Revision }

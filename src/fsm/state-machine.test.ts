@@ -81,6 +81,52 @@ describe('the revisioned key space', () => {
     assert.equal(second?.type === 'delete-range' && second.deletedCount, 2);
   });
 
+  it('puts and deletes under a condition, compared when the entry is applied', () => {
+    const { machine } = newMachine();
+    const putIf = (key: string, value: string, expectedModRevision: number): Command => {
+      return { ...put(key, value), expectedModRevision } as Command;
+    };
+    const removeIf = (key: string, expectedModRevision: number): Command => {
+      return { ...remove(key), expectedModRevision } as Command;
+    };
+    const { batch } = apply(
+      machine,
+      ...[putIf('a', '1', 0), putIf('a', '2', 0), putIf('a', '2', 2), putIf('a', '3', 99)],
+      ...[removeIf('a', 2), removeIf('b', 0), removeIf('b', 7), removeIf('a', 3), putIf('a', '4', 3)],
+    );
+    assert.deepEqual(
+      batch!.results.map((result) =>
+        result.type === 'not-expected'
+          ? `not expected, ${result.modRevision} @${result.revision}`
+          : `${result.type} @${result.revision}`,
+      ),
+      [
+        'put @2',
+        'not expected, 2 @2',
+        'put @3',
+        'not expected, 3 @3',
+        'not expected, 3 @3',
+        'delete-range @3',
+        'not expected, 0 @3',
+        'delete-range @4',
+        'not expected, 0 @4',
+      ],
+    );
+    assert.equal(machine.revision, 4, 'a failed comparison makes no revision');
+    const past = machine.range({ key: bytes('\0'), end: bytes('\0'), revision: 3, limit: 0 });
+    assert.deepEqual(past.items.map(pair), [
+      { key: 'a', value: '2', createRevision: 2, modRevision: 3, version: 2 },
+    ]);
+  });
+
+  it('is left as it was by a failed comparison', () => {
+    const [left, right] = [newMachine(), newMachine()];
+    for (const { machine } of [left, right]) apply(machine, put('a', '1'));
+    apply(left.machine, { ...put('a', '2'), expectedModRevision: 1 } as Command);
+    apply(right.machine);
+    assert.equal(left.machine.hash(), right.machine.hash());
+  });
+
   it('reads the past down to the compacted revision, and says why not further', () => {
     const { machine } = newMachine();
     for (const value of ['1', '2', '3', '4']) apply(machine, put('a', value));

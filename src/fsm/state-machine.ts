@@ -137,11 +137,15 @@ export class StateMachine {
     switch (command.type) {
       case 'put': {
         const { key, value, lease } = command;
+        const unexpected = this.#compare(command);
+        if (unexpected !== undefined) return unexpected;
         const previous = this.#keys.write((txn) => txn.put(key, value, lease, command.previous));
         return { type: 'put', revision: this.revision, previous };
       }
       case 'delete-range': {
         const { key, end } = command;
+        const unexpected = this.#compare(command);
+        if (unexpected !== undefined) return unexpected;
         const deleted = this.#keys.write((txn) => {
           if (end !== undefined) return txn.deleteRange(key, end);
           const one = txn.delete(key);
@@ -160,6 +164,15 @@ export class StateMachine {
       case 'change-address':
         return this.#applyToMember(command);
     }
+  }
+
+  /** @returns the result if the write must not happen */
+  #compare(write: Extract<Command, { type: 'put' | 'delete-range' }>): CommandResult | undefined {
+    const { key, expectedModRevision: expected } = write;
+    if (expected === undefined) return undefined;
+    const { items, revision } = this.#keys.range({ key, revision: 0, limit: 1, keysOnly: true });
+    const modRevision = items[0]?.modRevision ?? 0;
+    return modRevision === expected ? undefined : { type: 'not-expected', revision, modRevision };
   }
 
   #applyToMember(command: Extract<Command, { type: 'publish' | 'change-address' }>): CommandResult {

@@ -19,6 +19,8 @@ export interface Operation {
 export interface Put {
   key: Uint8Array;
   value: Uint8Array;
+  /** Takes effect only if the key's mod_revision is this; 0: only if there is no such key. Absent: always. */
+  expectedModRevision?: bigint | undefined;
 }
 
 export interface Get {
@@ -29,6 +31,8 @@ export interface Get {
 
 export interface Delete {
   key: Uint8Array;
+  /** As of Put. */
+  expectedModRevision?: bigint | undefined;
 }
 
 export interface BatchResponse {
@@ -46,7 +50,10 @@ export interface OperationResult {
 }
 
 export interface PutResult {
+  /** The store's after the operation. */
   revision: bigint;
+  /** Present if nothing was changed, because another mod_revision was expected: the key's; 0: there is no such key. */
+  foundModRevision?: bigint | undefined;
 }
 
 export interface GetResult {
@@ -57,6 +64,8 @@ export interface GetResult {
 export interface DeleteResult {
   revision: bigint;
   deleted: bigint;
+  /** As of PutResult. */
+  foundModRevision?: bigint | undefined;
 }
 
 export interface OperationError {
@@ -285,7 +294,7 @@ export const Operation: MessageFns<Operation> = {
 };
 
 function createBasePut(): Put {
-  return { key: new Uint8Array(0), value: new Uint8Array(0) };
+  return { key: new Uint8Array(0), value: new Uint8Array(0), expectedModRevision: undefined };
 }
 
 export const Put: MessageFns<Put> = {
@@ -295,6 +304,12 @@ export const Put: MessageFns<Put> = {
     }
     if (message.value.length !== 0) {
       writer.uint32(18).bytes(message.value);
+    }
+    if (message.expectedModRevision !== undefined) {
+      if (BigInt.asIntN(64, message.expectedModRevision) !== message.expectedModRevision) {
+        throw new globalThis.Error("value provided for field message.expectedModRevision of type int64 too large");
+      }
+      writer.uint32(24).int64(message.expectedModRevision);
     }
     return writer;
   },
@@ -326,6 +341,14 @@ export const Put: MessageFns<Put> = {
             }
 
             message.value = reader.bytes();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.expectedModRevision = reader.int64() as bigint;
             continue;
           }
         }
@@ -399,13 +422,19 @@ export const Get: MessageFns<Get> = {
 };
 
 function createBaseDelete(): Delete {
-  return { key: new Uint8Array(0) };
+  return { key: new Uint8Array(0), expectedModRevision: undefined };
 }
 
 export const Delete: MessageFns<Delete> = {
   encode(message: Delete, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.key.length !== 0) {
       writer.uint32(10).bytes(message.key);
+    }
+    if (message.expectedModRevision !== undefined) {
+      if (BigInt.asIntN(64, message.expectedModRevision) !== message.expectedModRevision) {
+        throw new globalThis.Error("value provided for field message.expectedModRevision of type int64 too large");
+      }
+      writer.uint32(16).int64(message.expectedModRevision);
     }
     return writer;
   },
@@ -429,6 +458,14 @@ export const Delete: MessageFns<Delete> = {
             }
 
             message.key = reader.bytes();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.expectedModRevision = reader.int64() as bigint;
             continue;
           }
         }
@@ -572,7 +609,7 @@ export const OperationResult: MessageFns<OperationResult> = {
 };
 
 function createBasePutResult(): PutResult {
-  return { revision: 0n };
+  return { revision: 0n, foundModRevision: undefined };
 }
 
 export const PutResult: MessageFns<PutResult> = {
@@ -582,6 +619,12 @@ export const PutResult: MessageFns<PutResult> = {
         throw new globalThis.Error("value provided for field message.revision of type int64 too large");
       }
       writer.uint32(8).int64(message.revision);
+    }
+    if (message.foundModRevision !== undefined) {
+      if (BigInt.asIntN(64, message.foundModRevision) !== message.foundModRevision) {
+        throw new globalThis.Error("value provided for field message.foundModRevision of type int64 too large");
+      }
+      writer.uint32(16).int64(message.foundModRevision);
     }
     return writer;
   },
@@ -605,6 +648,14 @@ export const PutResult: MessageFns<PutResult> = {
             }
 
             message.revision = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.foundModRevision = reader.int64() as bigint;
             continue;
           }
         }
@@ -667,7 +718,7 @@ export const GetResult: MessageFns<GetResult> = {
 };
 
 function createBaseDeleteResult(): DeleteResult {
-  return { revision: 0n, deleted: 0n };
+  return { revision: 0n, deleted: 0n, foundModRevision: undefined };
 }
 
 export const DeleteResult: MessageFns<DeleteResult> = {
@@ -683,6 +734,12 @@ export const DeleteResult: MessageFns<DeleteResult> = {
         throw new globalThis.Error("value provided for field message.deleted of type int64 too large");
       }
       writer.uint32(16).int64(message.deleted);
+    }
+    if (message.foundModRevision !== undefined) {
+      if (BigInt.asIntN(64, message.foundModRevision) !== message.foundModRevision) {
+        throw new globalThis.Error("value provided for field message.foundModRevision of type int64 too large");
+      }
+      writer.uint32(24).int64(message.foundModRevision);
     }
     return writer;
   },
@@ -714,6 +771,14 @@ export const DeleteResult: MessageFns<DeleteResult> = {
             }
 
             message.deleted = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.foundModRevision = reader.int64() as bigint;
             continue;
           }
         }

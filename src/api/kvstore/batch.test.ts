@@ -11,55 +11,76 @@ interface Step {
   readonly what: 'put' | 'get' | 'delete';
   readonly key: string;
   readonly value: string;
+  /** Of a write. */
+  readonly expected: bigint | undefined;
 }
 
 const step: fc.Arbitrary<Step> = fc.record({
   what: fc.constantFrom('put', 'get', 'delete'),
   key: fc.constantFrom('', 'a', 'b', 'c'),
   value: fc.string({ maxLength: 3 }),
+  expected: fc.option(fc.bigInt({ min: 0n, max: 6n }), { nil: undefined }),
 });
 
-function toOperation({ what, key, value }: Step): Operation {
+function toOperation({ what, key, value, expected }: Step): Operation {
   const bytes = encodeUtf8(key);
   switch (what) {
     case 'put':
-      return { kind: { $case: 'put', value: { key: bytes, value: encodeUtf8(value) } } };
+      return {
+        kind: {
+          $case: 'put',
+          value: { key: bytes, value: encodeUtf8(value), expectedModRevision: expected },
+        },
+      };
     case 'get':
       return { kind: { $case: 'get', value: { key: bytes, serializable: false } } };
     case 'delete':
-      return { kind: { $case: 'delete', value: { key: bytes } } };
+      return { kind: { $case: 'delete', value: { key: bytes, expectedModRevision: expected } } };
   }
 }
 
-/** What a plain Map answers to the step. */
-function naive(map: Map<string, string>, { what, key, value }: Step): string {
-  if (key === '') return 'INVALID_KEY';
-  if (what === 'get') return `got ${map.get(key) ?? 'nothing'}`;
-  if (what === 'delete') return `deleted ${map.delete(key) ? 1 : 0}`;
-  map.set(key, value);
-  return 'put';
+/** A plain Map with the revision of each key's last put. */
+class NaiveStore {
+  readonly #pairs = new Map<string, { readonly value: string; readonly modRevision: bigint }>();
+  #revision = 1n;
+
+  answer({ what, key, value, expected }: Step): string {
+    if (key === '') return 'INVALID_KEY';
+    const found = this.#pairs.get(key);
+    if (what === 'get') return `got ${found?.value ?? 'nothing'}`;
+    const modRevision = found?.modRevision ?? 0n;
+    if (expected !== undefined && expected !== modRevision) return `found ${modRevision}`;
+    if (what === 'put' || found !== undefined) this.#revision++;
+    if (what === 'delete') return `deleted ${this.#pairs.delete(key) ? 1 : 0}`;
+    this.#pairs.set(key, { value, modRevision: this.#revision });
+    return `put ${this.#revision}`;
+  }
 }
 
 function show({ kind }: OperationResult): string {
   if (kind?.$case === 'error') return kind.value.code;
-  if (kind?.$case === 'delete') return `deleted ${kind.value.deleted}`;
-  if (kind?.$case !== 'get') return kind?.$case ?? '';
+  if (kind?.$case === 'put' || kind?.$case === 'delete') {
+    const { foundModRevision } = kind.value;
+    if (foundModRevision !== undefined) return `found ${foundModRevision}`;
+    return kind.$case === 'put' ? `put ${kind.value.revision}` : `deleted ${kind.value.deleted}`;
+  }
+  if (kind?.$case !== 'get') return '';
   return `got ${kind.value.pair === undefined ? 'nothing' : decodeUtf8(kind.value.pair.value)}`;
 }
 
 describe('BatchRun', () => {
-  it('answers as a Map to which the operations are done one by one', async () => {
+  it('answers as a naive store to which the operations are done one by one', async () => {
     const batches = fc.array(fc.array(step, { maxLength: 8 }), { maxLength: 5 });
     await fc.assert(
       fc.asyncProperty(batches, async (all) => {
         const member = new MapMember();
-        const map = new Map<string, string>();
+        const store = new NaiveStore();
         const context = { signal: new AbortController().signal, timeoutMs: undefined };
         for (const steps of all) {
           const results = await new BatchRun(member, makeApiLimits(), context).run(steps.map(toOperation));
           assert.deepEqual(
             results.map(show),
-            steps.map((each) => naive(map, each)),
+            steps.map((each) => store.answer(each)),
           );
         }
       }),

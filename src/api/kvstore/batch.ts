@@ -1,4 +1,5 @@
 import { KvorumError } from '../../base/errors.js';
+import type { Revision } from '../../base/ids.js';
 import type { CallTime } from '../../base/rpc.js';
 import type { Command, CommandResult, KeyValue } from '../../fsm/command.js';
 import type { Operation, OperationResult, Pair } from '../../generated/kvorum.js';
@@ -53,11 +54,14 @@ export class BatchRun {
   }
 
   #command(kind: Write): Command {
+    const { key } = kind.value;
+    const expectedModRevision = toExpected(kind.value.expectedModRevision);
     if (kind.$case === 'delete') {
-      return { type: 'delete-range', key: kind.value.key, end: undefined, previous: false };
+      return { type: 'delete-range', key, end: undefined, previous: false, expectedModRevision };
     }
-    checkValue('value', kind.value.value, this.#limits);
-    return { type: 'put', key: kind.value.key, value: kind.value.value, lease: 0n, previous: false };
+    const { value } = kind.value;
+    checkValue('value', value, this.#limits);
+    return { type: 'put', key, value, lease: 0n, previous: false, expectedModRevision };
   }
 
   async #flushWrites(): Promise<void> {
@@ -107,8 +111,16 @@ export class BatchRun {
   }
 }
 
+/** @throws KvorumError INVALID_REQUEST */
+function toExpected(revision: bigint | undefined): Revision | undefined {
+  if (revision === undefined) return undefined;
+  if (revision >= 0n && revision <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(revision);
+  throw new KvorumError('INVALID_REQUEST', `expected_mod_revision cannot be a revision: ${revision}`);
+}
+
 function writeResult(command: Command, result: CommandResult | undefined): OperationResult {
   try {
+    if (result?.type === 'not-expected') return notExpectedResult(command, result);
     if (command.type === 'put') {
       const { revision } = expectResult('put', result);
       return { kind: { $case: 'put', value: { revision: BigInt(revision) } } };
@@ -119,6 +131,16 @@ function writeResult(command: Command, result: CommandResult | undefined): Opera
   } catch (error) {
     return errorResult(error);
   }
+}
+
+function notExpectedResult(
+  command: Command,
+  result: Extract<CommandResult, { type: 'not-expected' }>,
+): OperationResult {
+  const revision = BigInt(result.revision);
+  const foundModRevision = BigInt(result.modRevision);
+  if (command.type === 'put') return { kind: { $case: 'put', value: { revision, foundModRevision } } };
+  return { kind: { $case: 'delete', value: { revision, deleted: 0n, foundModRevision } } };
 }
 
 function errorResult(error: unknown): OperationResult {

@@ -32,6 +32,16 @@ function remove(key: string): Operation {
   return { kind: { $case: 'delete', value: { key: encodeUtf8(key) } } };
 }
 
+function putIf(key: string, value: string, expectedModRevision: bigint): Operation {
+  return {
+    kind: { $case: 'put', value: { key: encodeUtf8(key), value: encodeUtf8(value), expectedModRevision } },
+  };
+}
+
+function removeIf(key: string, expectedModRevision: bigint): Operation {
+  return { kind: { $case: 'delete', value: { key: encodeUtf8(key), expectedModRevision } } };
+}
+
 async function batch(client: RawClient, ...operations: Operation[]): Promise<OperationResult[]> {
   const bytes = BatchRequest.encode({ operations }).finish();
   return BatchResponse.decode(await client.call('/kvorum.v1.Store/Batch', bytes)).results;
@@ -41,9 +51,9 @@ async function batch(client: RawClient, ...operations: Operation[]): Promise<Ope
 function show({ kind }: OperationResult): string {
   switch (kind?.$case) {
     case 'put':
-      return `put @${kind.value.revision}`;
+      return `put @${kind.value.revision}${showFound(kind.value.foundModRevision)}`;
     case 'delete':
-      return `delete ${kind.value.deleted} @${kind.value.revision}`;
+      return `delete ${kind.value.deleted} @${kind.value.revision}${showFound(kind.value.foundModRevision)}`;
     case 'get':
       return kind.value.pair === undefined ? 'none' : `got ${decodeUtf8(kind.value.pair.value)}`;
     case 'error':
@@ -51,6 +61,10 @@ function show({ kind }: OperationResult): string {
     case undefined:
       return 'nothing';
   }
+}
+
+function showFound(modRevision: bigint | undefined): string {
+  return modRevision === undefined ? '' : `, found ${modRevision}`;
 }
 
 async function range(client: RawClient, wanted: Partial<RangeRequest>): Promise<RangeResponse> {
@@ -99,6 +113,34 @@ describe('kvorum.v1.Store/Batch', () => {
     const [result] = await batch(client, get('b'));
     const pair = result?.kind?.$case === 'get' ? result.kind.value.pair : undefined;
     assert.deepEqual([pair?.createRevision, pair?.modRevision, pair?.version], [3n, 3n, 1n]);
+  });
+
+  it('writes under a condition, and tells the mod revision that was found', async (t) => {
+    const { client } = await serveMember(t);
+    const results = await batch(
+      client,
+      ...[putIf('a', '1', 0n), putIf('a', '2', 0n), putIf('a', '3', 2n), get('a'), removeIf('a', 2n)],
+      ...[removeIf('b', 0n), removeIf('b', 3n), removeIf('a', 3n), putIf('a', '4', 3n), get('a')],
+    );
+    assert.deepEqual(results.map(show), [
+      ...['put @2', 'put @2, found 2', 'put @3', 'got 3', 'delete 0 @3, found 3'],
+      ...['delete 0 @3', 'delete 0 @3, found 0', 'delete 1 @4', 'put @4, found 0', 'none'],
+    ]);
+  });
+
+  it('takes every revision as a condition, and nothing else', async (t) => {
+    const { client } = await serveMember(t);
+    const most = BigInt(Number.MAX_SAFE_INTEGER);
+    const results = await batch(
+      client,
+      ...[putIf('a', '1', -1n), removeIf('a', most + 1n), putIf('a', '1', most), removeIf('a', most)],
+    );
+    assert.deepEqual(results.map(show), [
+      'error INVALID_REQUEST: expected_mod_revision cannot be a revision: -1',
+      'error INVALID_REQUEST: expected_mod_revision cannot be a revision: 9007199254740992',
+      'put @1, found 0',
+      'delete 0 @1, found 0',
+    ]);
   });
 
   it('takes bytes that are no UTF-8', async (t) => {

@@ -181,6 +181,13 @@ export class MapMember implements Member {
   #apply(command: Command): CommandResult {
     this.#appliedIndex += 1;
     const map = this.#map;
+    if ('expectedModRevision' in command && command.expectedModRevision !== undefined) {
+      const { key, expectedModRevision } = command;
+      const modRevision = map.range({ key, revision: 0, limit: 1 }).items[0]?.modRevision ?? 0;
+      if (modRevision !== expectedModRevision) {
+        return { type: 'not-expected', revision: map.revision, modRevision };
+      }
+    }
     switch (command.type) {
       case 'put': {
         const previous = map.put(command.key, command.value, command.lease);

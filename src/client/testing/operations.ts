@@ -13,6 +13,7 @@ export function operation(
     keyText: key,
     value,
     serializable: false,
+    expectedModRevision: undefined,
     deadlineMs: Infinity,
     resolve: () => {},
     reject: () => {},
