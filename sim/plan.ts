@@ -153,6 +153,8 @@ class Draft {
       inflightMessagesMax: this.#pick('inflight messages', [2, 16, 256]),
       uncommittedSizeBytesMax: this.#pick('uncommitted size', [2000, 64 * 1024 * 1024]),
       stateBacklogSizeBytesMax: this.#stateBacklogSizeBytesMax(),
+      // Small, for several of them are filled and removed in one run.
+      revisionSegmentSizeBytesMax: this.#pick('revision segments', [200, 1000, 16_368]),
       committedSizeBytesMax: this.#pick('committed size', [1, 500, 8 * 1024 * 1024]),
       promotionLagEntriesMax: this.#pick('promotion lag', [0, 16]),
     };

@@ -28,50 +28,95 @@ export const stateMutants: readonly Mutant[] = [
     '',
   ),
   {
-    ...mutant(
-      'revision-from-the-changes',
-      'after a restart the revision is that of the newest change which is not compacted (etcd #17780)',
-      fsm('mvcc/key-space'),
-      '    this.#storedRevision = this.#revision;\n    this.#compaction.reload();',
-      `    let newest = this.#revision;
-    for (const row of this.#backend.range('revisions', { reverse: true })) {
-      newest = decodePlaceKey(row.key).revision;
-      break;
-    }
-    if (row !== undefined) this.#revision = [...this.#backend.range('revisions', {})].length > 0 ? newest : 1;
-    this.#storedRevision = this.#revision;
-    this.#compaction.reload();`,
-    ),
-    survives: 'needs a restart right after a compaction that leaves no change',
+    name: 'revision-from-the-changes',
+    fault:
+      'a compaction removes all changes, and after a restart the revision is that of the newest one left (etcd #17780)',
+    patches: [
+      {
+        file: fsm('mvcc/revision-log'),
+        original: `    const end = this.#open?.key;
+    if (end === undefined) return undefined;`,
+        replacement: '    const end = undefined;',
+      },
+      {
+        file: fsm('mvcc/revision-log'),
+        original: '      return { changes, remove: () => this.#backend.delete(',
+        replacement: `      return { changes, remove: () => ((this.#open = undefined), this.#backend.delete(`,
+      },
+      {
+        file: fsm('mvcc/revision-log'),
+        original: "'revisions', own) };",
+        replacement: "'revisions', own)) };",
+      },
+      {
+        file: fsm('mvcc/key-space'),
+        original: '    this.#storedRevision = this.#revision;\n    this.#log.reload();',
+        replacement: `    this.#log.reload();
+    let newest = 1;
+    for (const change of this.#log.since({ revision: 0, sub: 0 })) newest = change.place.revision;
+    this.#storedRevision = this.#revision = newest;`,
+      },
+    ],
   },
+  mutant(
+    'changes-not-saved',
+    'the changes of the last turns are kept in memory alone, and are gone after a crash',
+    fsm('mvcc/key-space'),
+    '    this.#log.save();\n',
+    '',
+  ),
   mutant(
     'compaction-not-saved',
     'how far the store is compacted is forgotten by a restart',
     fsm('mvcc/compaction'),
-    `    this.#revision = revision;
+    `next: { revision, sub: 0 } };
     this.#save();`,
-    '    this.#revision = revision;',
+    'next: { revision, sub: 0 } };',
   ),
   mutant(
     'compaction-takes-one-too-many',
-    'a compaction removes what its own revision still sees',
+    'a compaction does not keep what its own revision still sees',
     fsm('mvcc/compaction'),
-    'const end = placeKey({ revision: this.#revision, sub: 0 });',
-    'const end = placeKey({ revision: this.#revision + 2, sub: 0 });',
+    'next: { revision, sub: 0 } };',
+    'next: { revision: revision + 2, sub: 0 } };',
+  ),
+  mutant(
+    'compaction-ends-before-its-walk',
+    'a compaction removes changes before it has kept what later ones name',
+    fsm('mvcc/compaction'),
+    'if (progress.next.revision <= progress.through) this',
+    'if (progress.next.revision < progress.through - 2) this',
+  ),
+  mutant(
+    'kept-version-removed-early',
+    'what a compaction keeps is removed with the change that wrote it',
+    fsm('mvcc/compaction'),
+    `if (deleted || version % versionsPerEntry === 0) {
+      const entry = historyKey(key, place);
+      if (this.#backend.get('history', entry)?.length === 0) entries.push(entry);
+    }`,
+    'entries.push(historyKey(key, place));',
+  ),
+  mutant(
+    'compacted-version-not-kept',
+    'a version that was compacted while it was the newest is lost when it is replaced',
+    fsm('mvcc/write-txn'),
+    'const isCompacted = previous !== undefined && previous.revision < this.#compactRevision;',
+    'const isCompacted = false;',
   ),
   mutant(
     'delete-leaves-no-tombstone',
     'the past of a key does not tell that it was deleted',
     fsm('mvcc/write-txn'),
-    "    this.#backend.put('history', historyKey(key, tombstone.mod), encodeVersion(tombstone));\n",
+    "    this.#backend.put('history', historyKey(key, tombstone.mod), noBytes);\n",
     '',
   ),
   mutant(
     'past-read-at-the-present',
     'a read of the past is answered with the newest value',
-    fsm('mvcc/key-space'),
-    'if (current !== undefined && current.mod.revision <= revision) return current;',
-    'if (current !== undefined) return current;',
+    fsm('mvcc/past'),
+    'if (newest !== undefined && newest.mod.revision <= revision) return newest;',
+    'if (newest !== undefined) return newest;',
   ),
   mutant(
     'range-delete-takes-its-end',

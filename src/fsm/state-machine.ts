@@ -9,6 +9,7 @@ import { hashOf } from './hash.js';
 import { MemberTable } from './member-table.js';
 import type { MemberRecord } from './membership.js';
 import { KeySpace } from './mvcc/key-space.js';
+import { defaultSizes, type RevisionLogSizes } from './mvcc/revision-log.js';
 import type { RangeAnswer, RangeQuery } from './range.js';
 
 export interface AppliedEntry {
@@ -39,17 +40,22 @@ export class StateMachine {
   #applied: AppliedPosition;
 
   /** Goes on with what the backend holds. */
-  constructor(backend: Backend) {
+  constructor(backend: Backend, sizes: RevisionLogSizes = defaultSizes) {
     this.#backend = backend;
-    this.#keys = new KeySpace(backend);
+    this.#keys = new KeySpace(backend, sizes);
     this.#members = new MemberTable(backend);
     this.#applied = backend.applied;
   }
 
   /** Writes a new cluster's first state to an empty backend, as of `position`. */
-  static initialise(backend: Backend, initial: InitialState, position: AppliedPosition): StateMachine {
+  static initialise(
+    backend: Backend,
+    initial: InitialState,
+    position: AppliedPosition,
+    sizes: RevisionLogSizes = defaultSizes,
+  ): StateMachine {
     assert(backend.applied.index === 0, 'only an empty backend is initialised');
-    const machine = new StateMachine(backend);
+    const machine = new StateMachine(backend, sizes);
     machine.#members.initialise(initial);
     machine.#applied = position;
     machine.commit();

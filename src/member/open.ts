@@ -120,7 +120,8 @@ async function openState(open: OpenMember, opened: OpenedLog): Promise<StateMach
     backend.applied.index === 0 &&
     opened.base.index === foundingPosition.index &&
     opened.entries.length === 0;
-  if (!foundingUnfinished) return new StateMachine(backend);
+  const sizes = { segmentSizeBytesMax: open.options.revisionSegmentSizeBytesMax };
+  if (!foundingUnfinished) return new StateMachine(backend, sizes);
   const machine = StateMachine.initialise(
     backend,
     {
@@ -129,6 +130,7 @@ async function openState(open: OpenMember, opened: OpenedLog): Promise<StateMach
       members: [{ id, name, peerAddress, clientAddress, promoteWhenReady: false }],
     },
     foundingPosition,
+    sizes,
   );
   await backend.flush();
   return machine;

@@ -1,3 +1,5 @@
+import { segmentSizeBytesMax } from '../fsm/mvcc/revision-log.js';
+
 /** Named settings and limits of one member. Times in milliseconds, sizes in bytes. */
 export interface MemberOptions {
   readonly heartbeatIntervalMs: number;
@@ -17,6 +19,8 @@ export interface MemberOptions {
   readonly uncommittedSizeBytesMax: number;
   /** Bytes of the state that are applied and not yet on disk; with more, nothing is applied until some are. */
   readonly stateBacklogSizeBytesMax: number;
+  /** Bytes of changes that the state keeps in one row. See fsm/mvcc/DESIGN.md; a larger change has a row of its own. */
+  readonly revisionSegmentSizeBytesMax: number;
   /** Bytes of entries in one append message, of unacknowledged appends per follower, and applied per turn. */
   readonly messageEntriesSizeBytesMax: number;
   readonly inflightMessagesMax: number;
@@ -40,6 +44,7 @@ export const memberDefaults: MemberOptions = {
   entriesInFlightMax: 4,
   uncommittedSizeBytesMax: 64 * 1024 * 1024,
   stateBacklogSizeBytesMax: 64 * 1024 * 1024,
+  revisionSegmentSizeBytesMax: segmentSizeBytesMax,
   messageEntriesSizeBytesMax: 1024 * 1024,
   inflightMessagesMax: 256,
   inflightSizeBytesMax: 16 * 1024 * 1024,

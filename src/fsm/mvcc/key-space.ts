@@ -1,4 +1,3 @@
-import { assert } from '../../base/assert.js';
 import { compareBytes } from '../../base/bytes.js';
 import { KvorumError } from '../../base/errors.js';
 import type { Revision } from '../../base/ids.js';
@@ -6,19 +5,9 @@ import type { Backend, BackendReader } from '../../ports/backend.js';
 import type { KeyValue } from '../command.js';
 import type { RangeAnswer, RangeQuery } from '../range.js';
 import { Compaction } from './compaction.js';
-import { keysAt, type KeyBounds } from './past.js';
-import {
-  decodeChange,
-  decodePlaceKey,
-  decodeVersion,
-  historyKey,
-  placeKey,
-  readUint53,
-  toKeyValue,
-  writeUint53,
-  type Place,
-  type VersionRecord,
-} from './rows.js';
+import { Past, type Found, type KeyBounds } from './past.js';
+import { defaultSizes, RevisionLog, type RevisionLogSizes } from './revision-log.js';
+import { decodeVersion, readUint53, toKeyValue, writeUint53, type Place } from './rows.js';
 import { WriteTxn } from './write-txn.js';
 
 /** The empty store; the first write makes revision 2 (as in etcd). */
@@ -32,23 +21,27 @@ export interface ChangeEvent {
   readonly key: Uint8Array;
   /** What the key became; undefined for a deletion. */
   readonly current: KeyValue | undefined;
-  /** What it was; undefined if it was not there, or is compacted. */
+  /** What it was; undefined if it was not there. */
   readonly previous: KeyValue | undefined;
 }
 
 /**
  * Keys with all their versions since the last compaction (etcd's MVCC model). Reads at the newest revision are
- * one look-up in `current`; older versions stand in `history`; `revisions` lists every change in order.
+ * one look-up in `current`; `revisions` has every change in order; see DESIGN.md.
  */
 export class KeySpace {
   readonly #backend: Backend;
+  readonly #log: RevisionLog;
+  readonly #past: Past;
   readonly #compaction: Compaction;
   #revision: Revision = firstRevision;
   #storedRevision: Revision = 0;
 
-  constructor(backend: Backend) {
+  constructor(backend: Backend, sizes: RevisionLogSizes = defaultSizes) {
     this.#backend = backend;
-    this.#compaction = new Compaction(backend);
+    this.#log = new RevisionLog(backend, sizes);
+    this.#past = new Past(backend, this.#log);
+    this.#compaction = new Compaction(backend, this.#log);
     this.reload();
   }
 
@@ -57,6 +50,7 @@ export class KeySpace {
     const row = this.#backend.get('meta', revisionKey);
     this.#revision = row === undefined ? firstRevision : readUint53(row, 0);
     this.#storedRevision = this.#revision;
+    this.#log.reload();
     this.#compaction.reload();
   }
 
@@ -70,7 +64,7 @@ export class KeySpace {
 
   /** All changes of one WriteTxn share one revision, which counts only if something was changed. */
   write<T>(change: (txn: WriteTxn) => T): T {
-    const txn = new WriteTxn(this.#backend, this.#revision + 1);
+    const txn = new WriteTxn(this.#backend, this.#log, this.compactRevision, this.#revision + 1);
     const result = change(txn);
     if (txn.changed) this.#revision++;
     return result;
@@ -79,6 +73,7 @@ export class KeySpace {
   /** Before the backend's commit: what is kept in memory goes with it. */
   save(): void {
     if (this.#storedRevision === this.#revision) return;
+    this.#log.save();
     const row = new Uint8Array(8);
     writeUint53(row, 0, this.#revision);
     this.#backend.put('meta', revisionKey, row);
@@ -95,7 +90,7 @@ export class KeySpace {
     if (revision > this.#revision) return 'REVISION_IN_FUTURE';
     // On a fresh store 0 and 1 succeed, as in etcd.
     if (revision <= this.#compaction.revision) return 'REVISION_COMPACTED';
-    this.#compaction.begin(revision);
+    this.#compaction.begin(revision, this.#revision);
     return undefined;
   }
 
@@ -117,13 +112,13 @@ export class KeySpace {
     if (query.end === undefined) return this.#single(query, past);
     const bounds = toBounds(query.key, query.end);
     const found = past
-      ? keysAt(this.#backend, bounds, query.revision, query.reverse === true)
+      ? this.#past.keysAt(bounds, query.revision, query.reverse === true)
       : currentKeys(this.#backend, bounds, query.reverse === true);
     return this.#collect(query, found);
   }
 
   #single(query: RangeQuery, past: boolean): RangeAnswer {
-    const record = past ? this.#at(query.key, query.revision) : this.#current(query.key);
+    const record = past ? this.#past.at(query.key, query.revision) : this.#current(query.key);
     const items =
       record === undefined || query.countOnly === true
         ? []
@@ -131,27 +126,12 @@ export class KeySpace {
     return { items, count: record === undefined ? 0 : 1, more: false, revision: this.#revision };
   }
 
-  #current(key: Uint8Array): VersionRecord | undefined {
+  #current(key: Uint8Array): Found['record'] | undefined {
     const row = this.#backend.get('current', key);
     return row === undefined ? undefined : decodeVersion(row);
   }
 
-  #at(key: Uint8Array, revision: Revision): VersionRecord | undefined {
-    const current = this.#current(key);
-    if (current !== undefined && current.mod.revision <= revision) return current;
-    const start = historyKey(key, { revision: 0, sub: 0 });
-    const end = historyKey(key, { revision: revision + 1, sub: 0 });
-    for (const row of this.#backend.range('history', { start, end, reverse: true })) {
-      const record = decodeVersion(row.value);
-      return record.deleted ? undefined : record;
-    }
-    return undefined;
-  }
-
-  #collect(
-    query: RangeQuery,
-    found: Iterable<{ readonly key: Uint8Array; readonly record: VersionRecord }>,
-  ): RangeAnswer {
+  #collect(query: RangeQuery, found: Iterable<Found>): RangeAnswer {
     const items: KeyValue[] = [];
     const keysOnly = query.keysOnly === true;
     let count = 0;
@@ -179,37 +159,21 @@ export class KeySpace {
     if (revision < this.compactRevision) {
       throw new KvorumError('REVISION_COMPACTED', `revision ${revision} is compacted`);
     }
-    for (const row of this.#backend.range('revisions', { start: placeKey({ revision, sub: 0 }) })) {
-      const place = decodePlaceKey(row.key);
-      const { deleted, key, previous } = decodeChange(row.value);
-      const current = deleted ? undefined : this.#version(key, place);
-      assert(deleted || current !== undefined, 'a change that is not compacted has its version');
+    for (const { key, place, row, previous } of this.#log.since({ revision, sub: 0 })) {
+      const record = decodeVersion(row);
+      const before = this.#past.previous(key, previous);
       yield {
         place,
-        deleted,
+        deleted: record.deleted,
         key,
-        current: current === undefined ? undefined : toKeyValue(key, current, false),
-        previous: previous.revision === 0 ? undefined : this.#previous(key, previous),
+        current: record.deleted ? undefined : toKeyValue(key, record, false),
+        previous: before === undefined ? undefined : toKeyValue(key, before, false),
       };
     }
   }
 
-  #previous(key: Uint8Array, place: Place): KeyValue | undefined {
-    const record = this.#version(key, place);
-    return record === undefined ? undefined : toKeyValue(key, record, false);
-  }
-
-  #version(key: Uint8Array, place: Place): VersionRecord | undefined {
-    const current = this.#current(key);
-    if (current !== undefined && current.mod.revision === place.revision && current.mod.sub === place.sub) {
-      return current;
-    }
-    const row = this.#backend.get('history', historyKey(key, place));
-    return row === undefined ? undefined : decodeVersion(row);
-  }
-
   /** Every live key with its newest version, in key order. */
-  live(): Iterable<{ readonly key: Uint8Array; readonly record: VersionRecord }> {
+  live(): Iterable<Found> {
     return currentKeys(this.#backend, { start: undefined, end: undefined }, false);
   }
 }
@@ -220,11 +184,7 @@ function toBounds(key: Uint8Array, end: Uint8Array): KeyBounds {
   return { start: key, end: compareBytes(end, key) < 0 ? key : end };
 }
 
-function* currentKeys(
-  backend: BackendReader,
-  bounds: KeyBounds,
-  reverse: boolean,
-): Generator<{ readonly key: Uint8Array; readonly record: VersionRecord }> {
+function* currentKeys(backend: BackendReader, bounds: KeyBounds, reverse: boolean): Generator<Found> {
   for (const row of backend.range('current', { ...bounds, reverse })) {
     yield { key: row.key, record: decodeVersion(row.value) };
   }

@@ -1,7 +1,16 @@
+import { assert } from '../../base/assert.js';
 import { compareBytes } from '../../base/bytes.js';
 import type { Revision } from '../../base/ids.js';
-import type { BackendReader, Row } from '../../ports/backend.js';
-import { decodeHistoryKey, decodeVersion, historyPrefix, type VersionRecord } from './rows.js';
+import type { BackendReader } from '../../ports/backend.js';
+import type { RevisionLog } from './revision-log.js';
+import {
+  decodeHistoryKey,
+  decodeVersion,
+  historyKey,
+  historyPrefix,
+  type Place,
+  type VersionRecord,
+} from './rows.js';
 
 export interface KeyBounds {
   readonly start: Uint8Array | undefined;
@@ -9,69 +18,109 @@ export interface KeyBounds {
   readonly end: Uint8Array | undefined;
 }
 
-interface Found {
+export interface Found {
   readonly key: Uint8Array;
   readonly record: VersionRecord;
 }
 
-/** The keys that lived at `revision`, in key order: of each, the newest version up to then. */
-export function* keysAt(
-  backend: BackendReader,
-  bounds: KeyBounds,
-  revision: Revision,
-  reverse: boolean,
-): Generator<Found> {
-  const direction = reverse ? -1 : 1;
-  const current = backend.range('current', { ...bounds, reverse })[Symbol.iterator]();
-  const past = pastVersions(backend, bounds, revision, reverse);
-  let newest: IteratorResult<Row, unknown> = current.next();
-  let older = past.next();
-  try {
-    while (newest.done !== true || older.done !== true) {
-      const order =
-        newest.done === true
-          ? 1
-          : older.done === true
-            ? -1
-            : direction * compareBytes(newest.value.key, older.value.key);
-      let found: Found | undefined;
-      if (order <= 0 && newest.done !== true) {
-        const record = decodeVersion(newest.value.value);
-        if (record.mod.revision <= revision) found = { key: newest.value.key, record };
-        newest = current.next();
-      }
-      if (order >= 0 && older.done !== true) {
-        found ??= older.value.record.deleted ? undefined : older.value;
-        older = past.next();
-      }
-      if (found !== undefined) yield found;
-    }
-  } finally {
-    current.return?.();
-    past.return(undefined);
-  }
-}
+/** Each so many versions of a key have an entry in `history`: from there to any other it is no longer way. */
+export const versionsPerEntry = 64;
 
-/** Of each key with rows in `history` up to `revision`, the newest of them, tombstones too. */
-function* pastVersions(
-  backend: BackendReader,
-  bounds: KeyBounds,
-  revision: Revision,
-  reverse: boolean,
-): Generator<Found> {
-  const range = {
-    start: bounds.start === undefined ? undefined : historyPrefix(bounds.start),
-    end: bounds.end === undefined ? undefined : historyPrefix(bounds.end),
-    reverse,
-  };
-  let held: Found | undefined;
-  for (const row of backend.range('history', range)) {
-    const { key, place } = decodeHistoryKey(row.key);
-    if (place.revision > revision) continue;
-    const isSameKey = held !== undefined && compareBytes(held.key, key) === 0;
-    if (held !== undefined && !isSameKey) yield held;
-    // Forward the newest comes last, backward it comes first.
-    if (!isSameKey || !reverse) held = { key, record: decodeVersion(row.value) };
+/**
+ * Older versions of keys. Each change names the place of the version before it; the chain of a key is entered
+ * at its newest version, or at an entry of the table `history`: every 64th version and every tombstone has one.
+ * What the revision log no longer has, because it is compacted, and a later change still names, is kept as the
+ * value of such an entry.
+ */
+export class Past {
+  readonly #backend: BackendReader;
+  readonly #log: RevisionLog;
+
+  constructor(backend: BackendReader, log: RevisionLog) {
+    this.#backend = backend;
+    this.#log = log;
   }
-  if (held !== undefined) yield held;
+
+  /** The version that some change which is not compacted names as the one before it. */
+  previous(key: Uint8Array, place: Place): VersionRecord | undefined {
+    if (place.revision === 0) return undefined;
+    const row = this.#log.find(place)?.row ?? this.#backend.get('history', historyKey(key, place));
+    assert(row !== undefined && row.length > 0, 'a version that a change names is kept');
+    return decodeVersion(row);
+  }
+
+  /** What the key was at `revision`, which is not compacted. */
+  at(key: Uint8Array, revision: Revision): VersionRecord | undefined {
+    const row = this.#backend.get('current', key);
+    const newest = row === undefined ? undefined : decodeVersion(row);
+    if (newest !== undefined && newest.mod.revision <= revision) return newest;
+    return this.#before(key, revision, newest?.mod);
+  }
+
+  /** @param newest place of the key's newest version, which is younger than `revision`; undefined: it is deleted */
+  #before(key: Uint8Array, revision: Revision, newest: Place | undefined): VersionRecord | undefined {
+    let place = this.#entryAfter(key, revision) ?? newest;
+    while (place !== undefined && place.revision > revision) {
+      const change = this.#log.find(place);
+      assert(change !== undefined, 'a change that is not compacted is in the log');
+      place = change.previous;
+    }
+    return place === undefined ? undefined : this.previous(key, place);
+  }
+
+  /** Place of the key's first entry younger than `revision`. */
+  #entryAfter(key: Uint8Array, revision: Revision): Place | undefined {
+    const start = historyKey(key, { revision: revision + 1, sub: 0 });
+    const end = historyKey(key, { revision: Number.MAX_SAFE_INTEGER, sub: 0 });
+    for (const row of this.#backend.range('history', { start, end })) return decodeHistoryKey(row.key).place;
+    return undefined;
+  }
+
+  /** The keys that lived at `revision`, in key order, with what they were then. */
+  *keysAt(bounds: KeyBounds, revision: Revision, reverse: boolean): Generator<Found> {
+    for (const { key, newest } of this.#candidates(bounds, reverse)) {
+      const isYoung = newest === undefined || newest.mod.revision > revision;
+      const record = isYoung ? this.#before(key, revision, newest?.mod) : newest;
+      if (record !== undefined) yield { key, record };
+    }
+  }
+
+  /** All keys that live now or have an entry, each once. */
+  *#candidates(
+    bounds: KeyBounds,
+    reverse: boolean,
+  ): Generator<{ readonly key: Uint8Array; readonly newest: VersionRecord | undefined }> {
+    const direction = reverse ? -1 : 1;
+    const withEntries = this.#keysWithEntries(bounds, reverse);
+    try {
+      let entry = withEntries.next();
+      for (const { key, value } of this.#backend.range('current', { ...bounds, reverse })) {
+        while (entry.done !== true) {
+          const order = direction * compareBytes(entry.value, key);
+          if (order > 0) break;
+          if (order < 0) yield { key: entry.value, newest: undefined };
+          entry = withEntries.next();
+        }
+        yield { key, newest: decodeVersion(value) };
+      }
+      for (; entry.done !== true; entry = withEntries.next()) yield { key: entry.value, newest: undefined };
+    } finally {
+      withEntries.return(undefined);
+    }
+  }
+
+  *#keysWithEntries(bounds: KeyBounds, reverse: boolean): Generator<Uint8Array, undefined> {
+    const range = {
+      start: bounds.start === undefined ? undefined : historyPrefix(bounds.start),
+      end: bounds.end === undefined ? undefined : historyPrefix(bounds.end),
+      reverse,
+    };
+    let last: Uint8Array | undefined;
+    for (const row of this.#backend.range('history', range)) {
+      const { key } = decodeHistoryKey(row.key);
+      if (last === undefined || compareBytes(last, key) !== 0) yield key;
+      last = key;
+    }
+    return undefined;
+  }
 }

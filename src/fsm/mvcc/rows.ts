@@ -3,7 +3,7 @@ import type { Revision } from '../../base/ids.js';
 import { Slab } from '../../base/slab.js';
 import type { KeyValue } from '../command.js';
 
-/** Rows and their keys: the backend lets them go together, when it has them on disk. */
+/** Keys of rows: the backend lets them go together, when it has them on disk. */
 const slab = new Slab();
 
 /** Where in the history of the store something happened: revision, then order within it. */
@@ -13,6 +13,8 @@ export interface Place {
 }
 
 const recordHeadSizeBytes = 37;
+/** Of a version's row: where its place stands. */
+export const versionPlaceAt = 9;
 
 /** A version of a key as it is stored: 1 byte kind, then revisions, lease and value. */
 export interface VersionRecord {
@@ -26,16 +28,18 @@ export interface VersionRecord {
   readonly value: Uint8Array;
 }
 
-export function encodeVersion(record: VersionRecord): Uint8Array {
-  const bytes = slab.take(recordHeadSizeBytes + record.value.length);
-  bytes[0] = record.deleted ? 1 : 0;
-  writeUint53(bytes, 1, record.createRevision);
-  writeUint53(bytes, 9, record.mod.revision);
-  writeUint32(bytes, 17, record.mod.sub);
-  writeUint53(bytes, 21, record.version);
-  if (record.lease !== 0n) viewOf(bytes).setBigUint64(29, BigInt.asUintN(64, record.lease));
-  bytes.set(record.value, recordHeadSizeBytes);
-  return bytes;
+export function versionSizeBytes(record: VersionRecord): number {
+  return recordHeadSizeBytes + record.value.length;
+}
+
+/** Into zeros of versionSizeBytes() at `at`. */
+export function writeVersion(bytes: Uint8Array, at: number, record: VersionRecord): void {
+  bytes[at] = record.deleted ? 1 : 0;
+  writeUint53(bytes, at + 1, record.createRevision);
+  writePlace(bytes, at + versionPlaceAt, record.mod);
+  writeUint53(bytes, at + 21, record.version);
+  if (record.lease !== 0n) viewOf(bytes).setBigUint64(at + 29, BigInt.asUintN(64, record.lease));
+  bytes.set(record.value, at + recordHeadSizeBytes);
 }
 
 export function decodeVersion(row: Uint8Array): VersionRecord {
@@ -51,7 +55,7 @@ export type Lineage = Pick<VersionRecord, 'createRevision' | 'mod' | 'version'>;
 export function decodeLineage(row: Uint8Array): Lineage {
   return {
     createRevision: readUint53(row, 1),
-    mod: { revision: readUint53(row, 9), sub: readUint32(row, 17) },
+    mod: readPlace(row, versionPlaceAt),
     version: readUint53(row, 21),
   };
 }
@@ -73,34 +77,21 @@ export function toKeyValue(key: Uint8Array, record: VersionRecord, keysOnly: boo
   };
 }
 
-/** One change, in the order in which changes happened. */
-export interface ChangeRecord {
-  readonly deleted: boolean;
-  /** The version of the key that it ended; revision 0: there was none. */
-  readonly previous: Place;
-  readonly key: Uint8Array;
+export const placeSizeBytes = 12;
+
+export function isBefore(left: Place, right: Place): boolean {
+  return left.revision < right.revision || (left.revision === right.revision && left.sub < right.sub);
 }
 
-const changeHeadSizeBytes = 13;
-
-export function encodeChange(record: ChangeRecord): Uint8Array {
-  const bytes = slab.take(changeHeadSizeBytes + record.key.length);
-  bytes[0] = record.deleted ? 1 : 0;
-  writeUint53(bytes, 1, record.previous.revision);
-  writeUint32(bytes, 9, record.previous.sub);
-  bytes.set(record.key, changeHeadSizeBytes);
-  return bytes;
+/** isBefore for a place that stands in `bytes`. */
+export function isBeforeAt(bytes: Uint8Array, at: number, right: Place): boolean {
+  const revision = readUint53(bytes, at);
+  return revision < right.revision || (revision === right.revision && readUint32(bytes, at + 8) < right.sub);
 }
 
-export function decodeChange(row: Uint8Array): ChangeRecord {
-  return {
-    deleted: row[0] === 1,
-    previous: { revision: readUint53(row, 1), sub: readUint32(row, 9) },
-    key: row.subarray(changeHeadSizeBytes),
-  };
+export function isSamePlace(left: Place, right: Place): boolean {
+  return left.revision === right.revision && left.sub === right.sub;
 }
-
-const placeSizeBytes = 12;
 
 /** Key of the table `revisions`: sorts in the order of time. */
 export function placeKey(place: Place): Uint8Array {
@@ -109,13 +100,13 @@ export function placeKey(place: Place): Uint8Array {
   return bytes;
 }
 
-function writePlace(bytes: Uint8Array, at: number, place: Place): void {
+export function writePlace(bytes: Uint8Array, at: number, place: Place): void {
   writeUint53(bytes, at, place.revision);
   writeUint32(bytes, at + 8, place.sub);
 }
 
-export function decodePlaceKey(key: Uint8Array): Place {
-  return { revision: readUint53(key, 0), sub: readUint32(key, 8) };
+export function readPlace(bytes: Uint8Array, at: number): Place {
+  return { revision: readUint53(bytes, at), sub: readUint32(bytes, at + 8) };
 }
 
 /**
@@ -155,14 +146,14 @@ function writeHistoryPrefix(bytes: Uint8Array, key: Uint8Array): void {
 }
 
 export function decodeHistoryKey(row: Uint8Array): { readonly key: Uint8Array; readonly place: Place } {
-  const prefixEnd = row.length - 12;
+  const prefixEnd = row.length - placeSizeBytes;
   const key = new Uint8Array(prefixEnd);
   let length = 0;
   for (let at = 0; at < prefixEnd - 2; at++) {
     key[length++] = row[at]!;
     if (row[at] === 0) at++;
   }
-  return { key: key.subarray(0, length), place: decodePlaceKey(row.subarray(prefixEnd)) };
+  return { key: key.subarray(0, length), place: readPlace(row, prefixEnd) };
 }
 
 function viewOf(bytes: Uint8Array): DataView {
@@ -179,14 +170,14 @@ export function readUint53(bytes: Uint8Array, at: number): number {
   return readUint32(bytes, at) * 0x1_0000_0000 + readUint32(bytes, at + 4);
 }
 
-function writeUint32(bytes: Uint8Array, at: number, value: number): void {
+export function writeUint32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value >>> 24;
   bytes[at + 1] = value >>> 16;
   bytes[at + 2] = value >>> 8;
   bytes[at + 3] = value;
 }
 
-function readUint32(bytes: Uint8Array, at: number): number {
+export function readUint32(bytes: Uint8Array, at: number): number {
   assert(at + 4 <= bytes.length, 'a row is whole');
   return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
 }

@@ -1,29 +1,33 @@
 import type { LeaseId, Revision } from '../../base/ids.js';
 import type { Backend } from '../../ports/backend.js';
 import type { KeyValue } from '../command.js';
+import { versionsPerEntry } from './past.js';
+import type { RevisionLog } from './revision-log.js';
 import {
   decodeLineage,
   decodeVersion,
-  encodeChange,
-  encodeVersion,
   historyKey,
-  placeKey,
   toKeyValue,
-  type Lineage,
+  type Place,
   type VersionRecord,
 } from './rows.js';
 
-const noValue = new Uint8Array(0);
+const noBytes = new Uint8Array(0);
+const nowhere: Place = { revision: 0, sub: 0 };
 
 /** Changes that share one revision and see each other. Checks come before: a change cannot be taken back. */
 export class WriteTxn {
   readonly #backend: Backend;
+  readonly #log: RevisionLog;
+  readonly #compactRevision: Revision;
   /** What the changes get. */
   readonly revision: Revision;
   #sub = 0;
 
-  constructor(backend: Backend, revision: Revision) {
+  constructor(backend: Backend, log: RevisionLog, compactRevision: Revision, revision: Revision) {
     this.#backend = backend;
+    this.#log = log;
+    this.#compactRevision = compactRevision;
     this.revision = revision;
   }
 
@@ -48,9 +52,13 @@ export class WriteTxn {
       lease,
       value,
     };
-    this.#record(key, record, before, row);
-    this.#backend.put('current', key, encodeVersion(record));
-    return row === undefined || !previous ? undefined : toKeyValue(key, decodeVersion(row), false);
+    const answer = row === undefined || !previous ? undefined : toKeyValue(key, decodeVersion(row), false);
+    const newRow = this.#record(key, record, before?.mod, row);
+    this.#backend.put('current', key, newRow);
+    if (record.version % versionsPerEntry === 0) {
+      this.#backend.put('history', historyKey(key, record.mod), noBytes);
+    }
+    return answer;
   }
 
   /** @returns the pair that was deleted; undefined if there was none, and nothing is changed then */
@@ -64,11 +72,11 @@ export class WriteTxn {
       mod: { revision: this.revision, sub: this.#sub },
       version: 0,
       lease: 0n,
-      value: noValue,
+      value: noBytes,
     };
-    this.#backend.put('history', historyKey(key, tombstone.mod), encodeVersion(tombstone));
-    this.#record(key, tombstone, before, row);
+    this.#record(key, tombstone, before.mod, row);
     this.#backend.delete('current', key);
+    this.#backend.put('history', historyKey(key, tombstone.mod), noBytes);
     return toKeyValue(key, before, false);
   }
 
@@ -82,16 +90,21 @@ export class WriteTxn {
     return keys.flatMap((each) => this.delete(each) ?? []);
   }
 
+  /** @param row the key's version until now, at `previous` */
   #record(
     key: Uint8Array,
     record: VersionRecord,
-    before: Lineage | undefined,
+    previous: Place | undefined,
     row: Uint8Array | undefined,
-  ): void {
-    const previous = before?.mod ?? { revision: 0, sub: 0 };
-    if (row !== undefined) this.#backend.put('history', historyKey(key, previous), row);
-    const change = encodeChange({ deleted: record.deleted, previous, key });
-    this.#backend.put('revisions', placeKey(record.mod), change);
+  ): Uint8Array {
     this.#sub++;
+    // The compaction removes it from the log, or has done so: nobody needed it there while it was the newest.
+    const isCompacted = previous !== undefined && previous.revision < this.#compactRevision;
+    const kept = isCompacted ? row?.slice() : undefined;
+    const newRow = this.#log.append({ key, record, previous: previous ?? nowhere });
+    if (kept !== undefined && previous !== undefined) {
+      this.#backend.put('history', historyKey(key, previous), kept);
+    }
+    return newRow;
   }
 }

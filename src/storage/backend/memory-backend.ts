@@ -23,6 +23,7 @@ interface Change {
 
 interface Commit {
   readonly changes: readonly Change[];
+  readonly sizeBytes: number;
   readonly position: AppliedPosition;
 }
 
@@ -43,6 +44,7 @@ export class MemoryBackend implements Backend {
   #live = emptyTables();
   #durable = emptyTables();
   #changes: Change[] = [];
+  #changesSizeBytes = 0;
   #unflushed: Commit[] = [];
   #applied = nowhere;
   #flushed = nowhere;
@@ -105,22 +107,28 @@ export class MemoryBackend implements Backend {
 
   put(table: TableName, key: Uint8Array, value: Uint8Array): void {
     checkPair(key, value);
-    this.#live[table].set(key, value);
+    const before = this.#live[table].set(key, value);
     this.#changes.push({ table, key, value });
-    this.#backlogSizeBytes += key.length + value.length;
+    this.#grow(key.length + value.length - sharedSizeBytes(before, value));
   }
 
   delete(table: TableName, key: Uint8Array): void {
     checkPair(key, undefined);
     this.#live[table].delete(key);
     this.#changes.push({ table, key, value: undefined });
-    this.#backlogSizeBytes += key.length;
+    this.#grow(key.length);
+  }
+
+  #grow(sizeBytes: number): void {
+    this.#changesSizeBytes += sizeBytes;
+    this.#backlogSizeBytes += sizeBytes;
   }
 
   commit(position: AppliedPosition): void {
     assert(position.index >= this.#applied.index, 'the applied index never falls');
-    this.#unflushed.push({ changes: this.#changes, position });
+    this.#unflushed.push({ changes: this.#changes, sizeBytes: this.#changesSizeBytes, position });
     this.#changes = [];
+    this.#changesSizeBytes = 0;
     this.#applied = position;
   }
 
@@ -133,7 +141,7 @@ export class MemoryBackend implements Backend {
     if (begun.length === 0) return;
     for (const commit of begun) {
       this.#makeDurable(commit);
-      this.#backlogSizeBytes -= sizeOf(commit.changes);
+      this.#backlogSizeBytes -= commit.sizeBytes;
     }
     this.#listener();
   }
@@ -218,6 +226,7 @@ export class MemoryBackend implements Backend {
     this.#durable = tables;
     this.#live = copyTables(tables);
     this.#changes = [];
+    this.#changesSizeBytes = 0;
     this.#unflushed = [];
     this.#backlogSizeBytes = 0;
     this.#applied = this.#flushed = position;
@@ -244,10 +253,10 @@ function* viewRows(
   }
 }
 
-function sizeOf(changes: readonly Change[]): number {
-  let sizeBytes = 0;
-  for (const { key, value } of changes) sizeBytes += key.length + (value?.length ?? 0);
-  return sizeBytes;
+/** A value that only grew, in the same memory, holds no more than what was added. */
+function sharedSizeBytes(before: Uint8Array | undefined, value: Uint8Array): number {
+  const isSame = before?.buffer === value.buffer && before.byteOffset === value.byteOffset;
+  return isSame ? Math.min(before.length, value.length) : 0;
 }
 
 function emptyTables(): Tables {

@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { MemoryBackend } from '../../storage/backend/memory-backend.js';
+import { compactionStepChangesMax } from './compaction.js';
+import { KeySpace } from './key-space.js';
+import { versionsPerEntry } from './past.js';
+
+const bytes = (text: string): Uint8Array => Buffer.from(text);
+const long = 'x'.repeat(1000);
+
+class Store {
+  backend = new MemoryBackend();
+  keys = new KeySpace(this.backend);
+  #index = 0;
+
+  /** Each in a revision of its own. */
+  put(...pairs: readonly (readonly [string, string])[]): void {
+    for (const [key, value] of pairs) {
+      this.keys.write((txn) => txn.put(bytes(key), bytes(value), 0n, false));
+      this.commit();
+    }
+  }
+
+  remove(key: string): void {
+    this.keys.write((txn) => txn.delete(bytes(key)));
+    this.commit();
+  }
+
+  compact(revision: number): void {
+    assert.equal(this.keys.compact(revision), undefined);
+    this.commit();
+  }
+
+  commit(): void {
+    this.keys.save();
+    this.backend.commit({ index: ++this.#index, term: 1 });
+  }
+
+  /** As after a crash in which nothing that was committed is lost. */
+  restart(): void {
+    this.backend = this.backend.crash(this.backend.unflushedCommits);
+    this.keys = new KeySpace(this.backend);
+  }
+
+  step(count = 1): void {
+    for (; count > 0; count--) {
+      this.keys.compactStep();
+      this.commit();
+    }
+  }
+
+  at(key: string, revision: number): string | undefined {
+    const [item] = this.keys.range({ key: bytes(key), revision, limit: 0 }).items;
+    return item === undefined ? undefined : Buffer.from(item.value).toString();
+  }
+
+  rows(table: 'history' | 'revisions'): number {
+    return [...this.backend.range(table, {})].length;
+  }
+}
+
+describe('compaction', () => {
+  it('removes old changes in bounded steps, down to the segment that still grows', () => {
+    const store = new Store();
+    const count = compactionStepChangesMax * 4;
+    for (let at = 0; at < count; at++) store.put(['k', `${at} ${long}`]);
+    const before = store.rows('revisions');
+    assert.ok(before >= 4 * 8, 'several segments a step');
+    assert.equal(store.rows('history'), count / versionsPerEntry);
+    store.compact(store.keys.revision);
+    assert.equal(store.rows('revisions'), before, 'nothing yet');
+    store.step(2);
+    const after = store.rows('revisions');
+    assert.ok(
+      after < before && after > before / 2,
+      `${after} of ${before} segments after one walk and one step`,
+    );
+    store.step(10);
+    assert.equal(store.rows('revisions'), 1);
+    assert.ok(store.rows('history') <= 2, 'entries go with their changes');
+    assert.equal(store.at('k', 0), `${count - 1} ${long}`);
+  });
+
+  it('keeps the versions that are seen from its revision on, until a later one removes them', () => {
+    const store = new Store();
+    const names = Array.from({ length: 300 }, (_, at) => `key ${at}`);
+    store.put(...names.map((name) => [name, `old ${long}`] as const));
+    const { revision } = store.keys;
+    store.put(...names.map((name) => [name, `new ${long}`] as const));
+    store.compact(revision);
+    store.step(20);
+    assert.ok(names.every((name) => store.at(name, revision) === `old ${long}`));
+    store.restart();
+    assert.ok(names.every((name) => store.at(name, revision) === `old ${long}`));
+    assert.equal([...store.keys.changesSince(revision + 1)].length, 300);
+    assert.ok(store.rows('history') >= 250);
+    store.compact(store.keys.revision);
+    store.step(20);
+    assert.ok(store.rows('history') <= 20, 'only those of the last segments are left');
+    assert.ok(names.every((name) => store.at(name, 0) === `new ${long}`));
+  });
+
+  it('lets what is written meanwhile keep what it replaces', () => {
+    const store = new Store();
+    for (let at = 0; at < 200; at++) store.put([`key ${at}`, `old ${long}`]);
+    const { revision } = store.keys;
+    store.compact(revision);
+    store.step(20);
+    store.put(['key 1', 'new']);
+    store.remove('key 2');
+    for (let round = 0; round < 2; round++) {
+      assert.equal(store.at('key 1', revision), `old ${long}`);
+      assert.equal(store.at('key 2', revision), `old ${long}`);
+      assert.equal(store.at('key 2', 0), undefined);
+      const events = [...store.keys.changesSince(revision + 1)];
+      assert.ok(events.every(({ previous }) => Buffer.from(previous!.value).toString() === `old ${long}`));
+      store.restart();
+    }
+  });
+
+  it('goes on with a later one that comes before it has ended, and after a restart', () => {
+    const store = new Store();
+    for (let at = 0; at < 1000; at++) store.put([`key ${at % 100}`, `${at} ${long}`]);
+    for (const revision of [300, 500, 502, 900]) {
+      store.compact(revision);
+      store.step(2);
+      store.restart();
+      for (let at = revision; at <= store.keys.revision; at += 7) {
+        // Revision r wrote value r - 2.
+        const last = at - 2;
+        assert.equal(store.at(`key ${last % 100}`, at), `${last} ${long}`);
+        assert.equal(store.at(`key ${(last + 1) % 100}`, at), `${last - 99} ${long}`);
+      }
+    }
+    store.step(50);
+    assert.ok(store.rows('revisions') < 12);
+  });
+
+  it('finds any version of a key that was changed very often', () => {
+    const store = new Store();
+    for (let at = 0; at < 1000; at++) store.put(['k', String(at)]);
+    store.remove('k');
+    for (let at = 0; at < 1000; at++) store.put(['k', String(at)]);
+    for (let at = 0; at < 1000; at++) {
+      assert.equal(store.at('k', at + 2), String(at));
+      assert.equal(store.at('k', at + 1003), String(at));
+    }
+    assert.equal(store.at('k', 1002), undefined);
+    assert.equal(store.at('k', 1), undefined);
+  });
+});

@@ -1,0 +1,131 @@
+import { assert } from '../../base/assert.js';
+import type { Backend } from '../../ports/backend.js';
+import { isBefore, isSamePlace, placeKey, readPlace, type Place } from './rows.js';
+import { changesIn, changeSizeBytes, writeChange, type Change, type NewChange } from './segment.js';
+
+/** Four pages of the database, less the header that it writes before them. A larger change has one of its own. */
+export const segmentSizeBytesMax = 4 * 4096 - 16;
+
+export interface RevisionLogSizes {
+  readonly segmentSizeBytesMax: number;
+}
+
+export const defaultSizes: RevisionLogSizes = { segmentSizeBytesMax };
+
+/** The segment that still grows. What is written of it stays as it is: only bytes behind it are added. */
+interface OpenSegment {
+  readonly key: Uint8Array;
+  readonly first: Place;
+  readonly bytes: Uint8Array;
+  usedSizeBytes: number;
+  savedSizeBytes: number;
+}
+
+/**
+ * Every change since the last compaction in the order in which it happened, many of them in one row of the table
+ * `revisions`, by the place of the first. Where segments end depends on the changes alone, so that all members
+ * have the same.
+ */
+export class RevisionLog {
+  readonly #backend: Backend;
+  readonly #sizes: RevisionLogSizes;
+  #open: OpenSegment | undefined;
+
+  constructor(backend: Backend, sizes: RevisionLogSizes) {
+    this.#backend = backend;
+    this.#sizes = sizes;
+  }
+
+  /** Takes over what the backend holds now. */
+  reload(): void {
+    this.#open = undefined;
+    for (const { key, value } of this.#backend.range('revisions', { reverse: true })) {
+      this.#open = this.#begin(readPlace(key, 0), value.length);
+      this.#open.bytes.set(value);
+      this.#open.usedSizeBytes = this.#open.savedSizeBytes = value.length;
+      return;
+    }
+  }
+
+  /** @returns the version's row, which stays as it is */
+  append(change: NewChange): Uint8Array {
+    const sizeBytes = changeSizeBytes(change);
+    const full = this.#open;
+    let open = full;
+    if (open === undefined || open.usedSizeBytes + sizeBytes > open.bytes.length) {
+      open = this.#begin(change.record.mod, sizeBytes);
+    }
+    const rowAt = writeChange(open.bytes, open.usedSizeBytes, change);
+    open.usedSizeBytes += sizeBytes;
+    // Not before: the change may have bytes that the backend gave, good until the next write.
+    if (full !== open && full !== undefined) this.#save(full);
+    this.#open = open;
+    return open.bytes.subarray(rowAt, open.usedSizeBytes);
+  }
+
+  #begin(first: Place, sizeBytes: number): OpenSegment {
+    assert(first.revision > 0, 'changes begin behind the empty store');
+    const bytes = new Uint8Array(Math.max(this.#sizes.segmentSizeBytesMax, sizeBytes));
+    return { key: placeKey(first), first, bytes, usedSizeBytes: 0, savedSizeBytes: 0 };
+  }
+
+  /** Before the backend's commit: what was appended goes with it. */
+  save(): void {
+    if (this.#open !== undefined) this.#save(this.#open);
+  }
+
+  #save(segment: OpenSegment): void {
+    if (segment.savedSizeBytes === segment.usedSizeBytes) return;
+    this.#backend.put('revisions', segment.key, segment.bytes.subarray(0, segment.usedSizeBytes));
+    segment.savedSizeBytes = segment.usedSizeBytes;
+  }
+
+  /** Changes from `place` on, in order. Nothing may be written meanwhile. */
+  *since(place: Place): Generator<Change> {
+    for (const segment of this.#segments(place)) yield* changesIn(segment, place);
+  }
+
+  *#segments(from: Place): Generator<Uint8Array> {
+    const open = this.#open;
+    if (open === undefined) return;
+    if (isBefore(from, open.first)) {
+      const start = this.#closedAt(from)?.key;
+      for (const { value } of this.#backend.range('revisions', { start, end: open.key })) yield value;
+    }
+    yield open.bytes.subarray(0, open.usedSizeBytes);
+  }
+
+  /** The change at `place`, unless it was removed. */
+  find(place: Place): Change | undefined {
+    const open = this.#open;
+    if (open === undefined) return undefined;
+    const segment = isBefore(place, open.first)
+      ? this.#closedAt(place)?.value
+      : open.bytes.subarray(0, open.usedSizeBytes);
+    if (segment === undefined) return undefined;
+    for (const change of changesIn(segment, place))
+      return isSamePlace(change.place, place) ? change : undefined;
+    return undefined;
+  }
+
+  /** The segment that has the change at `place`, if any closed one has it. */
+  #closedAt(place: Place): { readonly key: Uint8Array; readonly value: Uint8Array } | undefined {
+    const end = placeKey({ revision: place.revision, sub: place.sub + 1 });
+    for (const row of this.#backend.range('revisions', { end, reverse: true })) return row;
+    return undefined;
+  }
+
+  /** The oldest segment, unless it still grows. */
+  oldestClosed(): { readonly changes: readonly Change[]; remove(): void } | undefined {
+    const end = this.#open?.key;
+    if (end === undefined) return undefined;
+    for (const { key, value } of this.#backend.range('revisions', { end })) {
+      const changes = [...changesIn(value, beginning)];
+      const own = key.slice();
+      return { changes, remove: () => this.#backend.delete('revisions', own) };
+    }
+    return undefined;
+  }
+}
+
+const beginning: Place = { revision: 0, sub: 0 };
