@@ -1,3 +1,4 @@
+import type { Completion } from './completion.js';
 import type { Metadata, ReadonlyMetadata } from './metadata.js';
 
 /**
@@ -90,8 +91,16 @@ export type BoundMethod = BoundUnaryMethod | BoundStreamMethod;
 export interface BoundUnaryMethod {
   readonly kind: 'unary';
   readonly name: string;
-  /** The request is good until the call ends and must not be changed; the response is the transport's then. */
-  call(request: Uint8Array, context: CallContext): Promise<Uint8Array> | Uint8Array;
+  /**
+   * The request is good until the call ends and must not be changed; the response is the transport's then.
+   *
+   * @returns undefined if the response comes by `completion`
+   */
+  call(
+    request: Uint8Array,
+    context: CallContext,
+    completion: Completion<Uint8Array>,
+  ): Promise<Uint8Array> | Uint8Array | undefined;
 }
 
 export interface BoundStreamMethod {

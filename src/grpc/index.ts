@@ -1,4 +1,5 @@
 /** `kvorum/grpc-server`: a gRPC server on HTTP/2 of its own. */
+export type { Completion } from '../base/completion.js';
 export { KvorumError, type ErrorCode } from '../base/errors.js';
 export { silentLog, type Log } from '../base/log.js';
 export { Metadata, type MetadataValue, type ReadonlyMetadata } from '../base/metadata.js';

@@ -1,3 +1,5 @@
+import { assert } from '../base/assert.js';
+import type { Completion } from '../base/completion.js';
 import type { BoundUnaryMethod } from '../base/rpc.js';
 import { StatusError } from '../base/status.js';
 import { Call, type CallHead } from './call.js';
@@ -9,7 +11,7 @@ import { detached, MessageReader, soleMessage } from './message-reader.js';
 import { okStatus } from './status.js';
 
 /** One request, one response. */
-export class UnaryCall extends Call {
+export class UnaryCall extends Call implements Completion<Uint8Array> {
   readonly #method: BoundUnaryMethod;
   #request: Uint8Array | undefined;
   #compressed = false;
@@ -90,7 +92,7 @@ export class UnaryCall extends Call {
 
   #runUnpacked(request: Uint8Array): void {
     if (!this.head.gzip) {
-      this.#failed(new StatusError('INTERNAL', 'a compressed message without grpc-encoding'));
+      this.reject(new StatusError('INTERNAL', 'a compressed message without grpc-encoding'));
       return;
     }
     this.services.compression.unpack(request, this.services.limits.requestSizeBytesMax).then(
@@ -99,28 +101,29 @@ export class UnaryCall extends Call {
         if (this.over) this.#ended();
         else this.#call(unpacked);
       },
-      (error: unknown) => this.#failed(error),
+      (error: unknown) => this.reject(error),
     );
   }
 
   #call(request: Uint8Array): void {
-    let response: Uint8Array | Promise<Uint8Array>;
+    let response: Uint8Array | Promise<Uint8Array> | undefined;
     try {
-      response = this.#method.call(request, this);
+      response = this.#method.call(request, this, this);
     } catch (error) {
-      this.#failed(error);
+      this.reject(error);
       return;
     }
-    if (response instanceof Uint8Array) this.#answer(response);
+    if (response === undefined) return;
+    if (response instanceof Uint8Array) this.resolve(response);
     else {
       response.then(
-        (answer) => this.#answer(answer),
-        (error: unknown) => this.#failed(error),
+        (answer) => this.resolve(answer),
+        (error: unknown) => this.reject(error),
       );
     }
   }
 
-  #answer(response: Uint8Array): void {
+  resolve(response: Uint8Array): void {
     if (response.length >= this.services.limits.compressedSizeBytesMin && this.compressesResponses) {
       this.#answerPacked(response);
       return;
@@ -136,7 +139,7 @@ export class UnaryCall extends Call {
   #answerPacked(response: Uint8Array): void {
     const error = this.checkResponse(response);
     if (error !== undefined || this.over) {
-      this.#failed(error);
+      this.reject(error);
       return;
     }
     this.services.compression.pack(response).then(
@@ -147,16 +150,17 @@ export class UnaryCall extends Call {
         this.owner.sendMessage(this, packed, true);
         this.owner.sendHeaders(this, this.trailersOf(okStatus), true);
       },
-      (packError: unknown) => this.#failed(packError),
+      (packError: unknown) => this.reject(packError),
     );
   }
 
-  #failed(error: unknown): void {
+  reject(error: unknown): void {
     this.#ended();
     this.fail(error);
   }
 
   #ended(): void {
+    assert(this.busy, 'a call is answered once');
     this.busy = false;
     this.services.running.unary--;
     if (this.gone) this.owner.settled(this);

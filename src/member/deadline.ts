@@ -1,3 +1,4 @@
+import type { Completion } from '../base/completion.js';
 import { KvorumError } from '../base/errors.js';
 import type { Clock } from '../ports/clock.js';
 import type { CallOptions } from './types.js';
@@ -11,19 +12,19 @@ const cancelCheckAfterMs = 100;
  * between two ticks nobody even has to make a signal.
  */
 export class Waiter<T> {
-  readonly promise: Promise<T>;
+  readonly #completion: Completion<T>;
   readonly #deadlineMs: number;
   readonly #cancelCheckAtMs: number;
   readonly #options: CallOptions | undefined;
-  #resolve!: (value: T) => void;
-  #reject!: (error: unknown) => void;
   #settled = false;
 
-  constructor(clock: Clock, timeoutMsMax: number, options: CallOptions | undefined) {
-    this.promise = new Promise<T>((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
+  constructor(
+    clock: Clock,
+    timeoutMsMax: number,
+    options: CallOptions | undefined,
+    completion: Completion<T>,
+  ) {
+    this.#completion = completion;
     const nowMs = clock.monotonicMs();
     this.#deadlineMs = nowMs + Math.min(timeoutMsMax, options?.timeoutMs ?? timeoutMsMax);
     this.#cancelCheckAtMs = nowMs + cancelCheckAfterMs;
@@ -37,13 +38,13 @@ export class Waiter<T> {
   resolve(value: T): void {
     if (this.#settled) return;
     this.#settled = true;
-    this.#resolve(value);
+    this.#completion.resolve(value);
   }
 
   reject(error: unknown): void {
     if (this.#settled) return;
     this.#settled = true;
-    this.#reject(error);
+    this.#completion.reject(error);
   }
 
   /** Ends the wait when its time is over, with what `error` makes, or when its caller has gone. */

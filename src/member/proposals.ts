@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.js';
+import type { Completion } from '../base/completion.js';
 import { KvorumError } from '../base/errors.js';
 import type { Term } from '../base/ids.js';
 import type { Command, CommandResult } from '../fsm/command.js';
@@ -10,17 +11,15 @@ import { Waiter } from './deadline.js';
 import type { MemberOptions } from './options.js';
 import type { CallOptions } from './types.js';
 
-interface CallBase {
-  readonly commands: readonly Command[];
-  readonly sizeBytes: number;
-}
-
 /** Most calls bring one command and take its result as it is. */
-type Call = CallBase &
-  (
-    | { readonly kind: 'one'; readonly waiter: Waiter<CommandResult> }
-    | { readonly kind: 'all'; readonly waiter: Waiter<readonly CommandResult[]> }
-  );
+type Call = { readonly sizeBytes: number } & (
+  | { readonly kind: 'one'; readonly command: Command; readonly waiter: Waiter<CommandResult> }
+  | {
+      readonly kind: 'all';
+      readonly commands: readonly Command[];
+      readonly waiter: Waiter<readonly CommandResult[]>;
+    }
+);
 
 /** Calls that went into one entry together. */
 interface Group {
@@ -62,21 +61,25 @@ export class Proposals {
     return this.#waitingCount;
   }
 
-  addOne(command: Command, options: CallOptions | undefined): Promise<CommandResult> {
-    const waiter = this.#takePlace<CommandResult>(options);
-    this.#queue.push({ kind: 'one', commands: [command], sizeBytes: commandSizeBytes(command), waiter });
-    return waiter.promise;
+  /** @throws KvorumError LIMIT_EXCEEDED */
+  addOne(command: Command, options: CallOptions | undefined, completion: Completion<CommandResult>): void {
+    const waiter = this.#takePlace(options, completion);
+    this.#queue.push({ kind: 'one', command, sizeBytes: commandSizeBytes(command), waiter });
   }
 
-  addAll(commands: readonly Command[], options: CallOptions | undefined): Promise<readonly CommandResult[]> {
-    const waiter = this.#takePlace<readonly CommandResult[]>(options);
+  /** @throws KvorumError LIMIT_EXCEEDED */
+  addAll(
+    commands: readonly Command[],
+    options: CallOptions | undefined,
+    completion: Completion<readonly CommandResult[]>,
+  ): void {
+    const waiter = this.#takePlace(options, completion);
     let sizeBytes = 0;
     for (const command of commands) sizeBytes += commandSizeBytes(command);
     this.#queue.push({ kind: 'all', commands, sizeBytes, waiter });
-    return waiter.promise;
   }
 
-  #takePlace<T>(options: CallOptions | undefined): Waiter<T> {
+  #takePlace<T>(options: CallOptions | undefined, completion: Completion<T>): Waiter<T> {
     if (this.#waitingCount >= this.#options.proposalsWaitingMax) {
       throw new KvorumError(
         'LIMIT_EXCEEDED',
@@ -84,7 +87,7 @@ export class Proposals {
       );
     }
     this.#waitingCount++;
-    return new Waiter<T>(this.#clock, this.#options.requestTimeoutMs, options);
+    return new Waiter(this.#clock, this.#options.requestTimeoutMs, options, completion);
   }
 
   /** Whether submit() would propose something now. */
@@ -98,8 +101,7 @@ export class Proposals {
       const calls = this.#takeCalls();
       if (calls.length === 0) return;
       const sequence = ++this.#sequence;
-      const commands = calls.length === 1 ? calls[0]!.commands : calls.flatMap((call) => call.commands);
-      const data = encodeCommandBatch({ proposer: this.#proposer, sequence, commands });
+      const data = encodeCommandBatch({ proposer: this.#proposer, sequence, commands: commandsOf(calls) });
       const term = this.#raft.term;
       const proposalId = this.#raft.propose(data);
       this.#groups.push({ sequence, calls, term, proposalId });
@@ -154,9 +156,10 @@ export class Proposals {
     let at = 0;
     for (const call of group.calls) {
       this.#waitingCount--;
-      if (call.kind === 'one') call.waiter.resolve(results[at]!);
-      else call.waiter.resolve(results.slice(at, at + call.commands.length));
-      at += call.commands.length;
+      const from = at;
+      at += call.kind === 'one' ? 1 : call.commands.length;
+      if (call.kind === 'one') call.waiter.resolve(results[from]!);
+      else call.waiter.resolve(results.slice(from, at));
     }
     assert(at === results.length, 'an entry has as many results as commands');
   }
@@ -238,6 +241,15 @@ function rejectUnknown(group: Group, reason: string): void {
 
 export function noLeaderError(): KvorumError {
   return new KvorumError('NO_LEADER', 'no leader was found in time; nothing was changed');
+}
+
+function commandsOf(calls: readonly Call[]): readonly Command[] {
+  const commands: Command[] = [];
+  for (const call of calls) {
+    if (call.kind === 'one') commands.push(call.command);
+    else for (const command of call.commands) commands.push(command);
+  }
+  return commands;
 }
 
 function commandSizeBytes(command: Command): number {

@@ -1,3 +1,4 @@
+import { promised, type Completion } from '../base/completion.js';
 import { KvorumError } from '../base/errors.js';
 import { formatId, noMember, type MemberId } from '../base/ids.js';
 import { randomId } from '../base/prng.js';
@@ -279,26 +280,42 @@ export class RaftMember implements Member {
   }
 
   write(command: Command, options?: CallOptions): Promise<CommandResult> {
-    return this.#begin(() => this.#proposals.addOne(command, options));
+    return promised((completion) => this.startWrite(command, options, completion));
+  }
+
+  startWrite(
+    command: Command,
+    options: CallOptions | undefined,
+    completion: Completion<CommandResult>,
+  ): void {
+    try {
+      this.#checkRunning();
+      this.#proposals.addOne(command, options, completion);
+      this.#loop.schedule();
+    } catch (error) {
+      completion.reject(error);
+    }
   }
 
   writeAll(commands: readonly Command[], options?: CallOptions): Promise<readonly CommandResult[]> {
-    return this.#begin(() => this.#proposals.addAll(commands, options));
+    return promised((completion) => {
+      this.#checkRunning();
+      this.#proposals.addAll(commands, options, completion);
+      this.#loop.schedule();
+    });
   }
 
   readBarrier(options?: CallOptions): Promise<void> {
-    return this.#begin(() => this.#reads.add(options));
+    return promised((completion) => this.startReadBarrier(options, completion));
   }
 
-  /** Calls are many: their promises go to the caller as they are, without one more for an async function. */
-  #begin<T>(add: () => Promise<T>): Promise<T> {
+  startReadBarrier(options: CallOptions | undefined, completion: Completion<void>): void {
     try {
       this.#checkRunning();
-      const result = add();
+      this.#reads.add(options, completion);
       this.#loop.schedule();
-      return result;
     } catch (error) {
-      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+      completion.reject(error);
     }
   }
 

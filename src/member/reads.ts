@@ -1,3 +1,4 @@
+import type { Completion } from '../base/completion.js';
 import { KvorumError } from '../base/errors.js';
 import type { Index } from '../base/ids.js';
 import type { Clock } from '../ports/clock.js';
@@ -32,17 +33,16 @@ export class Reads {
     this.#options = options;
   }
 
-  add(options: CallOptions | undefined): Promise<void> {
+  /** @throws KvorumError LIMIT_EXCEEDED */
+  add(options: CallOptions | undefined, completion: Completion<void>): void {
     if (this.#waitingCount >= this.#options.readsWaitingMax) {
       throw new KvorumError(
         'LIMIT_EXCEEDED',
         `readsWaitingMax: ${this.#options.readsWaitingMax} reads wait already`,
       );
     }
-    const waiter = new Waiter<void>(this.#clock, this.#options.requestTimeoutMs, options);
     this.#waitingCount++;
-    this.#gathering.push(waiter);
-    return waiter.promise;
+    this.#gathering.push(new Waiter(this.#clock, this.#options.requestTimeoutMs, options, completion));
   }
 
   get ready(): boolean {

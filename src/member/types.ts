@@ -1,3 +1,4 @@
+import type { Completion } from '../base/completion.js';
 import type { ClusterId, Index, MemberId, Revision, Term } from '../base/ids.js';
 import type { Command, CommandResult } from '../fsm/command.js';
 import type { RangeAnswer, RangeQuery } from '../fsm/range.js';
@@ -57,12 +58,16 @@ export interface JoinAnswer {
 export interface Member {
   /** Replicates and applies. Resolves when applied here. */
   write(command: Command, options?: CallOptions): Promise<CommandResult>;
+  /** As `write`, without a promise. */
+  startWrite(command: Command, options: CallOptions | undefined, completion: Completion<CommandResult>): void;
   /** Several commands that enter the log together, in order, in one entry; not a transaction. */
   writeAll(commands: readonly Command[], options?: CallOptions): Promise<readonly CommandResult[]>;
   /** Linearizable, unless `serializable` allows the local, maybe older, state. */
   range(query: RangeQuery, options?: CallOptions & { serializable?: boolean }): Promise<RangeAnswer>;
   /** Resolves when this member's state holds everything acknowledged before the call. */
   readBarrier(options?: CallOptions): Promise<void>;
+  /** As `readBarrier`, without a promise. */
+  startReadBarrier(options: CallOptions | undefined, completion: Completion<void>): void;
   /** Reads the local state as it is now. */
   rangeLocal(query: RangeQuery): RangeAnswer;
 

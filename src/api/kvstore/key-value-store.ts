@@ -1,13 +1,19 @@
 import { isUtf8 } from 'node:buffer';
 import { checkMemberName, parseHostPort } from '../../base/address.js';
+import type { Completion } from '../../base/completion.js';
 import { KvorumError } from '../../base/errors.js';
 import { unary, type BoundUnaryMethod, type Service } from '../../base/rpc.js';
 import type { CommandResult } from '../../fsm/command.js';
 import { JoinRequest, JoinResponse } from '../../generated/kvstore.js';
-import { DeleteRequest, GetRequest, GetResponse, SetRequest } from '../../generated/kvstore_bytes.js';
 import type { Member } from '../../member/types.js';
 import type { ApiLimits } from '../limits.js';
 import { decodeMessage, encodeMessage } from '../message.js';
+import {
+  decodeDeleteRequest,
+  decodeGetRequest,
+  decodeSetRequest,
+  encodeGetResponse,
+} from './key-value-messages.js';
 import { checkKey, checkUtf8, checkValue, expectResult, showKey } from './rules.js';
 
 /** `proto.KeyValueStore`, the original's service. Strings stay bytes from the request to the store. */
@@ -21,13 +27,70 @@ export function keyValueStore(member: Member, limits: ApiLimits): Service {
 /** SetResponse and DeleteResponse with `ok = true`: field 1, varint 1. */
 const okBytes = Uint8Array.of(0x08, 0x01);
 
-/** Handlers of writes wait with one function for all calls: no state of their own is kept for each. */
-function wasPut(result: CommandResult): undefined {
-  expectResult('put', result);
+/** Answers a call when its write has been applied. */
+class WriteAnswer implements Completion<CommandResult> {
+  readonly #type: 'put' | 'delete-range';
+  readonly #call: Completion<Uint8Array>;
+
+  constructor(type: 'put' | 'delete-range', call: Completion<Uint8Array>) {
+    this.#type = type;
+    this.#call = call;
+  }
+
+  resolve(result: CommandResult): void {
+    try {
+      expectResult(this.#type, result);
+    } catch (error) {
+      this.#call.reject(error);
+      return;
+    }
+    this.#call.resolve(okBytes);
+  }
+
+  reject(error: unknown): void {
+    this.#call.reject(error);
+  }
 }
 
-function wasDeleted(result: CommandResult): undefined {
-  expectResult('delete-range', result);
+/** Reads and answers when this member's state is new enough. */
+class GetAnswer implements Completion<void> {
+  readonly #member: Member;
+  readonly #key: Uint8Array;
+  readonly #call: Completion<Uint8Array>;
+
+  constructor(member: Member, key: Uint8Array, call: Completion<Uint8Array>) {
+    this.#member = member;
+    this.#key = key;
+    this.#call = call;
+  }
+
+  resolve(): void {
+    let response: Uint8Array;
+    try {
+      response = readResponse(this.#member, this.#key);
+    } catch (error) {
+      this.#call.reject(error);
+      return;
+    }
+    this.#call.resolve(response);
+  }
+
+  reject(error: unknown): void {
+    this.#call.reject(error);
+  }
+}
+
+function readResponse(member: Member, key: Uint8Array): Uint8Array {
+  const pair = member.rangeLocal({ key, revision: 0, limit: 1 }).items[0];
+  if (pair === undefined) throw new KvorumError('KEY_NOT_FOUND', `key ${showKey(key)} not found`);
+  if (!isUtf8(pair.value)) {
+    // Written as bytes by another service. A `string` that is no UTF-8 would break the caller's decoder.
+    throw new KvorumError(
+      'INVALID_VALUE',
+      `the value of key ${showKey(key)} is not valid UTF-8: read it as bytes, through kvorum.v1.Store`,
+    );
+  }
+  return encodeGetResponse(pair.value);
 }
 
 function checkStringKey(key: Uint8Array, limits: ApiLimits): void {
@@ -36,55 +99,46 @@ function checkStringKey(key: Uint8Array, limits: ApiLimits): void {
 }
 
 function set(member: Member, limits: ApiLimits): BoundUnaryMethod {
-  return unary<SetRequest, undefined>({
+  return {
     kind: 'unary',
     name: 'Set',
-    decodeRequest: (bytes) => decodeMessage(SetRequest, 'SetRequest', bytes),
-    encodeResponse: () => okBytes,
-    handle({ key, value }, context) {
+    call(request, context, completion) {
+      const { key, value } = decodeSetRequest(request);
       checkStringKey(key, limits);
       checkValue('value', value, limits);
       checkUtf8('INVALID_VALUE', 'value', value);
-      return member.write({ type: 'put', key, value, lease: 0n, previous: false }, context).then(wasPut);
+      const command = { type: 'put', key, value, lease: 0n, previous: false } as const;
+      member.startWrite(command, context, new WriteAnswer('put', completion));
+      return undefined;
     },
-  });
+  };
 }
 
 function get(member: Member, limits: ApiLimits): BoundUnaryMethod {
-  return unary<GetRequest, GetResponse>({
+  return {
     kind: 'unary',
     name: 'Get',
-    decodeRequest: (bytes) => decodeMessage(GetRequest, 'GetRequest', bytes),
-    encodeResponse: (response) => encodeMessage(GetResponse, response),
-    async handle({ key }, context) {
+    call(request, context, completion) {
+      const { key } = decodeGetRequest(request);
       checkStringKey(key, limits);
-      const { items } = await member.range({ key, revision: 0, limit: 1 }, context);
-      const pair = items[0];
-      if (pair === undefined) throw new KvorumError('KEY_NOT_FOUND', `key ${showKey(key)} not found`);
-      if (!isUtf8(pair.value)) {
-        // Written as bytes by another service. A `string` that is no UTF-8 would break the caller's decoder.
-        throw new KvorumError(
-          'INVALID_VALUE',
-          `the value of key ${showKey(key)} is not valid UTF-8: read it as bytes, through kvorum.v1.Store`,
-        );
-      }
-      return { value: pair.value };
+      member.startReadBarrier(context, new GetAnswer(member, key, completion));
+      return undefined;
     },
-  });
+  };
 }
 
 function remove(member: Member, limits: ApiLimits): BoundUnaryMethod {
-  return unary<DeleteRequest, undefined>({
+  return {
     kind: 'unary',
     name: 'Delete',
-    decodeRequest: (bytes) => decodeMessage(DeleteRequest, 'DeleteRequest', bytes),
-    encodeResponse: () => okBytes,
-    handle({ key }, context) {
+    call(request, context, completion) {
+      const { key } = decodeDeleteRequest(request);
       checkStringKey(key, limits);
       const command = { type: 'delete-range', key, end: undefined, previous: false } as const;
-      return member.write(command, context).then(wasDeleted);
+      member.startWrite(command, context, new WriteAnswer('delete-range', completion));
+      return undefined;
     },
-  });
+  };
 }
 
 function join(member: Member): BoundUnaryMethod {

@@ -1,3 +1,4 @@
+import type { Completion } from '../../base/completion.js';
 import { KvorumError } from '../../base/errors.js';
 import { noMember, type MemberId } from '../../base/ids.js';
 import type { Command, CommandResult } from '../../fsm/command.js';
@@ -83,6 +84,14 @@ export class MapMember implements Member {
     return this.#apply(command);
   }
 
+  startWrite(
+    command: Command,
+    options: CallOptions | undefined,
+    completion: Completion<CommandResult>,
+  ): void {
+    settle(this.write(command, options), completion);
+  }
+
   async writeAll(commands: readonly Command[], options?: CallOptions): Promise<readonly CommandResult[]> {
     await this.#untilLed(options);
     return commands.map((command) => this.#apply(command));
@@ -95,6 +104,10 @@ export class MapMember implements Member {
 
   readBarrier(options?: CallOptions): Promise<void> {
     return this.#untilLed(options);
+  }
+
+  startReadBarrier(options: CallOptions | undefined, completion: Completion<void>): void {
+    settle(this.readBarrier(options), completion);
   }
 
   rangeLocal(query: RangeQuery): RangeAnswer {
@@ -243,4 +256,11 @@ export class MapMember implements Member {
       else signal?.addEventListener('abort', cancel);
     });
   }
+}
+
+function settle<T>(promise: Promise<T>, completion: Completion<T>): void {
+  promise.then(
+    (value) => completion.resolve(value),
+    (error: unknown) => completion.reject(error),
+  );
 }
