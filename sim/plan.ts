@@ -97,6 +97,9 @@ export function makePlan(seed: number, changes: PlanChanges = {}): Plan {
   };
 }
 
+/** Besides values: a call may write several keys, each with a row of its own and a change. */
+const stateBytesPerCall = 300;
+
 /**
  * Draws a plan. Each knob has a stream of its own, so that a knob that is added later leaves the plans of known
  * seeds as they were. Swarm testing (Groce and others, 2012): each run leaves out most kinds of faults and turns
@@ -162,11 +165,12 @@ class Draft {
 
   /** Small, but no smaller than what the clients write between two flushes: more would never get through. */
   #stateBacklogSizeBytesMax(): number {
-    const { flushIntervalMsMin } = this.#disk();
-    const leastBytes = flushIntervalMsMin <= 10 ? 300 : flushIntervalMsMin <= 50 ? 5000 : Infinity;
+    const { flushIntervalMsMax } = this.#disk();
+    const { count, pauseMsMax, valueSizeBytesMax } = this.#clients();
+    const callsPerFlush = (flushIntervalMsMax * count * 2) / pauseMsMax;
     return Math.max(
       this.#pick('state backlog', [300, 5000, 64 * 1024 * 1024]),
-      Math.min(leastBytes, 64 * 1024 * 1024),
+      Math.ceil(callsPerFlush * (stateBytesPerCall + valueSizeBytesMax)),
     );
   }
 

@@ -39,4 +39,11 @@ export const mendedMutants: readonly Mutant[] = [
     ),
     survives: 'not hunted to the end; membership.test.ts has its case',
   },
+  mutant(
+    'second-snapshot-takes-the-file',
+    'a second snapshot may begin to arrive while the first is handed over, and takes its file away',
+    'src/member/snapshot-transfers.ts',
+    'this.#receiving || raft.installing) return undefined;',
+    'this.#receiving) return undefined;',
+  ),
 ];

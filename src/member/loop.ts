@@ -79,7 +79,6 @@ export class Loop {
       store: snapshots,
       step: (message) => this.step(message),
       schedule: () => this.schedule(),
-      installing: () => this.#installing,
     });
     this.#appliedTerm = machine.applied.term;
     this.#seen = { role: raft.role, term: raft.term, leader: raft.leader };

@@ -21,8 +21,6 @@ interface Parts {
   readonly step: (message: Message) => void;
   /** Runs the member's loop soon. */
   readonly schedule: () => void;
-  /** The file that came last is still being read. */
-  readonly installing: () => boolean;
 }
 
 /** Between two attempts to bring a snapshot to one member. */
@@ -154,8 +152,9 @@ export class SnapshotTransfers {
 
   /** @returns undefined when it is not wanted */
   async receive(from: MemberId, header: SnapshotHeader): Promise<IncomingSnapshot | undefined> {
-    const { id, raft, store, log, step, installing } = this.#parts;
-    if (this.#closed || this.#receiving || installing()) return undefined;
+    const { id, raft, store, log, step } = this.#parts;
+    // The file that came last may still be read.
+    if (this.#closed || this.#receiving || raft.installing) return undefined;
     if (header.meta.index <= raft.commit) {
       // It came from another member, whom the acknowledgement went to. This one would offer it for ever.
       step({ type: 'snapshot', from, to: id, term: 0, snapshot: header.meta });

@@ -172,6 +172,11 @@ export class Raft {
     return this.#core.role;
   }
 
+  /** A snapshot was taken over, and is not yet both installed and noted in the log. */
+  get installing(): boolean {
+    return this.#core.installing > 0;
+  }
+
   get commit(): Index {
     return this.#core.commit;
   }
