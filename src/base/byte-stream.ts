@@ -1,4 +1,4 @@
-import { assert } from './assert.js';
+import { assert, InvariantError } from './assert.js';
 import { decodeUtf8, encodeUtf8 } from './bytes.js';
 
 /** Thrown by ByteReader when the bytes end early or hold a number out of range. */
@@ -63,7 +63,8 @@ export class ByteWriter {
 
   /** A safe non-negative integer. */
   varint(value: number): this {
-    assert(Number.isSafeInteger(value) && value >= 0, `varint out of range: ${value}`);
+    // No message is written for each of the many that are in range.
+    if (!Number.isSafeInteger(value) || value < 0) throw new InvariantError(`varint out of range: ${value}`);
     let rest = value;
     while (rest >= 0x80) {
       this.uint8((rest % 0x80) | 0x80);
