@@ -1,4 +1,4 @@
-import { assert } from '../src/base/assert.js';
+import { assert, InvariantError } from '../src/base/assert.js';
 import type { Index, Term } from '../src/base/ids.js';
 import { isVoter } from '../src/raft/config-change.js';
 import type { Raft } from '../src/raft/raft.js';
@@ -25,8 +25,8 @@ export class Conduct {
   /** Only a candidate makes a term: nobody takes over the one that a pre-vote asks for. */
   #checkTerm(machine: Machine, raft: Raft): void {
     if (raft.role === 'candidate') this.#stoodTerm = Math.max(this.#stoodTerm, raft.term);
-    assert(
-      raft.term <= this.#stoodTerm,
+    if (raft.term <= this.#stoodTerm) return;
+    throw new InvariantError(
       `${machine.name} is in term ${raft.term}, and nobody stood for election since ${this.#stoodTerm}`,
     );
   }

@@ -47,7 +47,8 @@ export class DurableLog {
     }
     const first = entries[0];
     if (first === undefined) return;
-    this.#terms.length = first.index - this.#baseIndex;
+    const kept = first.index - this.#baseIndex;
+    if (this.#terms.length > kept) this.#terms.length = kept;
     for (const entry of entries) this.#terms.push(entry.term);
   }
 }

@@ -1,4 +1,4 @@
-import { assert } from '../src/base/assert.js';
+import { InvariantError } from '../src/base/assert.js';
 import type { MemberId } from '../src/base/ids.js';
 import type { MemberParts } from '../src/member/parts.js';
 import type { RaftMember } from '../src/member/raft-member.js';
@@ -97,7 +97,8 @@ export class Machine {
   }
 
   get parts(): MemberParts {
-    assert(this.life?.parts !== undefined, `${this.name} runs`);
-    return this.life.parts;
+    const parts = this.life?.parts;
+    if (parts === undefined) throw new InvariantError(`${this.name} runs`);
+    return parts;
   }
 }

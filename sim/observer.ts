@@ -27,15 +27,17 @@ interface Watched extends ObservedMember {
  */
 export class Observer {
   readonly #members = new Map<MemberId, Watched>();
+  /** The same, found by what needs no number of 64 bits hashed. */
+  readonly #watched = new Map<Machine, Watched>();
   readonly invariants = new Invariants(this.#members);
   readonly #trace: ((where: string, event: TraceEvent['event'], text: string) => void) | undefined;
   /** Over term, type and bytes of the entry that was applied at an index. */
   readonly #applied = new Map<Index, number>();
   readonly #hashes = new Map<Index, { readonly hash: number; readonly by: string }>();
   /** Of each member: the newest term that it has told anyone, and in which terms it voted for whom. */
-  readonly #told = new Map<MemberId, Term>();
+  readonly #told = new Map<Machine, Term>();
   readonly #votes = new Map<string, MemberId>();
-  readonly #flushed = new Map<MemberId, Index>();
+  readonly #flushed = new Map<Machine, Index>();
   readonly #conduct = new Conduct();
   entriesApplied = 0;
 
@@ -57,6 +59,7 @@ export class Observer {
     machine.durable = new DurableLog(raft);
     const watched: Watched = { id: machine.id, machine, raft, store: machine.durable, role: '' };
     this.#members.set(machine.id, watched);
+    this.#watched.set(machine, watched);
     this.#watchRaft(watched);
     const apply = state.apply.bind(state);
     state.apply = (entry) => {
@@ -101,9 +104,9 @@ export class Observer {
 
   /** Term, vote and state are not behind what the member had told others, or flushed, before it ended. */
   #checkRemembers(machine: Machine, { raft, backend }: MemberParts): void {
-    const told = this.#told.get(machine.id) ?? 0;
+    const told = this.#told.get(machine) ?? 0;
     assert(raft.term >= told, `${machine.name} starts in term ${raft.term}, and had said ${told} before`);
-    const flushed = this.#flushed.get(machine.id) ?? 0;
+    const flushed = this.#flushed.get(machine) ?? 0;
     assert(
       backend.applied.index >= flushed,
       `${machine.name} starts with state ${backend.applied.index}, and had flushed ${flushed} before`,
@@ -112,7 +115,7 @@ export class Observer {
 
   /** After anything that has run in the member's process. */
   check(machine: Machine): void {
-    const watched = this.#members.get(machine.id);
+    const watched = this.#watched.get(machine);
     if (watched === undefined || machine.life?.parts?.raft !== watched.raft) return;
     this.invariants.checkStep(watched);
     this.#conduct.check(machine, watched.raft);
@@ -127,7 +130,7 @@ export class Observer {
   }
 
   flushed(machine: Machine): void {
-    this.#flushed.set(machine.id, machine.backend.flushed.index);
+    this.#flushed.set(machine, machine.backend.flushed.index);
   }
 
   /** What leaves a member is a promise: its term, and its vote in that term. */
@@ -136,7 +139,7 @@ export class Observer {
     if ('preVote' in message && message.preVote) return;
     if (message.type === 'vote-response' && message.granted) this.#voted(machine, message.term, message.to);
     if (message.type === 'vote-request') this.#voted(machine, message.term, message.from);
-    if (message.term > (this.#told.get(machine.id) ?? 0)) this.#told.set(machine.id, message.term);
+    if (message.term > (this.#told.get(machine) ?? 0)) this.#told.set(machine, message.term);
   }
 
   #voted(machine: Machine, term: Term, candidate: MemberId): void {

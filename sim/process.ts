@@ -15,6 +15,25 @@ export interface ProcessOptions {
 /** What rates may round to. */
 const roundingMsMax = 1e-6;
 
+class ProcessTimer implements Timer {
+  /** Its like on the true clock. */
+  underlying: Timer | undefined;
+  #cancelled = false;
+  /** Late where the process was stopped: it may have been cancelled since it was due. */
+  readonly fire: () => void;
+
+  constructor(callback: () => void) {
+    this.fire = () => {
+      if (!this.#cancelled) callback();
+    };
+  }
+
+  cancel(): void {
+    this.#cancelled = true;
+    this.underlying?.cancel();
+  }
+}
+
 /**
  * One life of a member's process: everything that runs in it passes through here, so that it can be stopped for a
  * while (SIGSTOP) or for ever (kill, power loss), and its clock can be wrong.
@@ -60,20 +79,13 @@ export class Process implements Clock {
   }
 
   setTimer(delayMs: number, callback: () => void): Timer {
-    let cancelled = false;
     const dueMs = this.monotonicMs() + delayMs;
-    const timer = this.#clock.setTimer(delayMs / this.#rate, () => {
+    const timer = new ProcessTimer(callback);
+    timer.underlying = this.#clock.setTimer(delayMs / this.#rate, () => {
       if (dueMs - this.monotonicMs() < roundingMsMax) this.#leastMs = Math.max(this.#leastMs, dueMs);
-      this.enter(() => {
-        if (!cancelled) callback();
-      });
+      this.enter(timer.fire);
     });
-    return {
-      cancel: () => {
-        cancelled = true;
-        timer.cancel();
-      },
-    };
+    return timer;
   }
 
   nextTurn(callback: () => void): void {

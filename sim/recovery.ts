@@ -77,13 +77,12 @@ export class Recovery {
   async #serve(what: string, machines: readonly Machine[]): Promise<void> {
     const cluster = this.#cluster;
     const served = new Set<Machine>();
-    const missing = (): Machine[] =>
-      machines.filter((machine) => !served.has(machine) && !cluster.isOut(machine));
+    const isMissing = (machine: Machine): boolean => !served.has(machine) && !cluster.isOut(machine);
     const attempts = machines.map((machine) => new Attempts(cluster, this.#clients, machine));
     for (const each of attempts) each.begin(() => served.add(each.machine));
-    await cluster.expect(`${what} serves`, this.#timeoutMs, () => missing().length === 0);
+    await cluster.expect(`${what} serves`, this.#timeoutMs, () => !machines.some(isMissing));
     for (const each of attempts) each.end();
-    const left = missing();
+    const left = machines.filter(isMissing);
     if (left.length > 0) cluster.trace('run', 'failure', `not served by ${names(left)}`);
   }
 }

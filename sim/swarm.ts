@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { PlanChanges } from './plan.js';
 import { Progress } from './progress.js';
 import type { RunResult } from './run.js';
+import { runnerV8Options } from './v8-options.js';
 
 /** What a worker is to run. */
 export interface SwarmTask {
@@ -93,7 +94,7 @@ class Swarm {
   async #work(): Promise<void> {
     const { changes } = this.#options;
     for (let seed = this.#nextSeed(); seed !== undefined;) {
-      const worker = fork(workerPath);
+      const worker = fork(workerPath, { execArgv: [...process.execArgv, ...runnerV8Options] });
       try {
         for (; seed !== undefined; seed = this.#nextSeed())
           this.#take(await runIn(worker, { seed, changes }));

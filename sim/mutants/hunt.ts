@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { makePlan } from '../plan.js';
 import { Run } from '../run.js';
+import { runnerV8Options } from '../v8-options.js';
 import { buildMutant } from './apply.js';
 import type { HuntReport } from './hunter.js';
 import type { Mutant } from './mutant.js';
@@ -47,7 +48,7 @@ export async function hunt(mutant: Mutant, first: number, runsMax: number): Prom
 function runUntilFailure(folder: string, first: number, last: number): Promise<HuntReport> {
   return new Promise((resolve, reject) => {
     const child = fork(join(folder, 'sim/mutants/hunter.js'), [String(first), String(last)], {
-      execArgv: [],
+      execArgv: [...runnerV8Options],
     });
     let reached = first - 1;
     let found: HuntReport | undefined;

@@ -62,8 +62,8 @@ export class MemoryNetwork {
   /** Of two members: the number of the last message that was sent before their connections were closed. */
   readonly #closings = new Map<string, number>();
   #sent = 0;
-  /** By sender, then address: when the last message arrives. Order holds. */
   readonly #writer = new ByteWriter();
+  /** By sender, then address: when the last message arrives. Order holds. */
   readonly #arrivals = new Map<string, Map<string, number>>();
   /** Told what becomes of each message. */
   watch: (event: 'arrives' | 'lost', message: Message) => void = () => {};
@@ -198,7 +198,7 @@ export class MemoryNetwork {
   carry(from: Station, address: string, message: Message): void {
     const conditions = this.conditionsOf(message.from, message.to);
     writeMessage(this.#writer.clear(), message);
-    const bytes = this.#writer.finish().slice();
+    const bytes = this.#writer.finish();
     const sent = ++this.#sent;
     const copies = this.chance(conditions.duplicateProbability) ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
@@ -206,11 +206,12 @@ export class MemoryNetwork {
         this.watch('lost', message);
         continue;
       }
+      const received = readMessage(new ByteReader(bytes));
       this.clock.setTimer(this.#delayMs(from, address, conditions), () => {
         const arrives = this.reaches(message.from, message.to) && !this.#closedSince(sent, message);
         const receiver = arrives ? this.at(address) : undefined;
         this.watch(receiver === undefined ? 'lost' : 'arrives', message);
-        receiver?.deliver(from.identity, readMessage(new ByteReader(bytes)));
+        receiver?.deliver(from.identity, received);
       });
     }
   }

@@ -64,6 +64,8 @@ export class MemoryPeers implements Peers, Station {
   readonly #learnt = new Map<MemberId, PeerAddress>();
   /** Members whose messages came in, and where from. */
   readonly #talkedTo = new Map<MemberId, PeerAddress>();
+  /** Callers whose greeting was welcome, as long as nothing that decides on it has changed. */
+  readonly #welcome = new Set<PeerIdentity>();
   readonly #unreachable = new Set<MemberId>();
   #handler: PeersHandler | undefined;
   #closed = false;
@@ -84,11 +86,13 @@ export class MemoryPeers implements Peers, Station {
 
   setMembers(members: ReadonlyMap<MemberId, PeerAddress>): void {
     this.#members = members;
+    this.#welcome.clear();
     for (const id of members.keys()) this.#learnt.delete(id);
   }
 
   setRemoved(removed: ReadonlySet<MemberId>): void {
     this.#removed = removed;
+    this.#welcome.clear();
     for (const id of removed) {
       const address = this.#talkedTo.get(id);
       this.#learnt.delete(id);
@@ -119,7 +123,7 @@ export class MemoryPeers implements Peers, Station {
         this.#tellUnreachable(message.to);
         continue;
       }
-      this.#unreachable.delete(message.to);
+      if (this.#unreachable.size > 0) this.#unreachable.delete(message.to);
       this.#network.carry(this, address, message);
     }
   }
@@ -132,17 +136,25 @@ export class MemoryPeers implements Peers, Station {
     });
   }
 
-  /** A message has arrived; the greeting that a connection begins with is checked each time. */
+  /** A message has arrived; the greeting that a connection begins with holds as it would now. */
   deliver(from: PeerIdentity, message: Message): void {
     if (this.#closed) return;
-    const refusal = this.#greet(from, message.to, 'messages');
+    const known = message.to === this.identity.memberId && this.#welcome.has(from);
+    if (!known && !this.#meet(from, message.to)) return;
+    this.#handler?.message(message);
+  }
+
+  /** @returns whether the caller may stay */
+  #meet(from: PeerIdentity, target: MemberId): boolean {
+    const refusal = this.#greet(from, target, 'messages');
     if (refusal !== undefined) {
       this.#sendAway(from, refusal);
-      return;
+      return false;
     }
     this.#talkedTo.set(from.memberId, from.address);
     if (!this.#members.has(from.memberId)) this.#learnt.set(from.memberId, from.address);
-    this.#handler?.message(message);
+    this.#welcome.add(from);
+    return true;
   }
 
   #greet(caller: PeerIdentity, target: MemberId, purpose: Purpose): Refusal | undefined {
@@ -166,6 +178,7 @@ export class MemoryPeers implements Peers, Station {
 
   lost(id: MemberId): void {
     if (this.#closed || !this.#talkedTo.delete(id)) return;
+    this.#welcome.clear();
     this.#handler?.connectionLost(id);
   }
 

@@ -1,4 +1,4 @@
-import { assert } from '../../base/assert.js';
+import { assert, InvariantError } from '../../base/assert.js';
 import { emptyBytes, equalBytes } from '../../base/bytes.js';
 import { configVote } from '../tracker.js';
 import type { Entry, Index, MemberId, Ready, Term } from '../types.js';
@@ -68,14 +68,17 @@ export class Invariants {
     let seen = this.#seen.get(raft);
     if (seen === undefined)
       this.#seen.set(raft, (seen = { commit: 0, handedOut: raft.appliedIndex, ledTerm: 0 }));
-    assert(raft.commit >= seen.commit, `commit fell from ${seen.commit} to ${raft.commit}`);
+    // Each step comes here: no message is written as long as all is well.
+    if (raft.commit < seen.commit)
+      throw new InvariantError(`commit fell from ${seen.commit} to ${raft.commit}`);
     seen.commit = raft.commit;
     // One input may commit a leader's own removal and end its leadership.
     if (seen.ledTerm === raft.term && raft.commit > this.commit) this.#takeCommit(member);
     if (raft.role !== 'leader') return;
     seen.ledTerm = raft.term;
     const leader = this.#leaders.get(raft.term);
-    assert(leader === undefined || leader === member.id, `two leaders in term ${raft.term}`);
+    if (leader !== undefined && leader !== member.id)
+      throw new InvariantError(`two leaders in term ${raft.term}`);
     if (leader === undefined) {
       this.#leaders.set(raft.term, member.id);
       this.#checkCompleteness(member);
