@@ -1,5 +1,5 @@
 import { assert, InvariantError } from './assert.js';
-import { decodeUtf8, encodeUtf8 } from './bytes.js';
+import { decodeUtf8, encodeUtf8, uninitialisedBytes } from './bytes.js';
 
 /** Thrown by ByteReader when the bytes end early or hold a number out of range. */
 export class MalformedBytesError extends Error {
@@ -23,7 +23,7 @@ export class ByteWriter {
   #length = 0;
 
   constructor(sizeBytesExpected = 256) {
-    this.#bytes = new Uint8Array(sizeBytesExpected);
+    this.#bytes = uninitialisedBytes(sizeBytesExpected);
   }
 
   get length(): number {
@@ -34,7 +34,7 @@ export class ByteWriter {
     const at = this.#length;
     const needed = at + count;
     if (needed > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+      const grown = uninitialisedBytes(Math.max(needed, this.#bytes.length * 2));
       grown.set(this.#bytes.subarray(0, at));
       this.#bytes = grown;
     }
@@ -115,10 +115,15 @@ export class ByteWriter {
 /** Reads what ByteWriter wrote; every read checks the end. */
 export class ByteReader {
   readonly #bytes: Uint8Array;
+  /** Asked for once: each of the many views would ask again. */
+  readonly #buffer: ArrayBufferLike;
+  readonly #offset: number;
   #position: number;
 
   constructor(bytes: Uint8Array, position = 0) {
     this.#bytes = bytes;
+    this.#buffer = bytes.buffer;
+    this.#offset = bytes.byteOffset;
     this.#position = position;
   }
 
@@ -176,7 +181,7 @@ export class ByteReader {
   /** A view into the source, not a copy. */
   raw(count: number): Uint8Array {
     const at = this.#take(count);
-    return this.#bytes.subarray(at, at + count);
+    return new Uint8Array(this.#buffer, this.#offset + at, count);
   }
 
   /** A view into the source, not a copy. */

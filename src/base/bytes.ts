@@ -37,3 +37,8 @@ export function decodeUtf8(bytes: Uint8Array): string {
 }
 
 export const emptyBytes = new Uint8Array(0);
+
+/** Of any content: for what writes all of them, or hands out only those that it wrote. */
+export function uninitialisedBytes(sizeBytes: number): Uint8Array {
+  return new Uint8Array(Buffer.allocUnsafeSlow(sizeBytes).buffer);
+}

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { MalformedBytesError } from '../base/byte-stream.js';
+import { encodeUtf8 } from '../base/bytes.js';
 import type { Command } from './command.js';
 import { batchCommandsMax, decodeCommandBatch, encodeCommandBatch } from './command-codec.js';
 
@@ -93,13 +94,13 @@ describe('the encoding of command batches', () => {
       commands: [
         put('k', 'v', { lease: 5n, previous: true }),
         put('k', ''),
-        { type: 'delete-range', key: Buffer.from('a'), end: Buffer.from([0]), previous: false },
-        { type: 'delete-range', key: Buffer.from('a'), end: undefined, previous: true },
+        { type: 'delete-range', key: encodeUtf8('a'), end: Uint8Array.of(0), previous: false },
+        { type: 'delete-range', key: encodeUtf8('a'), end: undefined, previous: true },
         { type: 'compact', revision: 7 },
         put('a', 'b', { lease: 5n, expectedModRevision: 12 }),
         {
           type: 'delete-range',
-          key: Buffer.from('a'),
+          key: encodeUtf8('a'),
           end: undefined,
           previous: true,
           expectedModRevision: 0,
@@ -158,8 +159,8 @@ function put(
 ): Command {
   return {
     type: 'put',
-    key: Buffer.from(key),
-    value: Buffer.from(value),
+    key: encodeUtf8(key),
+    value: encodeUtf8(value),
     lease: 0n,
     previous: false,
     ...more,

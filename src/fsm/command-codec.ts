@@ -22,15 +22,23 @@ const flags = { previous: 1, lease: 2, end: 4 } as const;
 /** Version, proposer, sequence, count, then the commands. */
 export function encodeCommandBatch(batch: CommandBatch): Uint8Array {
   let sizeBytes = 32;
-  for (const command of batch.commands) {
-    sizeBytes += 32;
-    if ('key' in command) sizeBytes += command.key.length;
-    if (command.type === 'put') sizeBytes += command.value.length;
-  }
+  for (const command of batch.commands) sizeBytes += sizeBytesExpected(command);
   const writer = new ByteWriter(sizeBytes);
   writer.uint8(formatVersion).uint64(batch.proposer).varint(batch.sequence).varint(batch.commands.length);
   for (const command of batch.commands) writeCommand(writer, command);
   return writer.finish();
+}
+
+/** Of a command without lease or condition, with lengths of up to three bytes, no more than it takes. */
+function sizeBytesExpected(command: Command): number {
+  switch (command.type) {
+    case 'put':
+      return 6 + command.key.length + command.value.length;
+    case 'delete-range':
+      return 6 + command.key.length;
+    default:
+      return 64;
+  }
 }
 
 function writeCommand(writer: ByteWriter, command: Command): void {
