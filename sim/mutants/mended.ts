@@ -46,4 +46,14 @@ export const mendedMutants: readonly Mutant[] = [
     'this.#receiving || raft.installing) return undefined;',
     'this.#receiving) return undefined;',
   ),
+  {
+    ...mutant(
+      'transfer-given-up-too-late',
+      'a transfer is given up, and its target stands all the same, with a shorter log',
+      'src/raft/core.ts',
+      "    this.outbox.withdraw('timeout-now');\n",
+      '',
+    ),
+    survives: 'caught by seed 3202159; none of seeds 1 to 2,000 gives up a transfer in that turn',
+  },
 ];

@@ -200,6 +200,12 @@ export class Core {
     this.electionTimeout = electionTicks + randomInt(random, electionTicks);
   }
 
+  /** Proposals are taken again: a target that has not been told yet must not stand with a shorter log. */
+  giveUpTransfer(): void {
+    this.transferTarget = noMember;
+    this.outbox.withdraw('timeout-now');
+  }
+
   /** Of a kind that promises nothing beyond the term: leaves at once when term and vote are on disk. */
   send(message: Message): void {
     if (this.term === this.persistence.term && this.vote === this.persistence.vote) {

@@ -125,3 +125,16 @@ void test('misuse by the caller is a bug: it throws', () => {
   const hardState = { term: 1, vote: 0n, commit: 5 };
   assert.throws(() => new Raft(options, { hardState, snapshot, entries: [], applied: 0 }), InvariantError);
 });
+
+void test('a transfer that is given up does not make its target stand behind what came since', () => {
+  const cluster = new Cluster([1n, 2n, 3n], { ...defaultClusterOptions, checkQuorum: false }, 1);
+  cluster.input(1n, (raft) => raft.campaign());
+  cluster.stabilize();
+  const { raft } = cluster.member(1n);
+  raft.transferLeadership(2n);
+  for (let tick = 0; tick < defaultClusterOptions.electionTicks; tick++) raft.tick();
+  raft.propose(Buffer.from('more'));
+  const { entries, messages, messagesAfterPersist } = raft.ready();
+  assert.equal(entries.length, 1);
+  assert.ok([...messages, ...messagesAfterPersist].every(({ type }) => type !== 'timeout-now'));
+});

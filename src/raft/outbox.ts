@@ -16,6 +16,13 @@ export class Outbox {
     );
   }
 
+  /** Takes back what has not left. */
+  withdraw(type: Message['type']): void {
+    const stays = (message: Message): boolean => message.type !== type;
+    this.messages = this.messages.filter(stays);
+    this.messagesAfterPersist = this.messagesAfterPersist.filter(stays);
+  }
+
   /** An acknowledgement says all that the one before it said: appends of one turn are answered once. */
   afterPersist(message: Message): void {
     const last = this.messagesAfterPersist.length - 1;

@@ -12,7 +12,7 @@ export function appendAsLeader(core: Core, type: EntryType, data: Uint8Array): I
   core.replicationDue = true;
   if (type === 'config') {
     core.tracker.setConfig(core.config.config, index);
-    if (core.transferTarget !== 0n && !core.tracker.others.has(core.transferTarget)) core.transferTarget = 0n;
+    if (core.transferTarget !== 0n && !core.tracker.others.has(core.transferTarget)) core.giveUpTransfer();
     advanceCommit(core);
   }
   return index;

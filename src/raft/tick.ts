@@ -23,7 +23,7 @@ function tickLeader(core: Core): void {
     for (const progress of core.tracker.list) progress.nudgeDue = true;
   }
   if (core.transferTarget !== noMember && ++core.transferElapsed >= electionTicks) {
-    core.transferTarget = noMember;
+    core.giveUpTransfer();
   }
   const heardTick = Math.max(core.tracker.quorumActiveTick(), core.leaderSinceTick);
   if (checkQuorum && core.tickCount - heardTick >= electionTicks) {
