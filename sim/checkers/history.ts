@@ -10,6 +10,13 @@ export interface Item {
   readonly version: number;
 }
 
+/** What must be equal for a write to happen. */
+export interface Expectation {
+  readonly by: 'version' | 'revision';
+  /** 0: there is no such key. */
+  readonly is: number;
+}
+
 /** What a client asks for. Keys are ASCII, so that they sort as their bytes do; values are best unique. */
 export type Call =
   | {
@@ -42,10 +49,10 @@ export type Call =
   | {
       readonly type: 'compare-and-set';
       readonly key: string;
-      /** What must be equal for the put to happen; 0: there is no such key. */
-      readonly expected: { readonly by: 'version' | 'revision'; readonly is: number };
+      readonly expected: Expectation;
       readonly value: string;
     }
+  | { readonly type: 'compare-and-delete'; readonly key: string; readonly expected: Expectation }
   /** Puts `value` behind what the key holds; a missing key holds the empty string. */
   | { readonly type: 'append'; readonly key: string; readonly value: string };
 
@@ -67,7 +74,13 @@ export type Answer =
       readonly count: number;
     }
   | { readonly type: 'compact'; readonly revision: number }
-  | { readonly type: 'compare-and-set'; readonly revision: number; readonly done: boolean }
+  | {
+      readonly type: 'compare-and-set' | 'compare-and-delete';
+      readonly revision: number;
+      readonly done: boolean;
+      /** The key's mod revision when it was compared, 0: there was no such key; undefined: the interface does not tell it. */
+      readonly found: number | undefined;
+    }
   | { readonly type: 'append'; readonly revision: number };
 
 export type Outcome =
@@ -144,6 +157,13 @@ export function rangeHolds(
   return key >= range.key && (range.end === '\0' || key < range.end);
 }
 
+/** Whether a call, if it takes effect, leaves no `key`. */
+export function mayDelete(call: Call, key: string): boolean {
+  return call.type === 'delete'
+    ? rangeHolds(call, key)
+    : call.type === 'compare-and-delete' && call.key === key;
+}
+
 /** Whether the revision that the answer tells is the call's own. */
 export function madeRevision(answer: Answer): boolean {
   switch (answer.type) {
@@ -154,6 +174,8 @@ export function madeRevision(answer: Answer): boolean {
       return (answer.deletedCount ?? answer.previous.length) > 0;
     case 'compare-and-set':
       return answer.done;
+    case 'compare-and-delete':
+      return answer.done && answer.found !== 0;
     case 'range':
     case 'compact':
       return false;
@@ -205,6 +227,8 @@ function describeCall(call: Call): string {
       return `compact ${call.revision}`;
     case 'compare-and-set':
       return `compare-and-set ${call.key} ${call.value} if ${call.expected.by} is ${call.expected.is}`;
+    case 'compare-and-delete':
+      return `compare-and-delete ${call.key} if ${call.expected.by} is ${call.expected.is}`;
   }
 }
 
@@ -222,7 +246,10 @@ function describeOutcome(outcome: Outcome): string {
     case 'range':
       return `${revision}, ${answer.count} of [${answer.items.map(describeItem).join(' ')}]`;
     case 'compare-and-set':
-      return `${revision}, ${answer.done ? 'done' : 'not done'}`;
+    case 'compare-and-delete': {
+      const found = answer.found === undefined ? '' : `, found ${answer.found}`;
+      return `${revision}, ${answer.done ? 'done' : 'not done'}${found}`;
+    }
     case 'compact':
     case 'append':
       return revision;

@@ -130,6 +130,61 @@ describe('linearizability of one key', () => {
     );
   });
 
+  it('checks what a comparison says that it found', () => {
+    const made: Line = ['w', 0, 1, calls.put('k', 'a'), answers.put(7)];
+    const set = (is: number, done: boolean, found: number): Line => [
+      's',
+      2,
+      3,
+      calls.set('k', 'revision', is, 'b'),
+      answers.set(done, done ? 8 : 7, found),
+    ];
+    assert.ok(verdict(made, set(7, true, 7), read(4, 5, 'k=b@8/7.2')));
+    assert.ok(verdict(made, set(6, false, 7), read(4, 5, 'k=a@7/7.1')));
+    assert.ok(verdict(set(6, false, 0), read(4, 5)));
+    assert.ok(!verdict(made, set(6, false, 5)));
+    assert.ok(!verdict(made, set(6, false, 0)));
+    assert.ok(!verdict(set(6, false, 5)));
+    // It failed, and wrote all the same.
+    assert.ok(!verdict(made, set(6, false, 7), read(4, 5, 'k=b')));
+    // Of a write without a response the revision becomes known, once.
+    assert.ok(verdict(lostPut(0, 'a'), set(6, false, 5), read(4, 5, 'k=a@5/5.1')));
+    assert.ok(!verdict(lostPut(0, 'a'), set(6, false, 5), read(4, 5, 'k=a@4/4.1')));
+  });
+
+  it('lets a comparison without a response have written what it was to write, where it was equal', () => {
+    const made: Line = ['w', 0, 1, calls.put('k', 'a'), answers.put(7)];
+    const lost = (is: number): Line => ['s', 2, undefined, calls.set('k', 'revision', is, 'b'), unknown];
+    assert.ok(verdict(made, lost(7), read(3, 4, 'k=a'), read(5, 6, 'k=b')));
+    assert.ok(!verdict(made, lost(6), read(5, 6, 'k=b')));
+    assert.ok(verdict(made, lost(6), read(5, 6, 'k=a')));
+    const other: Line = ['w', 1.2, 1.4, calls.put('k', 'c'), answers.put(8)];
+    assert.ok(!verdict(made, other, lost(7), read(5, 6, 'k=b')));
+    assert.ok(verdict(made, other, lost(8), read(5, 6, 'k=b')));
+  });
+
+  it('compares and deletes', () => {
+    const made: Line = ['w', 0, 1, calls.put('k', 'a'), answers.put(7)];
+    const remove = (is: number, done: boolean, found?: number): Line => [
+      'd',
+      2,
+      3,
+      calls.remove('k', 'revision', is),
+      answers.remove(done, done ? 8 : 7, found),
+    ];
+    assert.ok(verdict(made, remove(7, true), read(4, 5)));
+    assert.ok(!verdict(made, remove(7, true), read(4, 5, 'k=a')));
+    assert.ok(verdict(made, remove(6, false, 7), read(4, 5, 'k=a')));
+    assert.ok(!verdict(made, remove(6, false, 7), read(4, 5)));
+    assert.ok(!verdict(made, remove(6, true), read(4, 5)));
+    const nothing: Line = ['d', 2, 3, calls.remove('k', 'revision', 0), answers.remove(true, 1, 0)];
+    assert.ok(verdict(nothing, read(4, 5)));
+    assert.ok(!verdict(made, nothing));
+    const lost: Line = ['d', 2, undefined, calls.remove('k', 'revision', 7), unknown];
+    assert.ok(verdict(made, lost, read(3, 4, 'k=a'), read(5, 6)));
+    assert.ok(!verdict(made, lost, read(3, 4), read(5, 6, 'k=a')));
+  });
+
   it('checks appends', () => {
     const append = (from: number, to: number, value: string): Line => [
       value,
@@ -204,10 +259,12 @@ function simulate(
       case 'delete':
         state.delete(call.key);
         return answers.delete(held === undefined ? 0 : 1);
-      case 'compare-and-set': {
+      case 'compare-and-set':
+      case 'compare-and-delete': {
         const done = (held?.version ?? 0) === call.expected.is;
-        if (done) write(call.value);
-        return answers.set(done);
+        if (done && call.type === 'compare-and-set') write(call.value);
+        if (done && call.type === 'compare-and-delete') state.delete(call.key);
+        return call.type === 'compare-and-set' ? answers.set(done) : answers.remove(done);
       }
       case 'range':
         return answers.read(
@@ -230,7 +287,9 @@ function simulate(
             ? calls.put(key, value)
             : dice < 9 || !options.sets
               ? calls.delete(key)
-              : calls.set(key, 'version', state.get(key)?.version ?? 0, value);
+              : randomInt(random, 3) === 0
+                ? calls.remove(key, 'version', state.get(key)?.version ?? 0)
+                : calls.set(key, 'version', state.get(key)?.version ?? 0, value);
       const id = history.invoke(`c${client}`, 'n1', call, time);
       running[client] = { id, call, outcome: undefined };
     } else if (now.outcome === undefined) {
@@ -252,22 +311,29 @@ describe('linearizability, at random', () => {
   const values = ['a', 'b', 'c'];
   const anyLine = fc
     .record({
+      found: fc.constantFrom(undefined, 0, 1, 2),
       at: fc.nat(12),
       lasts: fc.nat(6),
-      kind: fc.constantFrom('put', 'delete', 'read', 'set', 'append'),
+      kind: fc.constantFrom('put', 'delete', 'read', 'set', 'set-revision', 'remove', 'append'),
       value: fc.constantFrom(...values),
       version: fc.nat(2),
       isLost: fc.boolean(),
       flag: fc.boolean(),
       seen: fc.constantFrom('', ...values, 'ab', 'ba'),
     })
-    .map(({ at, lasts, kind, value, version, isLost, flag, seen }): Line => {
+    .map(({ found, at, lasts, kind, value, version, isLost, flag, seen }): Line => {
       const to = isLost && kind !== 'read' ? undefined : at + lasts + 0.5;
       const line = (call: Call, outcome: Outcome): Line => ['c', at, to, call, outcome];
       if (kind === 'put') return line(calls.put('k', value), answers.put());
       if (kind === 'append') return line(calls.append('k', value), answers.append());
       if (kind === 'delete') return line(calls.delete('k'), answers.delete([0, 1, undefined][version]));
       if (kind === 'set') return line(calls.set('k', 'version', version, value), answers.set(flag));
+      if (kind === 'set-revision') {
+        return line(calls.set('k', 'revision', version, value), answers.set(flag, 0, found));
+      }
+      if (kind === 'remove') {
+        return line(calls.remove('k', 'revision', version), answers.remove(flag, 0, found));
+      }
       const told = flag && version > 0 ? `@0/0.${version}` : '';
       return line(calls.read('k'), answers.read(seen === '' ? [] : [item(`k=${seen}${told}`)]));
     });

@@ -77,7 +77,7 @@ export class OrderingSearch {
     this.#versions = actions.some(
       ({ before, effect }) =>
         (typeof before === 'object' && before.version !== 0) ||
-        (effect.type === 'compare-and-set' && effect.by === 'version'),
+        ('expected' in effect && effect.expected.by === 'version'),
     );
   }
 
@@ -204,9 +204,10 @@ export class OrderingSearch {
   /** Equal for actions that no response from `next` on can tell apart. */
   #traceOf({ effect }: KeyAction, next: number): string {
     if (effect.type === 'delete' || effect.type === 'read') return effect.type;
-    const value = this.#isSeen(effect.value, next) ? ` ${effect.value}` : '';
-    if (effect.type !== 'compare-and-set') return effect.type + value;
-    return `${effect.type} ${effect.by} ${effect.is}${value}`;
+    const value = effect.value !== undefined && this.#isSeen(effect.value, next) ? ` ${effect.value}` : '';
+    if (!('expected' in effect)) return effect.type + value;
+    const { by, is } = effect.expected;
+    return `${effect.type} ${by} ${is}${value}`;
   }
 
   /** Whether it was here before with the same state and at least these spares: then nothing new comes of it. */
@@ -228,7 +229,7 @@ export class OrderingSearch {
 
 /** A write whose answer does not say that it changed nothing may still be needed to change something later. */
 function isIdle({ effect, before }: KeyAction): boolean {
-  if (effect.type === 'compare-and-set') return effect.done === false;
+  if ('expected' in effect) return effect.done === false;
   return effect.type === 'read' || before === 'absent';
 }
 
@@ -243,17 +244,24 @@ function ranksOf(actions: readonly KeyAction[]): ReadonlyMap<KeyAction, number> 
   }
   const writers = new Map<string, number>();
   for (const { effect } of actions) {
-    if ('value' in effect) writers.set(effect.value, (writers.get(effect.value) ?? 0) + 1);
+    const value = valueOf(effect);
+    if (value !== undefined) writers.set(value, (writers.get(value) ?? 0) + 1);
   }
   const revisionOf = ({ revision, effect, before }: KeyAction): number => {
     // A range that was deleted around this key: placed where it fits, as all that is without effect.
     if (effect.type === 'delete' && before === 'absent') return 0;
-    if (revision > 0 || !('value' in effect) || effect.type === 'append') return revision;
-    return writers.get(effect.value) === 1 ? (revisions.get(effect.value) ?? 0) : 0;
+    const value = valueOf(effect);
+    if (revision > 0 || value === undefined || effect.type === 'append') return revision;
+    return writers.get(value) === 1 ? (revisions.get(value) ?? 0) : 0;
   };
   const ranked = actions.filter((action) => revisionOf(action) > 0);
   ranked.sort((left, right) => revisionOf(left) - revisionOf(right));
   return new Map(ranked.map((action, rank) => [action, rank]));
+}
+
+/** What an action puts; of an append, behind what is there. */
+function valueOf(effect: KeyAction['effect']): string | undefined {
+  return 'value' in effect ? effect.value : undefined;
 }
 
 function covers(more: ReadonlyMap<string, number>, less: ReadonlyMap<string, number>): boolean {

@@ -1,4 +1,4 @@
-import { madeRevision, rangeHolds, type Item, type Operation } from './history.js';
+import { madeRevision, rangeHolds, type Expectation, type Item, type Operation } from './history.js';
 
 /** What one key holds. */
 export interface RegisterState {
@@ -12,6 +12,18 @@ export interface RegisterState {
 
 export const absent: RegisterState = { value: undefined, version: 0, modRevision: 0 };
 
+/** A put or a delete that happens only if the comparison says so. */
+export interface ConditionalEffect {
+  readonly type: 'compare-and-set' | 'compare-and-delete';
+  readonly expected: Expectation;
+  /** undefined: it deletes. */
+  readonly value: string | undefined;
+  /** undefined: not known. */
+  readonly done: boolean | undefined;
+  /** The mod revision that it was told; 0: there was no such key; undefined: not told. */
+  readonly found: number | undefined;
+}
+
 /** What an operation does to one key, and what its answer tells of it. */
 export interface KeyAction {
   readonly operation: Operation;
@@ -19,14 +31,7 @@ export interface KeyAction {
     | { readonly type: 'read' }
     | { readonly type: 'put'; readonly value: string }
     | { readonly type: 'delete' }
-    | {
-        readonly type: 'compare-and-set';
-        readonly by: 'version' | 'revision';
-        readonly is: number;
-        readonly value: string;
-        /** undefined: not known. */
-        readonly done: boolean | undefined;
-      }
+    | ConditionalEffect
     | { readonly type: 'append'; readonly value: string };
   /** That the write made; 0: not known, or it made none. */
   readonly revision: number;
@@ -55,7 +60,8 @@ export function applyAction(state: RegisterState, action: KeyAction): RegisterSt
     case 'append':
       return written(seen, (seen.value ?? '') + effect.value, revision);
     case 'compare-and-set':
-      return compareAndSet(seen, effect, revision);
+    case 'compare-and-delete':
+      return writtenIfEqual(seen, effect, revision);
   }
 }
 
@@ -69,20 +75,30 @@ function observe(state: RegisterState, before: KeyAction['before']): RegisterSta
   if (before === 'present') return state.value === undefined ? undefined : state;
   if (state.value !== before.value) return undefined;
   if (before.version !== 0 && before.version !== state.version) return undefined;
-  if (before.modRevision === 0 || before.modRevision === state.modRevision) return state;
-  return state.modRevision === 0 ? { ...state, modRevision: before.modRevision } : undefined;
+  return before.modRevision === 0 ? state : withModRevision(state, before.modRevision);
 }
 
-function compareAndSet(
-  state: RegisterState,
-  effect: Extract<KeyAction['effect'], { type: 'compare-and-set' }>,
+function writtenIfEqual(
+  before: RegisterState,
+  effect: ConditionalEffect,
   revision: number,
 ): RegisterState | undefined {
-  const isUnknown = effect.by === 'revision' && state.value !== undefined && state.modRevision === 0;
-  const equal = (effect.by === 'version' ? state.version : state.modRevision) === effect.is;
-  if (isUnknown ? effect.is === 0 : !equal) return effect.done === true ? undefined : state;
-  if (effect.done === false) return isUnknown ? state : undefined;
-  return written(state, effect.value, revision);
+  const { expected, value, done, found } = effect;
+  const state = found === undefined ? before : withModRevision(before, found);
+  if (state === undefined) return undefined;
+  const isUnknown = expected.by === 'revision' && state.value !== undefined && state.modRevision === 0;
+  const equal = (expected.by === 'version' ? state.version : state.modRevision) === expected.is;
+  if (isUnknown ? expected.is === 0 : !equal) return done === true ? undefined : state;
+  if (done === false) return isUnknown ? state : undefined;
+  if (value !== undefined) return written(state, value, revision);
+  return state.value === undefined ? state : absent;
+}
+
+/** The state as it is if the key has that mod revision; undefined if it has another. */
+function withModRevision(state: RegisterState, modRevision: number): RegisterState | undefined {
+  if ((state.value === undefined) !== (modRevision === 0)) return undefined;
+  if (state.modRevision === modRevision) return state;
+  return state.modRevision === 0 ? { ...state, modRevision } : undefined;
 }
 
 /**
@@ -115,12 +131,20 @@ export function actionOn(operation: Operation, key: string): KeyAction | undefin
       const before = seenByRange(operation, key);
       return before === undefined ? undefined : { ...common, effect: { type: 'read' }, before };
     }
-    case 'compare-and-set': {
-      const done = answer?.type === 'compare-and-set' ? answer.done : undefined;
-      const { by, is } = call.expected;
-      return { ...common, effect: { type: call.type, by, is, value: call.value, done }, before: undefined };
+    case 'compare-and-set':
+    case 'compare-and-delete': {
+      const { done, found } = toldByComparison(operation);
+      const value = call.type === 'compare-and-set' ? call.value : undefined;
+      const effect = { type: call.type, expected: call.expected, value, done, found };
+      return { ...common, effect, before: undefined };
     }
   }
+}
+
+function toldByComparison({ outcome }: Operation): Pick<ConditionalEffect, 'done' | 'found'> {
+  const answer = outcome.kind === 'ok' ? outcome.answer : undefined;
+  const isTold = answer?.type === 'compare-and-set' || answer?.type === 'compare-and-delete';
+  return isTold ? answer : { done: undefined, found: undefined };
 }
 
 function beforePut({ call, outcome }: Operation): KeyAction['before'] {

@@ -134,6 +134,66 @@ describe('a history and its revisions', () => {
     ]);
   });
 
+  it('holds comparisons against what was there', () => {
+    const set = (is: number, done: boolean, revision: number, found: number): Line => [
+      's',
+      4,
+      5,
+      calls.set('a', 'revision', is, 'y'),
+      answers.set(done, revision, found),
+    ];
+    const made = put(0, 1, 'a', 'x', 2);
+    const other = put(2, 3, 'b', 'z', 3);
+    assert.deepEqual(broken(made, other, set(2, true, 4, 2), read(6, 7, 4, 'a=y@4/2.2', 'b=z@3/3.1')), []);
+    assert.deepEqual(broken(made, other, set(1, false, 3, 2), read(6, 7, 3, 'a=x@2/2.1', 'b=z@3/3.1')), []);
+    assert.deepEqual(broken(set(1, false, 1, 0)), []);
+    const isNotHeld = ['an answer is what the store holds at its revision'];
+    assert.deepEqual(broken(made, other, set(3, true, 4, 3)), isNotHeld);
+    assert.deepEqual(broken(made, put(2, 3, 'a', 'z', 3), set(2, true, 4, 2)), isNotHeld);
+    assert.deepEqual(broken(made, other, set(4, false, 3, 3)), isNotHeld);
+    assert.deepEqual(broken(made, other, set(0, true, 4, 0)), isNotHeld);
+    assert.deepEqual(broken(made, other, set(7, true, 4, 2)), ['a comparison decides']);
+    assert.deepEqual(broken(made, other, set(2, false, 3, 2)), ['a comparison decides']);
+    // Answered before it knew of what was answered.
+    assert.deepEqual(broken(made, other, set(1, false, 2, 2)), ['revisions agree with real time']);
+  });
+
+  it('finds a comparison that failed and wrote', () => {
+    const made = put(0, 1, 'a', 'x', 2);
+    const failing: Line = ['s', 2, 3, calls.set('a', 'revision', 9, 'y'), answers.set(false, 2, 2)];
+    assert.deepEqual(broken(made, failing, read(4, 5, 3, 'a=y@3/2.2'))[0], 'a write takes effect once');
+    assert.ok(
+      broken(made, failing, read(4, 5, 3, 'a=x@2/2.1')).includes('every revision is made by a write'),
+    );
+  });
+
+  it('takes a comparison without a response for what fills a gap', () => {
+    const made = put(0, 1, 'a', 'x', 2);
+    const removed = lost(2, calls.remove('a', 'revision', 2));
+    assert.deepEqual(broken(made, removed, read(4, 5, 3)), []);
+    assert.deepEqual(broken(made, removed, read(4, 5, 2, 'a=x@2/2.1')), []);
+    const set = lost(2, calls.set('a', 'revision', 2, 'y'));
+    assert.deepEqual(broken(made, set, read(4, 5, 3, 'a=y@3/2.2')), []);
+    const found: Line = ['s', 4, 5, calls.set('a', 'revision', 2, 'z'), answers.set(false, 3, 3)];
+    assert.deepEqual(broken(made, set, found), []);
+    assert.ok(broken(made, removed, found).length > 0);
+  });
+
+  it('compares and deletes', () => {
+    const made = put(0, 1, 'a', 'x', 2);
+    const remove = (is: number, done: boolean, revision: number, found: number): Line => [
+      'd',
+      2,
+      3,
+      calls.remove('a', 'revision', is),
+      answers.remove(done, revision, found),
+    ];
+    assert.deepEqual(broken(made, remove(2, true, 3, 2), read(4, 5, 3)), []);
+    assert.deepEqual(broken(remove(0, true, 1, 0), put(4, 5, 'a', 'x', 2)), []);
+    assert.ok(broken(made, remove(2, true, 3, 2), read(4, 5, 3, 'a=x@2/2.1')).length > 0);
+    assert.ok(broken(made, remove(1, false, 3, 2), read(4, 5, 3)).length > 0);
+  });
+
   it('reads the past as it was, until it is compacted', () => {
     const past = (revision: number, ...items: string[]): Line => [
       'p',

@@ -1,6 +1,7 @@
 import {
   describeItem,
   madeRevision,
+  mayDelete,
   rangeHolds,
   type Item,
   type Operation,
@@ -46,20 +47,19 @@ class StateCheck {
   readonly #operations: readonly Operation[];
   readonly #order: WriteOrder;
   readonly #violations: Violation[] = [];
-  readonly #lostDeletes: readonly Operation[];
+  readonly #lostWrites: readonly Operation[];
 
   constructor(operations: readonly Operation[], order: WriteOrder) {
     this.#operations = operations;
     this.#order = order;
-    this.#lostDeletes = operations.filter(
-      (operation) => operation.call.type === 'delete' && order.mayFillGap(operation),
-    );
+    this.#lostWrites = operations.filter((operation) => order.mayFillGap(operation));
   }
 
   run(): Violation[] {
     for (const operation of this.#operations) {
       const view = viewOf(operation);
       if (view !== undefined) this.#check(view);
+      this.#checkComparison(operation);
     }
     return this.#violations;
   }
@@ -148,10 +148,50 @@ class StateCheck {
   }
 
   #mayBeDeleted(view: View, key: string): boolean {
-    return this.#lostDeletes.some(
-      ({ call, invokedAt }) =>
-        call.type === 'delete' && rangeHolds(call, key) && invokedAt <= view.operation.respondedAt,
-    );
+    const { respondedAt } = view.operation;
+    return this.#lostWrites.some(({ call, invokedAt }) => mayDelete(call, key) && invokedAt <= respondedAt);
+  }
+
+  /** The mod revision that a comparison was made with is the key's. */
+  #checkComparison(operation: Operation): void {
+    const { call } = operation;
+    const answer = answerOf(operation);
+    if (answer === undefined || !('expected' in call) || !('found' in answer)) return;
+    const { done, found } = answer;
+    if (found === undefined) return;
+    const { by, is } = call.expected;
+    // A version of 0 is a revision of 0 as well: there is no such key.
+    const isComparable = by === 'revision' || is === 0 || found === 0;
+    if (isComparable && done !== (found === is)) {
+      const detail = 'it wrote though it did not find what it expected, or found it and did not write';
+      this.#violations.push({ rule: 'a comparison decides', detail, operations: [operation] });
+    }
+    const { key } = call;
+    const revision = answer.revision - (madeRevision(answer) ? 1 : 0);
+    const view = {
+      operation,
+      revision,
+      range: { key, end: undefined },
+      items: [],
+      count: 0,
+      last: undefined,
+    };
+    if (found === 0) this.#checkAbsent(view, key);
+    else this.#checkModRevision(view, key, found);
+  }
+
+  #checkModRevision(view: View, key: string, modRevision: number): void {
+    const writer = this.#order.writeAt(modRevision)?.operation;
+    const later = this.#order.changesWithin(key, modRevision + 1, view.revision).at(-1);
+    const mayWrite = ({ call }: Operation): boolean => 'value' in call && call.key === key;
+    const { respondedAt } = view.operation;
+    const isLost = this.#lostWrites.some((each) => mayWrite(each) && each.invokedAt <= respondedAt);
+    if (modRevision > view.revision || !(writer === undefined ? isLost : mayWrite(writer))) {
+      this.#report(view, `${key} was not written at revision ${modRevision}`, [writer]);
+    } else if (later !== undefined) {
+      const changer = this.#order.writeAt(later.revision)?.operation;
+      this.#report(view, `${key} was not of revision ${modRevision} any more`, [changer]);
+    }
   }
 }
 

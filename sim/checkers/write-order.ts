@@ -1,7 +1,7 @@
 import {
   describeItem,
   madeRevision,
-  rangeHolds,
+  mayDelete,
   type Answer,
   type Item,
   type Operation,
@@ -147,10 +147,9 @@ export class WriteOrder {
   }
 
   #noteChange({ revision, operation: { call } }: KnownWrite): void {
-    if (call.type === 'delete') {
-      // Which of the keys it deleted is not known, but that none of them is left.
-      for (const key of this.keys) if (rangeHolds(call, key)) this.#push(key, { revision, deleted: true });
-    } else if ('value' in call) this.#push(call.key, { revision, deleted: false });
+    if ('value' in call) this.#push(call.key, { revision, deleted: false });
+    // Which of the keys it deleted is not known, but that none of them is left.
+    else for (const key of this.keys) if (mayDelete(call, key)) this.#push(key, { revision, deleted: true });
   }
 
   #push(key: string, change: KeyChange): void {

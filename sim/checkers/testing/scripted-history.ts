@@ -19,6 +19,11 @@ export const calls = {
     expected: { by, is },
     value,
   }),
+  remove: (key: string, by: 'version' | 'revision', is: number): Call => ({
+    type: 'compare-and-delete',
+    key,
+    expected: { by, is },
+  }),
   append: (key: string, value: string): Call => ({ type: 'append', key, value }),
   compact: (revision: number): Call => ({ type: 'compact', revision }),
 };
@@ -40,7 +45,10 @@ export const answers = {
     ok({ type: 'delete', revision, deletedCount, previous: [] }),
   read: (items: readonly Item[], revision = 0): Outcome =>
     ok({ type: 'range', revision, items, count: items.length }),
-  set: (done: boolean, revision = 0): Outcome => ok({ type: 'compare-and-set', revision, done }),
+  set: (done: boolean, revision = 0, found?: number): Outcome =>
+    ok({ type: 'compare-and-set', revision, done, found }),
+  remove: (done: boolean, revision = 0, found?: number): Outcome =>
+    ok({ type: 'compare-and-delete', revision, done, found }),
   append: (revision = 0): Outcome => ok({ type: 'append', revision }),
   compact: (revision = 0): Outcome => ok({ type: 'compact', revision }),
 };

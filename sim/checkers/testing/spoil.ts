@@ -14,6 +14,11 @@ export function spoil(random: RandomSource, operations: readonly Operation[]): O
 function spoilAnswer(random: RandomSource, answer: Answer, operations: readonly Operation[]): Answer {
   const nudge = (value: number): number => Math.max(1, value + randomInt(random, 3) - 1);
   const revision = nudge(answer.revision);
+  if ('found' in answer && randomInt(random, 2) === 0) {
+    const told = { ...answer, revision: answer.revision };
+    if (randomInt(random, 3) === 0) return { ...told, done: !answer.done };
+    return { ...told, found: [0, nudge(answer.found ?? 0)][randomInt(random, 2)] };
+  }
   if (answer.type !== 'range' || randomInt(random, 3) === 0) return { ...answer, revision };
   const others = operations.flatMap(({ outcome }) =>
     outcome.kind === 'ok' && outcome.answer.type === 'range' ? [outcome.answer] : [],

@@ -1,6 +1,8 @@
 import { rangeHolds, type Answer, type Call, type Item, type Operation, type Outcome } from '../history.js';
 import { failed, ok } from './scripted-history.js';
 
+type ConditionalCall = Extract<Call, { readonly expected: unknown }>;
+
 /** The revisioned store as its documentation says it, every state kept. Nothing changes an object: a call makes a new one. */
 export class StoreModel {
   /** By revision, the pairs by key; an empty store is at revision 1. */
@@ -34,16 +36,16 @@ export class StoreModel {
         return this.#put(call.key, value, (revision) => ({ type: 'append', revision }));
       }
       case 'compare-and-set': {
-        const item = found(call.key);
-        const is = call.expected.by === 'version' ? item?.version : item?.modRevision;
-        if ((is ?? 0) !== call.expected.is) {
-          return [this, ok({ type: 'compare-and-set', done: false, revision: this.revision })];
-        }
-        return this.#put(call.key, call.value, (revision) => ({
-          type: 'compare-and-set',
-          done: true,
-          revision,
-        }));
+        const compared = this.#compare(call);
+        if (!compared.done) return [this, ok({ ...compared, revision: this.revision })];
+        return this.#put(call.key, call.value, (revision) => ({ ...compared, revision }));
+      }
+      case 'compare-and-delete': {
+        const compared = this.#compare(call);
+        const gone = compared.done && compared.found > 0;
+        const kept = now.filter((item) => item.key !== call.key);
+        const after = gone ? new StoreModel([...this.#states, kept], this.#compacted) : this;
+        return [after, ok({ ...compared, revision: after.revision })];
       }
       case 'delete': {
         const gone = now.filter((item) => rangeHolds(call, item.key));
@@ -62,6 +64,12 @@ export class StoreModel {
       case 'range':
         return [this, this.#range(call)];
     }
+  }
+
+  #compare(call: ConditionalCall) {
+    const item = this.at(this.revision).find(({ key }) => key === call.key);
+    const is = (call.expected.by === 'version' ? item?.version : item?.modRevision) ?? 0;
+    return { type: call.type, done: is === call.expected.is, found: item?.modRevision ?? 0 };
   }
 
   #put(key: string, value: string, answer: (revision: number) => Answer): [StoreModel, Outcome] {

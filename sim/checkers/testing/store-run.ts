@@ -68,8 +68,18 @@ function someCall(random: RandomSource, keys: number, store: StoreModel, number:
   if (dice < 50) return { ...calls.delete(key), previous: dice < 42 } as Call;
   if (dice < 55) return calls.delete(key, end);
   if (dice < 60) return calls.append(key, `+${number}`);
-  if (dice < 65) return calls.compact(past);
-  if (dice < 80) return calls.read(key);
+  if (dice < 70) return someConditional(random, key, store, `v${number}`);
+  if (dice < 73) return calls.compact(past);
+  if (dice < 83) return calls.read(key);
   if (dice < 90) return { ...calls.read(key, { end }), limit: randomInt(random, 3) } as Call;
   return calls.read(key, { end, revision: past });
+}
+
+/** Often the comparison succeeds: if nothing comes between. */
+function someConditional(random: RandomSource, key: string, store: StoreModel, value: string): Call {
+  const item = store.at(store.revision).find((each) => each.key === key);
+  const by = randomInt(random, 4) === 0 ? 'version' : 'revision';
+  const now = (by === 'version' ? item?.version : item?.modRevision) ?? 0;
+  const is = [now, now, now, 0, Math.max(0, now - 1), now + 1][randomInt(random, 6)]!;
+  return randomInt(random, 3) === 0 ? calls.remove(key, by, is) : calls.set(key, by, is, value);
 }
