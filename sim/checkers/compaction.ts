@@ -1,4 +1,5 @@
 import type { Call, Operation, Violation } from './history.js';
+import { answerOf, type WriteOrder } from './write-order.js';
 
 type Compact = Operation & { readonly call: Extract<Call, { type: 'compact' }> };
 
@@ -6,16 +7,19 @@ type Compact = Operation & { readonly call: Extract<Call, { type: 'compact' }> }
  * What is compacted stays compacted, and nothing else is refused as compacted. Serializable reads may not know
  * of a compaction yet.
  */
-export function checkCompaction(operations: readonly Operation[]): Violation[] {
+export function checkCompaction(operations: readonly Operation[], order: WriteOrder): Violation[] {
   const compactions = operations.filter(
     (operation): operation is Compact =>
       operation.call.type === 'compact' && operation.outcome.kind !== 'failed',
   );
   const done = compactions.filter(({ outcome }) => outcome.kind === 'ok');
-  return operations.flatMap((operation): Violation[] => {
+  const readsAndRefusals = operations.flatMap((operation): Violation[] => {
     const { call, outcome } = operation;
     if (outcome.kind === 'failed' && outcome.code === 'REVISION_COMPACTED') {
-      const cause = compactions.find((each) => mayRefuse(each, operation));
+      const cause = compactions.find(
+        (each) =>
+          mayRefuse(each, operation) && order.lastInvokedAt(revisionOf(each)) <= operation.respondedAt,
+      );
       if (cause !== undefined) return [];
       const detail = 'no compaction reached its revision';
       return [{ rule: 'only what is compacted is refused as that', detail, operations: [operation] }];
@@ -28,6 +32,26 @@ export function checkCompaction(operations: readonly Operation[]): Violation[] {
     const detail = `revision ${call.revision} was compacted, and is read`;
     return [{ rule: 'what is compacted stays compacted', detail, operations: [before, operation] }];
   });
+  return [...readsAndRefusals, ...checkOrder(done)];
+}
+
+/** A compaction to what is compacted already is refused. */
+function checkOrder(done: readonly Compact[]): Violation[] {
+  return done.flatMap((late): Violation[] => {
+    const early = done.find(
+      (each) =>
+        each.call.revision >= late.call.revision &&
+        (each.respondedAt < late.invokedAt || revisionOf(each) < revisionOf(late)),
+    );
+    if (early === undefined) return [];
+    const detail = `revision ${late.call.revision} was compacted, and is compacted again`;
+    return [{ rule: 'what is compacted stays compacted', detail, operations: [early, late] }];
+  });
+}
+
+/** Of the store when it was compacted; 0: not known. */
+function revisionOf(compaction: Compact): number {
+  return answerOf(compaction)?.revision ?? 0;
 }
 
 function mayRefuse(compaction: Compact, refused: Operation): boolean {

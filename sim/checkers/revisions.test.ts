@@ -226,6 +226,33 @@ describe('a history and its revisions', () => {
     ]);
   });
 
+  it('takes one compaction after the other, each to a newer revision', () => {
+    const compact = (from: number, to: number, revision: number, at: number): Line => [
+      `c${from}`,
+      from,
+      to,
+      calls.compact(revision),
+      answers.compact(at),
+    ];
+    const refused = (from: number, to: number): Line => [
+      'r',
+      from,
+      to,
+      calls.read('a', { revision: 2 }),
+      failed('REVISION_COMPACTED'),
+    ];
+    const writes = [put(0, 1, 'a', 'x', 2), put(2, 3, 'a', 'y', 3), put(6, 7, 'a', 'z', 4)];
+    const again = ['what is compacted stays compacted'];
+    assert.deepEqual(broken(...writes, compact(4, 5, 2, 3), compact(8, 9, 3, 4)), []);
+    assert.deepEqual(broken(...writes, compact(4, 5, 3, 3), compact(8, 9, 2, 4)), again);
+    assert.deepEqual(broken(...writes, compact(3, 9, 3, 3), compact(3, 9, 2, 4)), again);
+    assert.deepEqual(broken(...writes, compact(3, 9, 3, 3), refused(4, 5)), []);
+    // The compaction came after a write that was not asked for yet.
+    assert.deepEqual(broken(...writes, compact(3, 9, 3, 4), refused(4, 5)), [
+      'only what is compacted is refused as that',
+    ]);
+  });
+
   it('checks the shape of an answer', () => {
     const limited = (count: number, ...items: string[]): Line => [
       'r',

@@ -27,7 +27,7 @@ export function checkRevisions(operations: readonly Operation[]): Violation[] {
     ...states.run(),
     ...checkReached(operations),
     ...checkGaps(operations, order),
-    ...checkCompaction(operations),
+    ...checkCompaction(operations, order),
   ];
 }
 

@@ -41,6 +41,8 @@ export class WriteOrder {
   readonly #assigned = new Set<Operation>();
   readonly #changes = new Map<string, KeyChange[]>();
   readonly #revisions: readonly number[];
+  /** By index in `writes`: the latest invocation up to there. */
+  readonly #lastInvokedAt: readonly number[];
 
   constructor(operations: readonly Operation[]) {
     let newest = 1;
@@ -54,6 +56,10 @@ export class WriteOrder {
     this.#takeSightings(operations);
     this.writes = [...this.#byRevision.values()].sort((left, right) => left.revision - right.revision);
     this.#revisions = this.writes.map((write) => write.revision);
+    let lastInvokedAt = 0;
+    this.#lastInvokedAt = this.writes.map(
+      ({ operation }) => (lastInvokedAt = Math.max(lastInvokedAt, operation.invokedAt)),
+    );
     this.keys = keysOf(operations);
     for (const write of this.writes) this.#noteChange(write);
   }
@@ -177,6 +183,12 @@ export class WriteOrder {
     const made = (revision: number): number =>
       countUpTo(this.#revisions.length, (at) => this.#revisions[at]! <= revision);
     return Math.max(0, upTo - Math.max(after, 1) - (made(upTo) - made(after)));
+  }
+
+  /** When the last of the known writes up to `revision` was asked for: the store was not there before. */
+  lastInvokedAt(revision: number): number {
+    const count = countUpTo(this.#revisions.length, (at) => this.#revisions[at]! <= revision);
+    return count === 0 ? 0 : this.#lastInvokedAt[count - 1]!;
   }
 
   writeAt(revision: number): KnownWrite | undefined {
