@@ -11,17 +11,33 @@ import { callKinds, type CallKind } from './plan.js';
 /** What all clients share. */
 class Shared {
   readonly dice: Dice;
+  /** A stream of its own: runs without comparisons stay as they are. */
+  readonly comparisonDice: Dice;
   callsLeft: number;
   values = 0;
   /** The newest revision that anybody has seen. */
   revision = 0;
+  /** By key: the newest mod revision that anybody has seen; 0: there was no such key. */
+  readonly modRevisions = new Map<string, number>();
   /** What the last compaction was asked for. */
   compacted = 0;
   stopped = false;
 
-  constructor(dice: Dice, callsMax: number) {
-    this.dice = dice;
+  constructor(seed: number, callsMax: number) {
+    this.dice = Dice.of(seed, 'clients');
+    this.comparisonDice = Dice.of(seed, 'comparisons');
     this.callsLeft = callsMax;
+  }
+
+  note(call: Call, answer: Answer): void {
+    this.revision = Math.max(this.revision, answer.revision);
+    const seen = (key: string, modRevision: number): void => void this.modRevisions.set(key, modRevision);
+    if (answer.type === 'range') for (const item of answer.items) seen(item.key, item.modRevision);
+    if (call.type === 'put') seen(call.key, answer.revision);
+    if ('expected' in call && 'found' in answer) {
+      const after = call.type === 'compare-and-set' ? answer.revision : 0;
+      seen(call.key, answer.done ? after : (answer.found ?? 0));
+    }
   }
 }
 
@@ -34,7 +50,7 @@ export class Clients {
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
-    this.#shared = new Shared(Dice.of(cluster.plan.seed, 'clients'), cluster.plan.clients.callsMax);
+    this.#shared = new Shared(cluster.plan.seed, cluster.plan.clients.callsMax);
   }
 
   start(): void {
@@ -85,7 +101,7 @@ export class Clients {
       life.ended.delete(lost);
       outcomes?.forEach((outcome, at) => {
         history.respond(ids[at]!, outcome, clock.monotonicMs());
-        this.#noteOutcome(name, outcome);
+        this.#noteOutcome(name, calls[at]!, outcome);
       });
       done(outcomes?.[0]);
     };
@@ -120,9 +136,8 @@ export class Clients {
       this.#cluster.trace(name, 'invoke', `at ${machine.name}: ${JSON.stringify(call)}`);
   }
 
-  #noteOutcome(name: string, outcome: Outcome): void {
-    if (outcome.kind === 'ok')
-      this.#shared.revision = Math.max(this.#shared.revision, outcome.answer.revision);
+  #noteOutcome(name: string, call: Call, outcome: Outcome): void {
+    if (outcome.kind === 'ok') this.#shared.note(call, outcome.answer);
     if (this.#cluster.tracing) this.#cluster.trace(name, 'respond', JSON.stringify(outcome));
   }
 
@@ -136,8 +151,12 @@ export class Clients {
 }
 
 function makeCalls(shared: Shared, cluster: Cluster): Call[] {
-  const { dice } = shared;
-  const { mix } = cluster.plan.clients;
+  const { dice, comparisonDice } = shared;
+  const { mix, comparisonPart } = cluster.plan.clients;
+  if (comparisonDice.chance(comparisonPart)) {
+    const count = comparisonDice.chance(0.2) ? comparisonDice.between(2, 4) : 1;
+    return Array.from({ length: count }, () => makeComparison(shared, cluster));
+  }
   const kind = pickKind(dice, mix);
   if (kind !== 'batch') return [makeCall(kind, shared, cluster)];
   return Array.from({ length: dice.between(2, 5) }, () =>
@@ -197,6 +216,19 @@ function makeCall(kind: Exclude<CallKind, 'batch'>, shared: Shared, cluster: Clu
   }
 }
 
+/** Expects what was seen last, mostly. */
+function makeComparison(shared: Shared, cluster: Cluster): Call {
+  const { comparisonDice: dice } = shared;
+  const { keyCount, valueSizeBytesMax } = cluster.plan.clients;
+  const key = `k${dice.below(keyCount)}`;
+  const other = dice.chance(0.5) ? 0 : dice.between(1, shared.revision + 2);
+  const is = dice.chance(0.75) ? (shared.modRevisions.get(key) ?? 0) : other;
+  const expected = { by: 'revision', is } as const;
+  if (dice.chance(0.25)) return { type: 'compare-and-delete', key, expected };
+  const value = `v${++shared.values}`.padEnd(dice.below(valueSizeBytesMax + 1), '.');
+  return { type: 'compare-and-set', key, expected, value };
+}
+
 async function perform(member: Member, calls: readonly Call[], options: CallOptions): Promise<Answer[]> {
   const [call] = calls;
   if (call?.type === 'range') {
@@ -213,7 +245,7 @@ async function perform(member: Member, calls: readonly Call[], options: CallOpti
     ];
   }
   const results = await member.writeAll(calls.map(toCommand), options);
-  return results.map(toAnswer);
+  return results.map((result, at) => toAnswer(calls[at]!, result));
 }
 
 function toCommand(call: Call): Command {
@@ -232,13 +264,27 @@ function toCommand(call: Call): Command {
     }
     case 'compact':
       return { type: 'compact', revision: call.revision };
+    case 'compare-and-set': {
+      const [key, value] = [encodeUtf8(call.key), encodeUtf8(call.value)];
+      return { type: 'put', key, value, lease: 0n, previous: false, expectedModRevision: call.expected.is };
+    }
+    case 'compare-and-delete': {
+      const condition = { end: undefined, previous: false, expectedModRevision: call.expected.is };
+      return { type: 'delete-range', key: encodeUtf8(call.key), ...condition };
+    }
     default:
-      throw new Error(`the state machine has no ${call.type} yet`);
+      throw new Error(`the state machine has no ${call.type}`);
   }
 }
 
-function toAnswer(result: CommandResult): Answer {
+function toAnswer(call: Call, result: CommandResult): Answer {
   const { revision } = result;
+  if ('expected' in call && (result.type === 'put' || result.type === 'delete-range')) {
+    return { type: call.type, revision, done: true, found: call.expected.is };
+  }
+  if ('expected' in call && result.type === 'not-expected') {
+    return { type: call.type, revision, done: false, found: result.modRevision };
+  }
   switch (result.type) {
     case 'put': {
       const previous = result.previous === undefined ? undefined : toItem(result.previous);

@@ -11,10 +11,10 @@ import type { Entry, Message, Ready } from '../src/raft/types.js';
 function describeCommand(command: Command): string {
   switch (command.type) {
     case 'put':
-      return `put ${decodeUtf8(command.key)} ${decodeUtf8(command.value)}`;
+      return `put ${decodeUtf8(command.key)} ${decodeUtf8(command.value)}${describeCondition(command)}`;
     case 'delete-range': {
       const end = command.end === undefined ? '' : ` ${decodeUtf8(command.end)}`;
-      return `delete ${decodeUtf8(command.key)}${end}`;
+      return `delete ${decodeUtf8(command.key)}${end}${describeCondition(command)}`;
     }
     case 'compact':
       return `compact ${command.revision}`;
@@ -23,6 +23,14 @@ function describeCommand(command: Command): string {
     case 'change-address':
       return `change-address ${command.id} ${command.peerAddress}`;
   }
+}
+
+function describeCondition({
+  expectedModRevision: expected,
+}: {
+  expectedModRevision?: number | undefined;
+}): string {
+  return expected === undefined ? '' : ` if at ${expected}`;
 }
 
 /** The commands of an entry as the text that the golden scenarios have there. */
