@@ -125,4 +125,28 @@ export const memberMutants: readonly Mutant[] = [
     'if (applied.batch?.proposer === this.#proposer) {',
     'if (applied.batch !== undefined) {',
   ),
+  mutant(
+    'compared-when-proposed',
+    'a comparison is made by the member that is asked, before the write is in the log',
+    member('raft-member'),
+    '      this.#proposals.addAll(commands, options, completion);',
+    `      const decided = commands.map((command) => {
+        if (!('expectedModRevision' in command)) return command;
+        const { key, expectedModRevision } = command;
+        const found = this.rangeLocal({ key, revision: 0, limit: 1 }).items[0]?.modRevision ?? 0;
+        return found === expectedModRevision ? { ...command, expectedModRevision: undefined } : command;
+      });
+      this.#proposals.addAll(decided, options, completion);`,
+  ),
+  mutant(
+    'condition-lost-when-proposed-again',
+    'a write that the leader did not take is proposed again without its condition',
+    member('proposals'),
+    '    this.#queue = [...group.calls, ...this.#queue];',
+    `    const unconditional = (command: Command) => ({ ...command, expectedModRevision: undefined });
+    const calls = group.calls.map((call) =>
+      call.kind === 'one' ? call : { ...call, commands: call.commands.map(unconditional) },
+    );
+    this.#queue = [...calls, ...this.#queue];`,
+  ),
 ];

@@ -142,6 +142,27 @@ export const stateMutants: readonly Mutant[] = [
     ],
   },
   mutant(
+    'failed-comparison-writes',
+    'a put whose comparison failed is told as failed, and happens',
+    fsm('state-machine'),
+    `        const unexpected = this.#compare(command);
+        if (unexpected !== undefined) return unexpected;
+        const previous`,
+    `        const unexpected = this.#compare(command);
+        if (unexpected !== undefined) {
+          this.#keys.write((txn) => txn.put(key, value, lease, false));
+          return unexpected;
+        }
+        const previous`,
+  ),
+  mutant(
+    'no-such-key-taken-for-no-condition',
+    'a write that expects that there is no such key happens in any case',
+    fsm('state-machine'),
+    '    if (expected === undefined) return undefined;',
+    '    if (expected === undefined || expected === 0) return undefined;',
+  ),
+  mutant(
     'removed-member-forgotten',
     'who was removed is forgotten by a restart',
     fsm('member-table'),
