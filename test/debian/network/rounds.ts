@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Prng, randomInt, type RandomSource } from '../../../src/base/prng.js';
 import { KvorumError, type KvorumClient } from '../../../src/client/index.js';
-import { checkRegisters } from '../../system/history/register.js';
-import { RegisterLoad, type Caller } from '../../system/history/register-load.js';
+import type { Caller } from '../../system/history/load.js';
+import { Workloads } from '../../system/history/workloads.js';
 import type { Launch } from '../../system/processes/member-process.js';
 import { ProcessCluster } from '../../system/processes/process-cluster.js';
 import { within } from '../../system/processes/deadline.js';
@@ -20,6 +20,7 @@ export interface RoundsSetup {
 }
 
 export const machineCount = 3;
+const keysOfEachWorkload = 2;
 /** Longer than an election takes, after which a cut-off leader has given up. */
 const holdMsMin = 2500;
 const holdMsMax = 5000;
@@ -112,8 +113,12 @@ async function playRounds(play: {
   const names = faultNames(random);
   for (let round = 1; performance.now() < play.endMs; round++) {
     const name = names.next().value;
-    const keys = ['a', 'b', 'c'].map((key) => `round-${round}/${key}`);
-    const load = RegisterLoad.start({ callers, keys, seed: play.seed + round });
+    const load = Workloads.start({
+      callers,
+      prefix: `round-${round}`,
+      keyCount: keysOfEachWorkload,
+      seed: play.seed + round,
+    });
     await load.moreWrites(30);
     const leader = cluster.members.indexOf(await cluster.leader(own[0]!)) + 1;
     const { members } = cluster;
@@ -128,7 +133,7 @@ async function playRounds(play: {
     await load.moreWrites(20);
     await load.stop();
     tell(`${round}. ${name}, ${holdMs} ms: ${load.summary}, served by all after ${recoveryMs.toFixed(0)} ms`);
-    checkRegisters(load.operations);
+    load.check();
   }
 }
 

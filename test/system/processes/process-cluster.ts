@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { connect, type KvorumClient } from '../../../src/client/index.js';
 import { ownLoopback } from '../../../src/testing/own-loopback.js';
-import type { Caller } from '../history/register-load.js';
+import type { Caller } from '../history/load.js';
 import { callTimeoutMs, ClusterMember, type MemberSetup } from './cluster-member.js';
 import { within } from './deadline.js';
 
