@@ -99,6 +99,20 @@ export class MembershipChanges {
   }
 
   async #change(options: CallOptions | undefined, decide: () => Decision): Promise<void> {
+    const tried = { mayTakeEffect: false };
+    try {
+      await this.#attempts(options, decide, tried);
+    } catch (error) {
+      // Whatever went wrong with a later attempt says nothing of that one.
+      throw tried.mayTakeEffect ? outcomeUnknownError() : error;
+    }
+  }
+
+  async #attempts(
+    options: CallOptions | undefined,
+    decide: () => Decision,
+    tried: { mayTakeEffect: boolean },
+  ): Promise<void> {
     const { clock, raft, proposals, schedule } = this.#parts;
     const timeoutMs = Math.min(
       options?.timeoutMs ?? this.#parts.options.requestTimeoutMs,
@@ -122,14 +136,19 @@ export class MembershipChanges {
           configIndex,
         );
         schedule();
-        if (await this.#settled(outcome, deadlineMs)) return;
+        const settled = await this.#settled(outcome, deadlineMs);
+        if (settled === 'applied') return;
+        tried.mayTakeEffect ||= settled === 'unknown';
       }
       await this.#pause(options);
     }
   }
 
-  /** True: applied. False: try again. */
-  async #settled(proposed: ReturnType<ConfigProposals['propose']>, deadlineMs: number): Promise<boolean> {
+  /** @returns whether it took effect; unless it did, try again */
+  async #settled(
+    proposed: ReturnType<ConfigProposals['propose']>,
+    deadlineMs: number,
+  ): Promise<'applied' | 'not-applied' | 'unknown'> {
     const { clock } = this.#parts;
     let cancel = (): void => {};
     const late = new Promise<{ readonly kind: 'late' }>((resolve) => {
@@ -142,15 +161,12 @@ export class MembershipChanges {
     cancel();
     switch (outcome.kind) {
       case 'applied':
-        return true;
-      case 'lost':
       case 'unknown':
-        return false;
+        return outcome.kind;
+      case 'lost':
+        return 'not-applied';
       case 'late':
-        throw new KvorumError(
-          'OUTCOME_UNKNOWN',
-          'no majority confirmed the change of membership in time; it may still take effect',
-        );
+        throw outcomeUnknownError();
       case 'dropped':
         if (outcome.reason === 'quorum-would-be-lost') {
           throw new KvorumError(
@@ -164,7 +180,7 @@ export class MembershipChanges {
         if (outcome.reason === 'invalid-config') {
           throw new KvorumError('INVALID_REQUEST', 'refused: the change does not fit the cluster as it is');
         }
-        return false;
+        return 'not-applied';
     }
   }
 
@@ -177,6 +193,13 @@ export class MembershipChanges {
       clock.setTimer(own.heartbeatIntervalMs / 2, resolve);
     });
   }
+}
+
+function outcomeUnknownError(): KvorumError {
+  return new KvorumError(
+    'OUTCOME_UNKNOWN',
+    'no majority confirmed the change of membership in time; it may still take effect',
+  );
 }
 
 type JoinDecision =

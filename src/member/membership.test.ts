@@ -65,6 +65,18 @@ void test('the leader can be removed', async () => {
   assert.equal(other!.member.config.voters.length, 2);
 });
 
+void test('a removal that was cut short is not told as if nothing had happened', async () => {
+  const cluster = await MemoryCluster.of(3, 28);
+  const leader = cluster.leaderMachine();
+  const others = cluster.followers().map(({ id }) => id);
+  const { lastIndex } = leader.member.status();
+  const refusal = cluster.refusal(leader.member.removeMember(others[0]!));
+  await cluster.until(() => leader.member.status().lastIndex > lastIndex);
+  cluster.network.partition([leader.id], others);
+  void leader.member.stop();
+  assert.equal(await refusal, 'OUTCOME_UNKNOWN');
+});
+
 void test('a change that would lose the quorum is refused', async () => {
   const cluster = await MemoryCluster.of(3, 27);
   const [down, up] = cluster.followers();
