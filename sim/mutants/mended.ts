@@ -2,16 +2,13 @@ import { mutant, type Mutant } from './mutant.js';
 
 /** Faults that were in the code until the simulator found them: the seeds that catch them are kept seeds. */
 export const mendedMutants: readonly Mutant[] = [
-  {
-    ...mutant(
-      'commit-index-behind-a-torn-end',
-      'a commit index is kept though the entries that came with it are torn away: the member never starts again',
-      'src/storage/wal/recover.ts',
-      'commit: Math.min(this.#hardState.commit, lastIndex) };',
-      'commit: this.#hardState.commit };',
-    ),
-    survives: 'caught on the first plans (seed 102); none of seeds 1 to 2,000 tears such a write today',
-  },
+  mutant(
+    'commit-index-before-its-entries',
+    'a commit index is written before the entries that it counts: where they are torn away, it commits what they were to replace',
+    'src/storage/wal/wal.ts',
+    'commit: Math.min(hardState.commit, before) });',
+    'commit: hardState.commit });',
+  ),
   {
     ...mutant(
       'damaged-header-ends-the-member',

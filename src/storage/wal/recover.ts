@@ -82,7 +82,7 @@ export class Recovery {
     }
     return {
       recovered: {
-        hardState: this.#knownHardState(),
+        hardState: this.#hardState,
         base: this.#base,
         entries: this.#entries,
         tornTailBytes: this.#tornTailBytes,
@@ -96,12 +96,6 @@ export class Recovery {
         fileSizeBytes: bytes.length,
       },
     };
-  }
-
-  /** The hard state goes before the entries of its batch: where they are torn away, it knows of more than is here. */
-  #knownHardState(): HardState {
-    const lastIndex = this.#base.index + this.#entries.length;
-    return { ...this.#hardState, commit: Math.min(this.#hardState.commit, lastIndex) };
   }
 
   /** A segment fits behind the one before, and belongs to this member. */

@@ -105,6 +105,32 @@ describe('damage to the log', () => {
     assert.ok(refusals > 1000);
   });
 
+  it('leaves no commit index without the entries that came with it, wherever the write is torn', async () => {
+    const disk = new MemoryDisk();
+    const wal = await Wal.create(disk, 'wal', { segmentSizeBytes: 16_384 }, owner);
+    const data = new Uint8Array(700).fill(0xa5);
+    const sized = (index: number, term: number): Entry => ({ ...entry(index, term), data });
+    await wal.append({ hardState: { term: 1, vote: 0n, commit: 1 }, entries: [sized(1, 1), sized(2, 1)] });
+    const hardState = { term: 3, vote: 0n, commit: 3 };
+    await wal.append({ hardState, entries: [sized(2, 2), sized(3, 2), sized(4, 3)] });
+    await wal.close();
+    const [path] = await segments(disk);
+    const bytes = Buffer.from((await disk.readFile(path!))!);
+    const { lastBatch, lastRecord } = layout(bytes);
+    const commits = new Set<number>();
+    for (let from = Math.ceil(lastBatch / 512) * 512; from < lastRecord + 512; from += 512) {
+      const torn = await copyOf(disk);
+      await change(torn, path!, (whole) => whole.fill(0, from));
+      const opened = await Wal.open(torn, 'wal', { segmentSizeBytes: 16_384 }, owner);
+      const { entries, hardState: recovered } = opened.recovered;
+      const committed = entries.slice(0, recovered.commit).map(({ term }) => term);
+      assert.deepEqual(committed, [1, 2, 2].slice(0, recovered.commit), `torn at ${from}`);
+      commits.add(recovered.commit);
+      await opened.wal.close();
+    }
+    assert.deepEqual([...commits], [1, 3]);
+  });
+
   it('is refused where a whole sector got lost', async () => {
     const { disk } = await makeLog();
     const paths = await segments(disk);

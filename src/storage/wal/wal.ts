@@ -266,8 +266,7 @@ export class Wal {
     this.#beginBatch();
     for (const work of works) {
       if (work.kind !== 'append') continue;
-      if (work.batch.hardState !== undefined) this.#writer.hardState(work.batch.hardState);
-      for (const entry of work.batch.entries) this.#writer.entry(entry);
+      this.#gather(work.batch);
     }
     if (this.#writer.length === 0) return;
     if (
@@ -289,6 +288,19 @@ export class Wal {
       // Space may come before the segment is full: #roll tries again, and fails if it must.
       this.#spare ??= this.#makeSpare().catch(() => undefined);
     }
+  }
+
+  /**
+   * Term and vote go before the entries, which may be of that term. A commit index goes behind the entries that it
+   * counts: where they are torn away, it would commit what they were to replace.
+   */
+  #gather({ hardState, entries }: WalBatch): void {
+    const before = entries[0] === undefined ? Infinity : entries[0].index - 1;
+    if (hardState !== undefined) {
+      this.#writer.hardState({ ...hardState, commit: Math.min(hardState.commit, before) });
+    }
+    for (const entry of entries) this.#writer.entry(entry);
+    if (hardState !== undefined && hardState.commit > before) this.#writer.hardState(hardState);
   }
 
   async #writeReset(work: Work): Promise<void> {

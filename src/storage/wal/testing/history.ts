@@ -100,11 +100,14 @@ export class WalHistory {
       this.#committed = Math.max(this.#committed, base.index + keep + added.length);
     }
     const state = { term, vote: BigInt(randomInt(random, 4)), commit: this.#committed };
-    if (isNew) this.#states.push({ hardState: state, base, entries });
+    const before = added.length === 0 ? Infinity : base.index + keep;
+    const commit = Math.min(state.commit, before);
+    if (isNew) this.#states.push({ hardState: { ...state, commit }, base, entries });
     for (const each of added) {
       const kept = this.#last.entries.slice(0, each.index - base.index - 1);
       this.#states.push({ ...this.#last, entries: [...kept, each] });
     }
+    if (isNew && state.commit > commit) this.#states.push({ ...this.#last, hardState: state });
     return wal.append({ hardState: isNew ? state : undefined, entries: added });
   }
 
@@ -137,10 +140,7 @@ export class WalHistory {
     const { base, entries, hardState } = recovered;
     const expected = state.hardState;
     if (hardState.term !== expected.term || hardState.vote !== expected.vote) return false;
-    // Where the entries behind it are torn away, it reaches as far as the log; it was right all the same, and
-    // reaches further again when a later life has brought the same committed entries.
-    const lastIndex = base.index + entries.length;
-    if (hardState.commit < Math.min(expected.commit, lastIndex) || hardState.commit > lastIndex) return false;
+    if (hardState.commit !== expected.commit) return false;
     if (base.index > Math.max(state.base.index, this.#cut)) return false;
     // Entries from before this life, if a segment that began later in the log than the next one went since.
     const older = entries.filter((each) => each.index <= state.base.index);
