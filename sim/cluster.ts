@@ -61,6 +61,8 @@ export class Cluster {
   readonly #sink: TraceSink | undefined;
   /** Processes in which something has run since the last check. */
   readonly #touched: Machine[] = [];
+  /** How many of the list count: it keeps its place in memory. */
+  #touchedCount = 0;
   #ids = 0;
 
   constructor(plan: Plan, sink: TraceSink | undefined) {
@@ -113,7 +115,7 @@ export class Cluster {
     let reached = false as boolean;
     await this.clock.advanceAsync(ms, () => {
       this.events++;
-      if (this.#touched.length > 0) this.#checkTouched();
+      if (this.#touchedCount > 0) this.#checkTouched();
       reached = done();
       return reached || this.failed;
     });
@@ -130,16 +132,22 @@ export class Cluster {
     this.trace('run', 'phase', name);
   }
 
+  #touch(machine: Machine): void {
+    if (this.#touchedCount > 0 && this.#touched[this.#touchedCount - 1] === machine) return;
+    this.#touched[this.#touchedCount++] = machine;
+  }
+
   #checkTouched(): void {
     try {
-      for (const machine of this.#touched) {
+      for (let at = 0; at < this.#touchedCount; at++) {
+        const machine = this.#touched[at]!;
         this.observer.check(machine);
         this.#noticeLeader(machine);
       }
     } catch (error) {
       this.fail(error);
     }
-    this.#touched.length = 0;
+    this.#touchedCount = 0;
   }
 
   #noticeLeader(machine: Machine): void {
@@ -198,7 +206,7 @@ export class Cluster {
       rate: 1 + driftMax * (this.dice.below(2001) / 1000 - 1),
       wallOffsetMs: this.dice.between(-1000, 1000),
       turnMs: turnMsMax === 0 ? () => 0 : () => this.dice.ms(0, turnMsMax),
-      entered: () => this.#touched.push(machine),
+      entered: () => this.#touch(machine),
     });
     const peers = new MemoryPeers(this.network, {
       clusterId,

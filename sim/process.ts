@@ -18,14 +18,19 @@ const roundingMsMax = 1e-6;
 class ProcessTimer implements Timer {
   /** Its like on the true clock. */
   underlying: Timer | undefined;
+  /** On the process's clock. */
+  readonly dueMs: number;
+  readonly #callback: () => void;
   #cancelled = false;
-  /** Late where the process was stopped: it may have been cancelled since it was due. */
-  readonly fire: () => void;
 
-  constructor(callback: () => void) {
-    this.fire = () => {
-      if (!this.#cancelled) callback();
-    };
+  constructor(dueMs: number, callback: () => void) {
+    this.dueMs = dueMs;
+    this.#callback = callback;
+  }
+
+  /** Late where the process was stopped: it may have been cancelled since it was due. */
+  fire(): void {
+    if (!this.#cancelled) this.#callback();
   }
 
   cancel(): void {
@@ -79,13 +84,19 @@ export class Process implements Clock {
   }
 
   setTimer(delayMs: number, callback: () => void): Timer {
-    const dueMs = this.monotonicMs() + delayMs;
-    const timer = new ProcessTimer(callback);
-    timer.underlying = this.#clock.setTimer(delayMs / this.#rate, () => {
-      if (dueMs - this.monotonicMs() < roundingMsMax) this.#leastMs = Math.max(this.#leastMs, dueMs);
-      this.enter(timer.fire);
-    });
+    const timer = new ProcessTimer(this.monotonicMs() + delayMs, callback);
+    timer.underlying = this.#clock.setTimer(delayMs / this.#rate, () => this.#due(timer));
     return timer;
+  }
+
+  #due(timer: ProcessTimer): void {
+    const { dueMs } = timer;
+    if (dueMs - this.monotonicMs() < roundingMsMax) this.#leastMs = Math.max(this.#leastMs, dueMs);
+    if (this.#paused) this.enter(() => timer.fire());
+    else if (!this.#ended) {
+      this.#options.entered();
+      timer.fire();
+    }
   }
 
   nextTurn(callback: () => void): void {

@@ -16,8 +16,6 @@ export class VirtualClock implements Clock {
   /** A binary heap by (dueMs, order set). */
   readonly #timers = new TimerHeap();
   #turns: (() => void)[] = [];
-  /** Emptied, to take the turns that those under way ask for. */
-  #turnsSpare: (() => void)[] = [];
   #turnsInRow = 0;
 
   constructor(options: { startMs?: number; wallStartMs?: number } = {}) {
@@ -56,12 +54,8 @@ export class VirtualClock implements Clock {
   /** Runs one turn: what was asked for so far. What that asks for is the turn after. */
   runTurn(): void {
     const turns = this.#turns;
-    this.#turns = this.#turnsSpare;
-    // One that throws leaves a list that is not empty behind.
-    this.#turnsSpare = [];
+    this.#turns = [];
     for (const turn of turns) turn();
-    turns.length = 0;
-    this.#turnsSpare = turns;
   }
 
   /** Runs turns until none is asked for. */
