@@ -326,7 +326,7 @@ export class Loop {
     const forgettable = this.#retention.forgettable(raft.firstIndex, raft.appliedIndex);
     const index = Math.min(
       Math.max(
-        Math.min(forgettable, this.snapshots.oldestAwaitedIndex),
+        Math.min(forgettable, this.snapshots.dropCaughtUp()),
         this.#retention.overdue(raft.appliedIndex),
       ),
       backend.flushed.index,

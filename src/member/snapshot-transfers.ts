@@ -50,10 +50,11 @@ export class SnapshotTransfers {
   }
 
   /**
-   * What members need that were brought a snapshot; Infinity where there are none. Were the log cut before they have
-   * its entries, they would need another snapshot, and so on without end.
+   * Forgets the members that were brought a snapshot and have caught up, or gone.
+   * @returns what the others need; Infinity where there are none. Were the log cut before they have its entries, they
+   * would need another snapshot, and so on without end.
    */
-  get oldestAwaitedIndex(): Index {
+  dropCaughtUp(): Index {
     if (this.#catchingUp.size === 0) return Infinity;
     const { progress, commit } = this.#parts.raft.status();
     let oldest = Infinity;
