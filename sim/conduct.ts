@@ -76,6 +76,20 @@ export class Conduct {
         before <= raft.commit,
         `${machine.name} changes the members at ${index}, and the change at ${before} is not committed`,
       );
+      this.#checkNewVoters(machine, raft, index);
+    }
+  }
+
+  /** A learner becomes a voter only when it holds something: it might be needed at once. */
+  #checkNewVoters(machine: Machine, raft: Raft, index: Index): void {
+    const learners = raft.snapshotMetaAt(index - 1)?.config.learners ?? [];
+    const voters = raft.snapshotMetaAt(index)?.config.voters ?? [];
+    const { progress } = raft.status();
+    for (const id of voters) {
+      assert(
+        !learners.includes(id) || progress.get(id)?.match !== 0,
+        `${machine.name} makes ${id} a voter at ${index}, and knows of nothing that it holds`,
+      );
     }
   }
 

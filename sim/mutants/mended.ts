@@ -9,16 +9,13 @@ export const mendedMutants: readonly Mutant[] = [
     'commit: Math.min(hardState.commit, before) });',
     'commit: hardState.commit });',
   ),
-  {
-    ...mutant(
-      'damaged-header-ends-the-member',
-      'a flipped bit in the header of a snapshot on its way keeps the member from starting',
-      'src/storage/snapshot/snapshot-header.ts',
-      "|| rest !== '') return undefined;",
-      "|| rest !== '') throw new KvorumError('DATA_DAMAGED', path);",
-    ),
-    survives: 'caught on the first plans (seed 87); not hunted to the end on those of today',
-  },
+  mutant(
+    'damaged-header-ends-the-member',
+    'a flipped bit in the header of a snapshot on its way keeps the member from starting',
+    'src/storage/snapshot/snapshot-header.ts',
+    "|| rest !== '') return undefined;",
+    "|| rest !== '') throw new KvorumError('DATA_DAMAGED', path);",
+  ),
   mutant(
     'damaged-snapshot-sent-for-ever',
     'a snapshot file that a bit was flipped in, where it was made, is sent again and again',
@@ -27,14 +24,20 @@ export const mendedMutants: readonly Mutant[] = [
     '',
   ),
   {
-    ...mutant(
-      'voter-that-holds-nothing',
-      'a learner becomes a voter before it has received anything',
-      'src/raft/proposals.ts',
-      "  return hasEmptyVoter(core, config) ? 'learner-behind' : undefined;",
-      '  return undefined;',
-    ),
-    survives: 'not hunted to the end; membership.test.ts has its case',
+    name: 'voter-that-holds-nothing',
+    fault: 'a learner becomes a voter before it has received anything',
+    patches: [
+      {
+        file: 'src/raft/proposals.ts',
+        original: "  return hasEmptyVoter(core, config) ? 'learner-behind' : undefined;",
+        replacement: '  return undefined;',
+      },
+      {
+        file: 'src/member/raft-member.ts',
+        original: " || progress.state === 'snapshot' || progress.match === 0) continue;",
+        replacement: " || progress.state === 'snapshot') continue;",
+      },
+    ],
   },
   mutant(
     'second-snapshot-takes-the-file',

@@ -256,7 +256,7 @@ const reads: readonly Mutant[] = [
       'if (message.leaseReads) core.voteFreeTick = core.tickCount + core.options.electionTicks;',
       '',
     ),
-    survives: 'needs a term that changes within a lease; not hunted to the end',
+    survives: 'needs a term that changes within a lease: none of seeds 1 to 2,000 has one that does harm',
   },
 ];
 
