@@ -93,6 +93,8 @@ class Attempts {
   readonly #clients: Clients;
   readonly machine: Machine;
   #over = false;
+  /** One that was told to stop before may serve once more, then end: it is started again all the same. */
+  #served = false;
 
   constructor(cluster: Cluster, clients: Clients, machine: Machine) {
     this.#cluster = cluster;
@@ -113,7 +115,7 @@ class Attempts {
     this.#cluster.clock.setTimer(delayMs, () => {
       if (this.#over || this.machine.gone) return;
       if (this.machine.startable) this.#cluster.start(this.machine);
-      if (this.machine.running && this.machine.knowsCluster) this.#call(done);
+      if (!this.#served && this.machine.running && this.machine.knowsCluster) this.#call(done);
       else this.#later(done);
     });
   }
@@ -140,8 +142,11 @@ class Attempts {
         return;
       }
       this.#clients.call('probe', machine, [get], (read) => {
-        if (read?.kind === 'ok') done();
-        else this.#later(done);
+        if (read?.kind === 'ok') {
+          this.#served = true;
+          done();
+        }
+        this.#later(done);
       });
     });
   }
