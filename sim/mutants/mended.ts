@@ -9,13 +9,17 @@ export const mendedMutants: readonly Mutant[] = [
     'commit: Math.min(hardState.commit, before) });',
     'commit: hardState.commit });',
   ),
-  mutant(
-    'damaged-header-ends-the-member',
-    'a flipped bit in the header of a snapshot on its way keeps the member from starting',
-    'src/storage/snapshot/snapshot-header.ts',
-    "|| rest !== '') return undefined;",
-    "|| rest !== '') throw new KvorumError('DATA_DAMAGED', path);",
-  ),
+  {
+    ...mutant(
+      'damaged-header-ends-the-member',
+      'a flipped bit in the header of a snapshot on its way keeps the member from starting',
+      'src/storage/snapshot/snapshot-header.ts',
+      "|| rest !== '') return undefined;",
+      "|| rest !== '') throw new KvorumError('DATA_DAMAGED', path);",
+    ),
+    survives:
+      'caught on earlier plans; none of seeds 1 to 600 of those of today does so, the rest are not hunted',
+  },
   mutant(
     'damaged-snapshot-sent-for-ever',
     'a snapshot file that a bit was flipped in, where it was made, is sent again and again',
