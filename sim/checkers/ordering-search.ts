@@ -3,6 +3,8 @@ import { absent, applyAction, type KeyAction, type RegisterState } from './regis
 
 /** Configurations that one search looks at before it gives up. */
 export const configurationsMax = 100_000;
+/** And so many actions and earlier visits: with many of them a single configuration takes long. */
+const comparisonsMax = 5_000_000;
 /** States that are told when no order exists. */
 const statesToldMax = 5;
 /** Stands for every value that nobody will see. */
@@ -56,6 +58,7 @@ export class OrderingSearch {
   /** By place, what is ahead and state: the spares that were left, by trace. */
   readonly #visited = new Map<string, ReadonlyMap<string, number>[]>();
   #configurations = 0;
+  #comparisons = 0;
   #furthest: Configuration[] = [];
 
   constructor(actions: readonly KeyAction[]) {
@@ -93,6 +96,7 @@ export class OrderingSearch {
       }
       const { value } = step;
       if (value.next === this.#responses.length) return { kind: 'ordered' };
+      if (this.#comparisons > comparisonsMax) return { kind: 'gave-up' };
       if (this.#isKnown(value)) continue;
       if (++this.#configurations > configurationsMax) return { kind: 'gave-up' };
       this.#noteFurthest(value);
@@ -221,6 +225,7 @@ export class OrderingSearch {
       counts.set(trace, (counts.get(trace) ?? 0) + 1);
     }
     const known = this.#visited.get(key) ?? [];
+    this.#comparisons += spare.length + known.length;
     if (known.some((other) => covers(other, counts))) return true;
     this.#visited.set(key, [...known.filter((other) => !covers(counts, other)), counts]);
     return false;
