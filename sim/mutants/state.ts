@@ -101,8 +101,8 @@ export const stateMutants: readonly Mutant[] = [
     'compacted-version-not-kept',
     'a version that was compacted while it was the newest is lost when it is replaced',
     fsm('mvcc/write-txn'),
-    'const isCompacted = previous !== undefined && previous.revision < this.#compactRevision;',
-    'const isCompacted = false;',
+    'previous.revision < this.#compactRevision ? row?.slice()',
+    'false ? row?.slice()',
   ),
   mutant(
     'delete-leaves-no-tombstone',

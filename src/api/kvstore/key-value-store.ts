@@ -27,47 +27,21 @@ export function keyValueStore(member: Member, limits: ApiLimits): Service {
 /** SetResponse and DeleteResponse with `ok = true`: field 1, varint 1. */
 const okBytes = Uint8Array.of(0x08, 0x01);
 
-/** Answers a call when its write has been applied. */
-class WriteAnswer implements Completion<CommandResult> {
-  readonly #type: 'put' | 'delete-range';
+/** Answers a call when what it waits for has come. */
+abstract class Answer<T> implements Completion<T> {
   readonly #call: Completion<Uint8Array>;
 
-  constructor(type: 'put' | 'delete-range', call: Completion<Uint8Array>) {
-    this.#type = type;
+  constructor(call: Completion<Uint8Array>) {
     this.#call = call;
   }
 
-  resolve(result: CommandResult): void {
-    try {
-      expectResult(this.#type, result);
-    } catch (error) {
-      this.#call.reject(error);
-      return;
-    }
-    this.#call.resolve(okBytes);
-  }
+  /** @throws KvorumError what the call is answered with instead */
+  protected abstract responseTo(outcome: T): Uint8Array;
 
-  reject(error: unknown): void {
-    this.#call.reject(error);
-  }
-}
-
-/** Reads and answers when this member's state is new enough. */
-class GetAnswer implements Completion<void> {
-  readonly #member: Member;
-  readonly #key: Uint8Array;
-  readonly #call: Completion<Uint8Array>;
-
-  constructor(member: Member, key: Uint8Array, call: Completion<Uint8Array>) {
-    this.#member = member;
-    this.#key = key;
-    this.#call = call;
-  }
-
-  resolve(): void {
+  resolve(outcome: T): void {
     let response: Uint8Array;
     try {
-      response = readResponse(this.#member, this.#key);
+      response = this.responseTo(outcome);
     } catch (error) {
       this.#call.reject(error);
       return;
@@ -77,6 +51,37 @@ class GetAnswer implements Completion<void> {
 
   reject(error: unknown): void {
     this.#call.reject(error);
+  }
+}
+
+/** To a write that has been applied. */
+class WriteAnswer extends Answer<CommandResult> {
+  readonly #type: 'put' | 'delete-range';
+
+  constructor(type: 'put' | 'delete-range', call: Completion<Uint8Array>) {
+    super(call);
+    this.#type = type;
+  }
+
+  protected responseTo(result: CommandResult): Uint8Array {
+    expectResult(this.#type, result);
+    return okBytes;
+  }
+}
+
+/** To a read, when this member's state is new enough. */
+class GetAnswer extends Answer<void> {
+  readonly #member: Member;
+  readonly #key: Uint8Array;
+
+  constructor(member: Member, key: Uint8Array, call: Completion<Uint8Array>) {
+    super(call);
+    this.#member = member;
+    this.#key = key;
+  }
+
+  protected responseTo(): Uint8Array {
+    return readResponse(this.#member, this.#key);
   }
 }
 

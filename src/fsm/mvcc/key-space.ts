@@ -7,7 +7,14 @@ import type { RangeAnswer, RangeQuery } from '../range.js';
 import { Compaction } from './compaction.js';
 import { Past, type Found, type KeyBounds } from './past.js';
 import { defaultSizes, RevisionLog, type RevisionLogSizes } from './revision-log.js';
-import { decodeVersion, readUint53, toKeyValue, writeUint53, type Place } from './rows.js';
+import {
+  decodeVersion,
+  readUint53,
+  toKeyValue,
+  writeUint53,
+  type Place,
+  type VersionRecord,
+} from './rows.js';
 import { WriteTxn } from './write-txn.js';
 
 /** The empty store; the first write makes revision 2 (as in etcd). */
@@ -126,7 +133,7 @@ export class KeySpace {
     return { items, count: record === undefined ? 0 : 1, more: false, revision: this.#revision };
   }
 
-  #current(key: Uint8Array): Found['record'] | undefined {
+  #current(key: Uint8Array): VersionRecord | undefined {
     const row = this.#backend.get('current', key);
     return row === undefined ? undefined : decodeVersion(row);
   }

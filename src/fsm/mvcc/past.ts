@@ -23,7 +23,7 @@ export interface Found {
   readonly record: VersionRecord;
 }
 
-/** Each so many versions of a key have an entry in `history`: from there to any other it is no longer way. */
+/** One in so many versions of a key has an entry in `history`: the way from an entry to any version is no longer. */
 export const versionsPerEntry = 64;
 
 /**
@@ -53,13 +53,17 @@ export class Past {
   at(key: Uint8Array, revision: Revision): VersionRecord | undefined {
     const row = this.#backend.get('current', key);
     const newest = row === undefined ? undefined : decodeVersion(row);
-    if (newest !== undefined && newest.mod.revision <= revision) return newest;
-    return this.#before(key, revision, newest?.mod);
+    return this.#versionAt(key, revision, newest);
   }
 
-  /** @param newest place of the key's newest version, which is younger than `revision`; undefined: it is deleted */
-  #before(key: Uint8Array, revision: Revision, newest: Place | undefined): VersionRecord | undefined {
-    let place = this.#entryAfter(key, revision) ?? newest;
+  /** @param newest the key's newest version; undefined: it is deleted */
+  #versionAt(
+    key: Uint8Array,
+    revision: Revision,
+    newest: VersionRecord | undefined,
+  ): VersionRecord | undefined {
+    if (newest !== undefined && newest.mod.revision <= revision) return newest;
+    let place = this.#entryAfter(key, revision) ?? newest?.mod;
     while (place !== undefined && place.revision > revision) {
       const change = this.#log.find(place);
       assert(change !== undefined, 'a change that is not compacted is in the log');
@@ -79,8 +83,7 @@ export class Past {
   /** The keys that lived at `revision`, in key order, with what they were then. */
   *keysAt(bounds: KeyBounds, revision: Revision, reverse: boolean): Generator<Found> {
     for (const { key, newest } of this.#candidates(bounds, reverse)) {
-      const isYoung = newest === undefined || newest.mod.revision > revision;
-      const record = isYoung ? this.#before(key, revision, newest?.mod) : newest;
+      const record = this.#versionAt(key, revision, newest);
       if (record !== undefined) yield { key, record };
     }
   }

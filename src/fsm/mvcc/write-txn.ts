@@ -53,7 +53,7 @@ export class WriteTxn {
       value,
     };
     const answer = row === undefined || !previous ? undefined : toKeyValue(key, decodeVersion(row), false);
-    const newRow = this.#record(key, record, before?.mod, row);
+    const newRow = this.#record(key, record, before?.mod ?? nowhere, row);
     this.#backend.put('current', key, newRow);
     if (record.version % versionsPerEntry === 0) {
       this.#backend.put('history', historyKey(key, record.mod), noBytes);
@@ -90,19 +90,13 @@ export class WriteTxn {
     return keys.flatMap((each) => this.delete(each) ?? []);
   }
 
-  /** @param row the key's version until now, at `previous` */
-  #record(
-    key: Uint8Array,
-    record: VersionRecord,
-    previous: Place | undefined,
-    row: Uint8Array | undefined,
-  ): Uint8Array {
+  /** @param row the key's version until now, at `previous`, if there is one */
+  #record(key: Uint8Array, record: VersionRecord, previous: Place, row: Uint8Array | undefined): Uint8Array {
     this.#sub++;
     // The compaction removes it from the log, or has done so: nobody needed it there while it was the newest.
-    const isCompacted = previous !== undefined && previous.revision < this.#compactRevision;
-    const kept = isCompacted ? row?.slice() : undefined;
-    const newRow = this.#log.append({ key, record, previous: previous ?? nowhere });
-    if (kept !== undefined && previous !== undefined) {
+    const kept = previous.revision < this.#compactRevision ? row?.slice() : undefined;
+    const newRow = this.#log.append({ key, record, previous });
+    if (kept !== undefined) {
       this.#backend.put('history', historyKey(key, previous), kept);
     }
     return newRow;
