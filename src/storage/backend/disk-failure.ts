@@ -1,7 +1,8 @@
 import * as fs from 'node:fs/promises';
 import { DiskError } from '../../ports/disk.js';
 
-const fullPattern = /no space left|quota exceeded|file too large|MDB_MAP_FULL|ENOSPC|EDQUOT|EFBIG/i;
+/** Limits that a file system with free space may have reached. */
+const limitPattern = /quota exceeded|file too large|MDB_MAP_FULL|EDQUOT|EFBIG/i;
 
 /** Left free beyond what a transaction may need; with less, a failed write counts as one for which there was none. */
 const freeSizeBytesMin = 1024 * 1024;
@@ -22,11 +23,14 @@ export async function requireWritable(folder: string, changesSizeBytes: number):
   await fs.utimes(folder, now, now);
 }
 
-/** What LMDB says, as the port has it. */
+/**
+ * What LMDB says, as the port has it. "No space left" is not taken at its word: where the file system has space, it
+ * was the device below that had none to keep what it took, and there is nothing to free here.
+ */
 export async function diskErrorOf(error: unknown, folder: string): Promise<DiskError> {
   if (error instanceof DiskError) return error;
   const detail = error instanceof Error ? error.message : String(error);
-  const full = fullPattern.test(detail) || (await isNearlyFull(folder));
+  const full = limitPattern.test(detail) || (await isNearlyFull(folder));
   return new DiskError(full ? 'full' : 'failed', `state database: ${detail}`, { cause: error });
 }
 
