@@ -21,22 +21,6 @@ export function parseSegmentName(name: string): SegmentName | undefined {
   return { name, sequence: parseInt(match[1]!, 16), firstIndex: parseInt(match[2]!, 16) };
 }
 
-/** A durable file of zeros: what is written over them later changes neither its size nor where it lies. */
-export async function makeZeroFile(disk: Disk, path: string, sizeBytes: number): Promise<DiskFile> {
-  const file = await disk.open(path, { create: true });
-  try {
-    await file.truncate(0);
-    await file.write(0, [new Uint8Array(sizeBytes)]);
-    await file.sync();
-  } catch (error) {
-    await file.close();
-    // On a full disk what was written of it takes space that others may need.
-    await disk.remove(path);
-    throw error;
-  }
-  return file;
-}
-
 /**
  * Makes a file of zeros the segment `path`. Its header is durable before it gets that name: a segment without one
  * would look like a damaged log.

@@ -5,7 +5,8 @@ import type { Disk, DiskFile } from '../../ports/disk.js';
 import type { Entry, HardState } from '../../raft/types.js';
 import { RecordWriter, segmentHeaderSizeBytes } from './format.js';
 import { Recovery, type WalEnd, type WalRecovered } from './recover.js';
-import { beginSegment, makeZeroFile, parseSegmentName, segmentName, type SegmentName } from './segments.js';
+import { beginSegment, parseSegmentName, segmentName, type SegmentName } from './segments.js';
+import { ZeroFile } from './zero-file.js';
 
 export type { WalRecovered } from './recover.js';
 
@@ -64,8 +65,8 @@ export class Wal {
   #queue: Work[] = [];
   #running: Promise<void> | undefined;
   #cutting: Promise<void> = Promise.resolve();
-  /** The next segment, being made ahead of time; undefined if that failed. */
-  #spare: Promise<DiskFile | undefined> | undefined;
+  /** The next segment, being made ahead of time. */
+  #spare: ZeroFile | undefined;
   #failure: Error | undefined;
   #closed = false;
 
@@ -102,7 +103,7 @@ export class Wal {
     const name = segmentName(1, 1);
     await disk.makeFolder(folder);
     const path = `${folder}/first.tmp`;
-    const file = await makeZeroFile(disk, path, all.segmentSizeBytes);
+    const file = await new ZeroFile(disk, path, all.segmentSizeBytes).whole();
     await beginSegment(
       disk,
       `${folder}/${name.name}`,
@@ -212,8 +213,7 @@ export class Wal {
     await this.#cutting.catch(() => {
       // Told to whoever asked for the cut.
     });
-    const spare = await this.#spare;
-    await spare?.close();
+    await this.#spare?.close();
     await this.#file.close();
   }
 
@@ -284,10 +284,17 @@ export class Wal {
       const last = work.batch.entries.at(-1);
       if (last !== undefined) this.#last = { index: last.index, term: last.term };
     }
-    if (this.#position > this.#options.segmentSizeBytes / 2) {
-      // Space may come before the segment is full: #roll tries again, and fails if it must.
-      this.#spare ??= this.#makeSpare().catch(() => undefined);
-    }
+    this.#prepareNext();
+  }
+
+  /** Keeps pace with what is written, in the second half of the segment: whole when four fifths of that are full. */
+  #prepareNext(): void {
+    const { segmentSizeBytes } = this.#options;
+    const secondHalf = (2 * this.#position) / segmentSizeBytes - 1;
+    if (secondHalf <= 0) return;
+    this.#spare ??= this.#makeSpare();
+    // Space may come before the segment is full: #roll tries again, and fails if it must.
+    this.#spare.grow(1.25 * secondHalf * segmentSizeBytes);
   }
 
   /**
@@ -329,23 +336,19 @@ export class Wal {
     this.#batch++;
   }
 
-  /** A file of zeros, written while there is still room in the current segment. */
-  #makeSpare(): Promise<DiskFile> {
-    return makeZeroFile(this.#disk, this.#sparePath, this.#options.segmentSizeBytes);
-  }
-
-  get #sparePath(): string {
-    return `${this.#folder}/spare.tmp`;
+  #makeSpare(): ZeroFile {
+    return new ZeroFile(this.#disk, `${this.#folder}/spare.tmp`, this.#options.segmentSizeBytes);
   }
 
   async #roll(): Promise<void> {
-    const file = (await this.#spare) ?? (await this.#makeSpare());
+    const spare = this.#spare ?? this.#makeSpare();
+    const file = await spare.whole();
     this.#spare = undefined;
     const next = segmentName(this.#segments.at(-1)!.sequence + 1, this.#last.index + 1);
     await beginSegment(
       this.#disk,
       `${this.#folder}/${next.name}`,
-      { file, path: this.#sparePath },
+      { file, path: spare.path },
       {
         ...this.#owner,
         sequence: next.sequence,
