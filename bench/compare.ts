@@ -15,7 +15,9 @@ import { stallsPart } from './parts/stalls.js';
 import { memberCountsPart, unaryParts } from './parts/unary.js';
 import { environmentOf } from './report/environment.js';
 import { Figures } from './report/figures.js';
+import { flagLines, helpLine } from './report/flag-lines.js';
 import { toJson } from './report/json.js';
+import { runProgram } from './report/run-program.js';
 import { ratioTable } from './report/table.js';
 
 /** Runs Kvorum and etcd (or two revisions of Kvorum) in turn under the same loads, and prints ratios. */
@@ -55,14 +57,11 @@ const flags: readonly FlagSpec[] = [
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 function help(): string {
-  const line = (name: string, summary: string): string => `  ${name.padEnd(24)}${summary}\n`;
   return [
     'usage: node dist/bench/compare.js [FLAGS]\n\nflags:\n',
-    ...flags.map(({ name, value, summary }) =>
-      line(`--${name}${value === undefined ? '' : `=${value}`}`, summary),
-    ),
+    flagLines(flags),
     '\nparts (* in a short run):\n',
-    ...parts.map(({ name, summary, inShort }) => line(`${inShort ? '*' : ' '} ${name}`, summary)),
+    ...parts.map(({ name, summary, inShort }) => helpLine(`${inShort ? '*' : ' '} ${name}`, summary)),
   ].join('');
 }
 
@@ -122,13 +121,4 @@ async function main(words: readonly string[]): Promise<void> {
   }
 }
 
-// Whatever ends this process ends the servers that it started (on 'exit').
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1));
-try {
-  await main(process.argv.slice(2));
-} catch (error) {
-  process.stderr.write(
-    `${error instanceof UsageError ? `${error.message}\n${help()}` : (error as Error).stack}\n`,
-  );
-  process.exitCode = error instanceof UsageError ? 2 : 1;
-}
+await runProgram(main, help);

@@ -1,5 +1,8 @@
 import { randomInt } from 'node:crypto';
-import { parseArgs } from 'node:util';
+import { UsageError } from '../src/cli/exit-codes.js';
+import { FlagValues, parseFlags, type FlagSpec } from '../src/cli/flags.js';
+import { flagLines } from './report/flag-lines.js';
+import { runProgram } from './report/run-program.js';
 import type { Deeds } from './soak/lives.js';
 import type { Sample } from './soak/server-process.js';
 import { soak } from './soak/soak.js';
@@ -7,21 +10,15 @@ import { soak } from './soak/soak.js';
 /**
  * Soaks the gRPC server: connections that open, call, stream, reset and go, thousands at a time, while its memory
  * and descriptors are watched. Prints how they move, and a verdict.
- *
- *     node dist/bench/soak.js [--minutes 10] [--hour] [--connections 2000] [--seed N]
  */
-const { values } = parseArgs({
-  options: {
-    minutes: { type: 'string', default: '10' },
-    hour: { type: 'boolean', default: false },
-    connections: { type: 'string', default: '2000' },
-    seed: { type: 'string', default: String(randomInt(2 ** 31)) },
-  },
-});
+const flags: readonly FlagSpec[] = [
+  { name: 'help', kind: 'boolean', summary: 'show this' },
+  { name: 'minutes', kind: 'number', value: 'N', summary: 'how long, 10 unless told', min: 1 },
+  { name: 'hour', kind: 'boolean', summary: 'the same as --minutes=60' },
+  { name: 'connections', kind: 'number', value: 'N', summary: 'at a time, 2000 unless told', min: 1 },
+  { name: 'seed', kind: 'number', value: 'N', summary: 'of what the connections do', min: 0 },
+];
 
-const minutes = values.hour ? 60 : Number(values.minutes);
-const connections = Number(values.connections);
-const seed = Number(values.seed);
 const pauseMs = 1000;
 /** Two dozen lines, however long it takes. */
 const lines = 24;
@@ -32,30 +29,54 @@ function row(cells: readonly (string | number)[]): string {
   return cells.map((cell) => String(cell).padStart(12)).join('');
 }
 
-console.log(`seed ${seed}, ${connections} connections, ${minutes} minutes`);
-console.log(
-  row(['s', 'used MiB', 'RSS MiB', 'descriptors', 'connections', 'streaming', 'conns', 'calls', 'resets']),
-);
-const began = performance.now();
-
-function show(sample: Sample, deeds: Deeds): void {
-  const seconds = ((performance.now() - began) / 1000).toFixed(0);
-  const { usedBytes, rssBytes, descriptors, connections: open, streaming } = sample;
-  const figures = [mebibytes(usedBytes), mebibytes(rssBytes), descriptors, open, streaming];
-  console.log(row([seconds, ...figures, deeds.connections, deeds.calls, deeds.resets]));
+function shower(): (sample: Sample, deeds: Deeds) => void {
+  console.log(
+    row(['s', 'used MiB', 'RSS MiB', 'descriptors', 'connections', 'streaming', 'conns', 'calls', 'resets']),
+  );
+  const began = performance.now();
+  return (sample, deeds) => {
+    const seconds = ((performance.now() - began) / 1000).toFixed(0);
+    const { usedBytes, rssBytes, descriptors, connections, streaming } = sample;
+    const figures = [mebibytes(usedBytes), mebibytes(rssBytes), descriptors, connections, streaming];
+    console.log(row([seconds, ...figures, deeds.connections, deeds.calls, deeds.resets]));
+  };
 }
 
-const report = await soak({
-  seed,
-  connections,
-  seconds: minutes * 60,
-  pauseMs,
-  sampleIntervalMs: (minutes * 60_000) / lines,
-  onSample: show,
-});
-show(report.after, report.deeds);
-const grown = `${mebibytes(report.usedGrownBytes)} MiB used, ${mebibytes(report.rssGrownBytes)} MiB resident`;
-console.log(`grown from the middle third to the last one: ${grown}`);
-for (const fault of report.faults) console.log(fault);
-console.log(report.faults.length === 0 ? 'passed' : 'failed');
-process.exitCode = report.faults.length === 0 ? 0 : 1;
+/** @returns whether all was well */
+async function run(minutes: number, connections: number, seed: number): Promise<boolean> {
+  console.log(`seed ${seed}, ${connections} connections, ${minutes} minutes`);
+  const show = shower();
+  const report = await soak({
+    seed,
+    connections,
+    seconds: minutes * 60,
+    pauseMs,
+    sampleIntervalMs: (minutes * 60_000) / lines,
+    onSample: show,
+  });
+  show(report.after, report.deeds);
+  const grown = `${mebibytes(report.usedGrownBytes)} MiB used, ${mebibytes(report.rssGrownBytes)} MiB resident`;
+  console.log(`grown from the middle third to the last one: ${grown}`);
+  for (const fault of report.faults) console.log(fault);
+  console.log(report.faults.length === 0 ? 'passed' : 'failed');
+  return report.faults.length === 0;
+}
+
+const help = (): string => `usage: node dist/bench/soak.js [FLAGS]\n\nflags:\n${flagLines(flags)}`;
+
+async function main(words: readonly string[]): Promise<void> {
+  const { given, args } = parseFlags(words, flags);
+  const values = new FlagValues(flags, given);
+  if (values.boolean('help')) {
+    process.stdout.write(help());
+    return;
+  }
+  if (args.length > 0) throw new UsageError(`no arguments are taken, ${args.join(' ')} is given`);
+  const number = (name: string, otherwise: number): number =>
+    values.optional(name) === undefined ? otherwise : values.number(name);
+  const minutes = values.boolean('hour') ? 60 : number('minutes', 10);
+  const passed = await run(minutes, number('connections', 2000), number('seed', randomInt(2 ** 31)));
+  process.exitCode = passed ? 0 : 1;
+}
+
+await runProgram(main, help);
