@@ -14,7 +14,7 @@ describe('orderBatch', () => {
       operation('delete', 'd'),
     ];
     assert.deepEqual(
-      orderBatch(calls).map(({ kind, keyText }) => `${kind} ${keyText}`),
+      orderBatch(calls).map(({ kind, keyId }) => `${kind} ${keyId}`),
       ['put b', 'delete d', 'get a', 'get c'],
     );
   });
@@ -27,7 +27,7 @@ describe('orderBatch', () => {
       operation('put', 'b'),
     ];
     assert.deepEqual(
-      orderBatch(calls).map(({ kind, keyText }) => `${kind} ${keyText}`),
+      orderBatch(calls).map(({ kind, keyId }) => `${kind} ${keyId}`),
       ['get a', 'put a', 'put b', 'get a'],
     );
   });
@@ -40,7 +40,7 @@ describe('orderBatch', () => {
         const after = orderBatch(before);
         assert.equal(after.length, before.length);
         for (const key of ['a', 'b', 'c']) {
-          const ofKey = ({ keyText }: { keyText: string }): boolean => keyText === key;
+          const ofKey = ({ keyId }: { keyId: string }): boolean => keyId === key;
           assert.deepEqual(after.filter(ofKey), before.filter(ofKey));
         }
       }),
@@ -54,7 +54,7 @@ describe('orderBatch', () => {
     fc.assert(
       fc.property(fc.array(call, { maxLength: 30 }), (calls) => {
         const before = calls.map(([kind, key]) => operation(kind, key));
-        const needed = ['a', 'b', 'c'].map((key) => groups(before.filter(({ keyText }) => keyText === key)));
+        const needed = ['a', 'b', 'c'].map((key) => groups(before.filter(({ keyId }) => keyId === key)));
         assert.ok(groups(orderBatch(before)) <= Math.max(...needed));
       }),
     );

@@ -18,8 +18,8 @@ export function orderBatch(operations: readonly PendingOperation[]): readonly Pe
   const keys = new Map<string, KeyStage>();
   const placed = operations.map((operation) => {
     const written = isWrite(operation);
-    let key = keys.get(operation.keyText);
-    if (key === undefined) keys.set(operation.keyText, (key = { stage: 0, hasWrite: false }));
+    let key = keys.get(operation.keyId);
+    if (key === undefined) keys.set(operation.keyId, (key = { stage: 0, hasWrite: false }));
     if ((key.stage % 2 === 1) !== written) key.stage += 1;
     key.hasWrite ||= written;
     return { operation, key, stage: key.stage };

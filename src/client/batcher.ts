@@ -1,15 +1,15 @@
 import { performance } from 'node:perf_hooks';
 import { KvorumError } from '../base/errors.js';
-import { BatchRequest, BatchResponse, type Operation } from '../generated/kvorum.js';
 import { attemptTimeoutMs, retryTimeMsMin } from './attempt-time.js';
 import { orderBatch } from './batch-order.js';
+import { encodeBatchRequest } from './batch-request.js';
+import { decodeBatchResponse, type BatchResult } from './batch-response.js';
 import type { Connection } from './connection.js';
 import { clientClosed, type Endpoints } from './endpoints.js';
 import { CallFailure, toErrorCode } from './failure.js';
-import { isWrite, type PendingOperation, type ResultKind } from './operation.js';
+import { isWrite, type PendingOperation } from './operation.js';
 import { OperationQueue } from './operation-queue.js';
 import type { ClientLimits } from './options.js';
-import { decodeResponse } from './unary-calls.js';
 import { WaitingOperations } from './waiting-operations.js';
 
 /** Sends the operations of one turn of the event loop, and those gathered behind batches on their way, as one. */
@@ -24,7 +24,11 @@ export class Batcher {
   constructor(endpoints: Endpoints, limits: ClientLimits) {
     this.#endpoints = endpoints;
     this.#limits = limits;
-    this.#waiting = new WaitingOperations(limits, () => endpoints.trouble);
+    this.#waiting = new WaitingOperations(
+      limits,
+      () => this.#queue,
+      () => endpoints.trouble,
+    );
   }
 
   /** Settles the operation sooner or later; may reject it at once. */
@@ -77,17 +81,13 @@ export class Batcher {
       if (operations.length === 0) return [];
       for (const operation of operations) operation.sent = true;
       const timeoutMs = attemptTimeoutMs(remainingMs(operations), this.#endpoints.count);
-      const request = BatchRequest.encode({ operations: operations.map(toWire) }).finish();
-      const bytes = await connection.call('/kvorum.v1.Store/Batch', request, timeoutMs);
-      const results = decodeResponse(BatchResponse, bytes).results;
+      const request = encodeBatchRequest(operations);
+      const response = await connection.call('/kvorum.v1.Store/Batch', request, timeoutMs);
+      const results = decodeBatchResponse(response);
       if (results.length !== operations.length) {
         throw new KvorumError('INTERNAL', `${results.length} results for ${operations.length} operations`);
       }
-      return this.#settle(
-        operations,
-        results.map(({ kind }) => kind),
-        connection,
-      );
+      return this.#settle(operations, results, connection);
     } catch (error) {
       const failure = toFailure(error);
       if (failure.elsewhere && connection !== undefined) this.#endpoints.failed(connection, failure.error);
@@ -98,15 +98,16 @@ export class Batcher {
   /** Returns what is to be tried again. */
   #settle(
     operations: readonly PendingOperation[],
-    results: readonly (ResultKind | undefined)[],
+    results: readonly BatchResult[],
     connection: Connection,
   ): PendingOperation[] {
     const again: PendingOperation[] = [];
-    const anyDone = results.some((result) => result?.$case !== 'error');
+    const anyDone = results.some(({ kind }) => kind !== 'error');
     let trouble: KvorumError | undefined;
-    for (const [at, operation] of operations.entries()) {
-      const result = results[at];
-      if (result !== undefined && result.$case === operation.kind) {
+    for (let at = 0; at < operations.length; at++) {
+      const operation = operations[at]!;
+      const result = results[at]!;
+      if (result.kind === operation.kind) {
         this.#waiting.resolve(operation, result);
         continue;
       }
@@ -142,26 +143,13 @@ function remainingMs(operations: readonly PendingOperation[]): number {
   return Math.max(1, deadlineMs - performance.now());
 }
 
-function toWire(operation: PendingOperation): Operation {
-  const { kind, key, value, serializable, expectedModRevision } = operation;
-  switch (kind) {
-    case 'put':
-      return { kind: { $case: 'put', value: { key, value, expectedModRevision } } };
-    case 'get':
-      return { kind: { $case: 'get', value: { key, serializable } } };
-    case 'delete':
-      return { kind: { $case: 'delete', value: { key, expectedModRevision } } };
-  }
-}
-
-function resultFailure(result: ResultKind | undefined): CallFailure {
-  if (result?.$case !== 'error') {
+function resultFailure(result: BatchResult): CallFailure {
+  if (result.kind !== 'error') {
     return new CallFailure(
       new KvorumError('INTERNAL', 'an operation was answered by a result of another kind'),
     );
   }
-  const { code, message } = result.value;
-  return new CallFailure(new KvorumError(toErrorCode(code), message));
+  return new CallFailure(new KvorumError(toErrorCode(result.code), result.message));
 }
 
 function toFailure(error: unknown): CallFailure {

@@ -88,7 +88,8 @@ describe('KvorumClient', () => {
     const { client } = await serve(t, { operationsPerBatchMax: 3, batchesInFlightMax: 3 });
     const call = fc.record({
       kind: fc.constantFrom('get', 'set', 'delete'),
-      key: fc.constantFrom('a', 'b'),
+      key: fc.constantFrom('a', 'ä'),
+      asBytes: fc.boolean(),
       newTurn: fc.boolean(),
     });
     let run = 0;
@@ -97,8 +98,8 @@ describe('KvorumClient', () => {
         run += 1;
         const expected = new Map<string, string>();
         const checks: Promise<void>[] = [];
-        for (const [nth, { kind, key, newTurn }] of calls.entries()) {
-          const full = `${run}-${key}`;
+        for (const [nth, { kind, key, asBytes, newTurn }] of calls.entries()) {
+          const full = asBytes ? Buffer.from(`${run}-${key}`) : `${run}-${key}`;
           if (kind === 'get') {
             const value = expected.get(key);
             checks.push(client.get(full).then((got) => assert.equal(got, value)));

@@ -1,12 +1,20 @@
 import { performance } from 'node:perf_hooks';
 import { parseHostPort } from '../base/address.js';
-import { emptyBytes } from '../base/bytes.js';
 import { KvorumError } from '../base/errors.js';
+import {
+  toConditionalResult,
+  toDeleteResult,
+  toPair,
+  toSetResult,
+  toText,
+  toValue,
+  type Answer,
+} from './answers.js';
 import { Batcher } from './batcher.js';
 import { clientClosed, Endpoints, endpointsDefaults } from './endpoints.js';
 import { listPages, type ListOptions } from './listing.js';
 import * as methods from './methods.js';
-import type { OperationKind, PendingOperation, ResultKind } from './operation.js';
+import type { OperationKind } from './operation.js';
 import {
   checkExpectedRevision,
   checkTimeout,
@@ -20,8 +28,6 @@ import {
 } from './options.js';
 import {
   toClusterMember,
-  toConditionalResult,
-  toKeyValue,
   toServerStatus,
   type ClusterMembers,
   type ConditionalResult,
@@ -31,7 +37,7 @@ import {
   type ServerStatus,
   type SetResult,
 } from './results.js';
-import { toBytes, valueToText } from './text.js';
+import { contentId, utf8SizeBytes } from './text.js';
 import { callUnary, type UnaryMethod, type Wait } from './unary-calls.js';
 
 /** A member, by its id (bigint) or its name. */
@@ -84,37 +90,27 @@ export class KvorumClient {
    *
    * Rejects with INVALID_VALUE if the value is no UTF-8: then take getBytes.
    */
-  async get(key: string | Uint8Array, options?: ReadOptions): Promise<string | undefined> {
-    const bytes = await this.getBytes(key, options);
-    return bytes === undefined ? undefined : valueToText(bytes);
+  get(key: string | Uint8Array, options?: ReadOptions): Promise<string | undefined> {
+    return this.#operate('get', key, '', options, toText);
   }
 
   /** The value; undefined: no such key. */
-  async getBytes(key: string | Uint8Array, options?: ReadOptions): Promise<Uint8Array | undefined> {
-    return (await this.getPair(key, options))?.value;
+  getBytes(key: string | Uint8Array, options?: ReadOptions): Promise<Uint8Array | undefined> {
+    return this.#operate('get', key, '', options, toValue);
   }
 
   /** The value with its revisions; undefined: no such key. */
-  async getPair(key: string | Uint8Array, options: ReadOptions = {}): Promise<KeyValue | undefined> {
-    const result = await this.#operate('get', key, emptyBytes, options);
-    const pair = result.$case === 'get' ? result.value.pair : undefined;
-    return pair === undefined ? undefined : toKeyValue(pair);
+  getPair(key: string | Uint8Array, options?: ReadOptions): Promise<KeyValue | undefined> {
+    return this.#operate('get', key, '', options, toPair);
   }
 
-  async set(
-    key: string | Uint8Array,
-    value: string | Uint8Array,
-    options: CallOptions = {},
-  ): Promise<SetResult> {
-    const result = await this.#operate('put', key, toBytes('INVALID_VALUE', 'value', value), options);
-    return { revision: result.$case === 'put' ? Number(result.value.revision) : 0 };
+  set(key: string | Uint8Array, value: string | Uint8Array, options?: CallOptions): Promise<SetResult> {
+    return this.#operate('put', key, value, options, toSetResult);
   }
 
   /** Deleting a missing key is no error. */
-  async delete(key: string | Uint8Array, options: CallOptions = {}): Promise<DeleteResult> {
-    const result = await this.#operate('delete', key, emptyBytes, options);
-    const { revision, deleted } = result.$case === 'delete' ? result.value : { revision: 0n, deleted: 0n };
-    return { revision: Number(revision), deleted: deleted > 0n };
+  delete(key: string | Uint8Array, options?: CallOptions): Promise<DeleteResult> {
+    return this.#operate('delete', key, '', options, toDeleteResult);
   }
 
   /**
@@ -127,21 +123,20 @@ export class KvorumClient {
     key: string | Uint8Array,
     expectedModRevision: number,
     value: string | Uint8Array,
-    options: CallOptions = {},
+    options?: CallOptions,
   ): Promise<ConditionalResult> {
-    const bytes = toBytes('INVALID_VALUE', 'value', value);
     const expected = checkExpectedRevision(expectedModRevision);
-    return toConditionalResult(await this.#operate('put', key, bytes, options, expected));
+    return this.#operate('put', key, value, options, toConditionalResult, expected);
   }
 
   /** Deletes the key only if its mod revision is still the expected one, as compareAndSet. */
   async compareAndDelete(
     key: string | Uint8Array,
     expectedModRevision: number,
-    options: CallOptions = {},
+    options?: CallOptions,
   ): Promise<ConditionalResult> {
     const expected = checkExpectedRevision(expectedModRevision);
-    return toConditionalResult(await this.#operate('delete', key, emptyBytes, options, expected));
+    return this.#operate('delete', key, '', options, toConditionalResult, expected);
   }
 
   /** The pairs of a range, in the byte order of their keys, all at one revision. */
@@ -267,38 +262,46 @@ export class KvorumClient {
     return callUnary(this.#endpoints, method, request, this.#wait(options));
   }
 
-  #operate(
+  /** These calls come by the hundred thousand: one promise for each, and nothing that awaits another. */
+  #operate<T>(
     kind: OperationKind,
     key: string | Uint8Array,
-    value: Uint8Array,
-    options: ReadOptions,
-    expectedModRevision?: bigint,
-  ): Promise<ResultKind> {
-    const keyBytes = toBytes('INVALID_KEY', 'key', key);
-    const { timeoutMs } = this.#wait(options);
-    if (this.#closed) throw clientClosed();
-    const serializable = options.serializable ?? false;
-    return new Promise((resolve, reject) => {
-      const operation: PendingOperation = {
+    value: string | Uint8Array,
+    options: ReadOptions = noOptions,
+    answer: Answer<T>,
+    expectedModRevision?: number,
+  ): Promise<T> {
+    // What is thrown rejects.
+    return new Promise<T>((resolve, reject) => {
+      const valueSizeBytes = utf8SizeBytes('INVALID_VALUE', 'value', value);
+      const keySizeBytes = utf8SizeBytes('INVALID_KEY', 'key', key);
+      const timeoutMs = options.timeoutMs === undefined ? this.#timeoutMs : checkTimeout(options.timeoutMs);
+      const serializable = options.serializable ?? false;
+      if (this.#closed) throw clientClosed();
+      (serializable ? this.#localBatcher : this.#batcher).add({
         kind,
-        key: keyBytes,
-        keyText: Buffer.from(keyBytes.buffer, keyBytes.byteOffset, keyBytes.byteLength).toString('latin1'),
+        key,
+        keyId: contentId(key),
+        keySizeBytes,
         value,
+        valueSizeBytes,
         serializable,
         expectedModRevision,
-        deadlineMs: performance.now() + timeoutMs,
-        resolve,
+        deadlineMs: Math.ceil(performance.now() + timeoutMs),
+        answer,
+        resolve: resolve as (answer: unknown) => void,
         reject,
         signal: options.signal,
         onAbort: undefined,
         sent: false,
         lastError: undefined,
         settled: false,
-      };
-      (serializable ? this.#localBatcher : this.#batcher).add(operation);
+      });
     });
   }
 }
+
+const noOptions: ReadOptions = {};
 
 function toTarget(member: MemberReference): { readonly id: bigint; readonly name: string } {
   if (typeof member === 'bigint') return { id: member, name: '' };

@@ -7,7 +7,7 @@ export type MethodPath = `/${string}/${string}`;
 
 const bytesToBuffer = (bytes: Uint8Array): Buffer =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-const identity = (bytes: Buffer): Uint8Array => bytes;
+const identity = (bytes: Buffer): Buffer => bytes;
 
 /** One connection to one server. grpc-js never retries on it what was sent. */
 export class Connection {
@@ -72,7 +72,7 @@ export class Connection {
    *
    * @param timeoutMs the server is told, and ends its own wait a little earlier
    */
-  call(path: MethodPath, request: Uint8Array, timeoutMs: number, signal?: AbortSignal): Promise<Uint8Array> {
+  call(path: MethodPath, request: Uint8Array, timeoutMs: number, signal?: AbortSignal): Promise<Buffer> {
     const options = { deadline: Date.now() + Math.max(1, timeoutMs) };
     return new Promise((resolve, reject) => {
       const settle = (end: () => void): void => {
@@ -80,7 +80,7 @@ export class Connection {
         this.#open.delete(abandon);
         end();
       };
-      const answered = (error: ServiceError | null, response?: Uint8Array): void => {
+      const answered = (error: ServiceError | null, response?: Buffer): void => {
         settle(() => {
           if (error === null) resolve(response!);
           else reject(fromServiceError(error, this.endpoint));

@@ -36,7 +36,7 @@ describe('OperationQueue', () => {
     queue.push(sized('f', 1));
     const counts = [queue.take(2, 150), queue.take(10, 100), queue.take(10, 100), queue.take(10, 100)];
     assert.deepEqual(
-      counts.map((batch) => batch.map(({ keyText }) => keyText)),
+      counts.map((batch) => batch.map(({ keyId }) => keyId)),
       [['a', 'b'], ['c', 'd'], ['e'], ['f']],
     );
     assert.ok(queue.isEmpty);

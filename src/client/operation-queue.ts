@@ -7,6 +7,8 @@ import { sizeBytesOf, type PendingOperation } from './operation.js';
 export class OperationQueue {
   #waiting: PendingOperation[] = [];
   #head = 0;
+  /** Taken, and not released. */
+  readonly #batches = new Set<readonly PendingOperation[]>();
   /** Keys on their way, each with the batch that it is in. */
   readonly #holders = new Map<string, readonly PendingOperation[]>();
   /** By key on its way: what waits for it. */
@@ -14,6 +16,13 @@ export class OperationQueue {
 
   get isEmpty(): boolean {
     return this.#head === this.#waiting.length;
+  }
+
+  /** All that were pushed, up to the release of their batch. */
+  *[Symbol.iterator](): Generator<PendingOperation, void> {
+    for (const batch of this.#batches) yield* batch;
+    for (const parked of this.#parked.values()) yield* parked;
+    for (let at = this.#head; at < this.#waiting.length; at++) yield this.#waiting[at]!;
   }
 
   push(operation: PendingOperation): void {
@@ -27,31 +36,33 @@ export class OperationQueue {
     while (!this.isEmpty && batch.length < countMax) {
       const operation = this.#waiting[this.#head]!;
       if (!operation.settled) {
-        const holder = this.#holders.get(operation.keyText);
+        const holder = this.#holders.get(operation.keyId);
         if (holder !== undefined && holder !== batch) {
           this.#park(operation);
         } else {
           sizeBytes += sizeBytesOf(operation);
           if (sizeBytes > sizeBytesMax && batch.length > 0) break;
-          if (holder === undefined) this.#holders.set(operation.keyText, batch);
+          if (holder === undefined) this.#holders.set(operation.keyId, batch);
           batch.push(operation);
         }
       }
       this.#head += 1;
     }
     this.#trim();
+    if (batch.length > 0) this.#batches.add(batch);
     return batch;
   }
 
   #park(operation: PendingOperation): void {
-    const parked = this.#parked.get(operation.keyText);
-    if (parked === undefined) this.#parked.set(operation.keyText, [operation]);
+    const parked = this.#parked.get(operation.keyId);
+    if (parked === undefined) this.#parked.set(operation.keyId, [operation]);
     else parked.push(operation);
   }
 
   /** Ends a batch's hold on its keys. What is to be tried `again` goes before what was parked behind it. */
   release(batch: readonly PendingOperation[], again: readonly PendingOperation[]): void {
-    for (const { keyText } of batch) this.#holders.delete(keyText);
+    this.#batches.delete(batch);
+    for (const { keyId } of batch) this.#holders.delete(keyId);
     const first = this.#parked.size === 0 ? [...again] : [...again, ...this.#unpark(batch)];
     if (first.length === 0) return;
     this.#waiting = [...first, ...this.#waiting.slice(this.#head)];
@@ -61,10 +72,10 @@ export class OperationQueue {
   /** What waited for the keys of `batch`, key by key, each in the order of the calls. */
   #unpark(batch: readonly PendingOperation[]): PendingOperation[] {
     const free: PendingOperation[] = [];
-    for (const { keyText } of batch) {
-      const parked = this.#parked.get(keyText);
+    for (const { keyId } of batch) {
+      const parked = this.#parked.get(keyId);
       if (parked === undefined) continue;
-      this.#parked.delete(keyText);
+      this.#parked.delete(keyId);
       for (const operation of parked) free.push(operation);
     }
     return free;

@@ -1,24 +1,28 @@
 import type { KvorumError } from '../base/errors.js';
-import type { OperationResult } from '../generated/kvorum.js';
+import type { BatchResult } from './batch-response.js';
 
 export type OperationKind = 'put' | 'get' | 'delete';
-export type ResultKind = NonNullable<OperationResult['kind']>;
 
-/** One call that waits for its result. */
+/** One call that waits for its result. There are thousands at a time: it holds what is needed and no copies. */
 export interface PendingOperation {
   readonly kind: OperationKind;
-  readonly key: Uint8Array;
-  /** The key's bytes as Latin-1, to look it up by. */
-  readonly keyText: string;
+  readonly key: string | Uint8Array;
+  /** The same for the same key, whether given as text or as bytes. */
+  readonly keyId: string;
+  /** Of a text: in UTF-8. */
+  readonly keySizeBytes: number;
   /** Empty unless it is a put. */
-  readonly value: Uint8Array;
+  readonly value: string | Uint8Array;
+  readonly valueSizeBytes: number;
   readonly serializable: boolean;
-  /** The condition of a write; 0n: there is no such key. */
-  readonly expectedModRevision: bigint | undefined;
-  /** On the clock of performance.now(). */
+  /** The condition of a write; 0: there is no such key. */
+  readonly expectedModRevision: number | undefined;
+  /** On the clock of performance.now(); whole, as each number with a fraction would be an object. */
   readonly deadlineMs: number;
-  readonly resolve: (result: ResultKind) => void;
-  readonly reject: (error: KvorumError) => void;
+  /** What the call resolves with. @throws KvorumError if it has to be rejected instead */
+  readonly answer: (result: BatchResult) => unknown;
+  readonly resolve: (answer: unknown) => void;
+  readonly reject: (error: unknown) => void;
   readonly signal: AbortSignal | undefined;
   onAbort: (() => void) | undefined;
   /** Part of a request that has no answer yet. */
@@ -29,7 +33,7 @@ export interface PendingOperation {
 }
 
 export function sizeBytesOf(operation: PendingOperation): number {
-  return operation.key.length + operation.value.length;
+  return operation.keySizeBytes + operation.valueSizeBytes;
 }
 
 export function isWrite(operation: PendingOperation): boolean {

@@ -88,8 +88,8 @@ export function checkTries(tries = Infinity): number {
 }
 
 /** @throws KvorumError INVALID_REQUEST */
-export function checkExpectedRevision(modRevision: number): bigint {
-  if (Number.isSafeInteger(modRevision) && modRevision >= 0) return BigInt(modRevision);
+export function checkExpectedRevision(modRevision: number): number {
+  if (Number.isSafeInteger(modRevision) && modRevision >= 0) return modRevision;
   throw new KvorumError(
     'INVALID_REQUEST',
     `expectedModRevision must be a revision, or 0 for no such key, not ${modRevision}`,

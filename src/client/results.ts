@@ -1,5 +1,4 @@
-import { assert } from '../base/assert.js';
-import type { MemberInfo, OperationResult, Pair, StatusResponse } from '../generated/kvorum.js';
+import type { MemberInfo, Pair, StatusResponse } from '../generated/kvorum.js';
 
 /** A key with its value at some revision. */
 export interface KeyValue {
@@ -95,17 +94,6 @@ export function toKeyValue(pair: Pair): KeyValue {
     createRevision: Number(pair.createRevision),
     modRevision: Number(pair.modRevision),
     version: Number(pair.version),
-  };
-}
-
-export function toConditionalResult(told: NonNullable<OperationResult['kind']>): ConditionalResult {
-  assert(told.$case === 'put' || told.$case === 'delete', 'a write has the result of a write');
-  const { revision, foundModRevision } = told.value;
-  const ownModRevision = told.$case === 'put' ? revision : 0n;
-  return {
-    succeeded: foundModRevision === undefined,
-    revision: Number(revision),
-    modRevision: Number(foundModRevision ?? ownModRevision),
   };
 }
 

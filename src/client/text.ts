@@ -1,29 +1,52 @@
+import { isUtf8 } from 'node:buffer';
 import { KvorumError, type ErrorCode } from '../base/errors.js';
 
-const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const loneSurrogate = /\p{Surrogate}/u;
+
+/**
+ * Bytes of a text in UTF-8, or of bytes.
+ *
+ * @throws KvorumError with `code` for a text that has no UTF-8 (half of a surrogate pair)
+ */
+export function utf8SizeBytes(code: ErrorCode, field: string, given: string | Uint8Array): number {
+  if (typeof given !== 'string') {
+    if (given instanceof Uint8Array) return given.length;
+    throw new KvorumError(code, `${field} must be a string or a Uint8Array`);
+  }
+  const sizeBytes = Buffer.byteLength(given);
+  // As many bytes as characters: ASCII.
+  if (sizeBytes !== given.length && loneSurrogate.test(given)) {
+    throw new KvorumError(code, `${field} holds half of a surrogate pair`);
+  }
+  return sizeBytes;
+}
 
 /**
  * The UTF-8 of a text; bytes as they are.
  *
- * @throws KvorumError with `code` for a text that has no UTF-8 (half of a surrogate pair)
+ * @throws KvorumError with `code` for a text that has no UTF-8
  */
 export function toBytes(code: ErrorCode, field: string, given: string | Uint8Array): Uint8Array {
-  if (typeof given !== 'string') {
-    if (given instanceof Uint8Array) return given;
-    throw new KvorumError(code, `${field} must be a string or a Uint8Array`);
-  }
-  if (loneSurrogate.test(given)) throw new KvorumError(code, `${field} holds half of a surrogate pair`);
-  return Buffer.from(given);
+  utf8SizeBytes(code, field, given);
+  return typeof given === 'string' ? Buffer.from(given) : given;
+}
+
+/** The same for a text and for the bytes of its UTF-8, another for each other content. */
+export function contentId(given: string | Uint8Array): string {
+  if (typeof given === 'string') return given;
+  const bytes = asBuffer(given);
+  // No text that has a UTF-8 begins with half of a surrogate pair.
+  return isUtf8(bytes) ? bytes.toString() : `\ud800${bytes.toString('latin1')}`;
 }
 
 /** @throws KvorumError INVALID_VALUE for bytes that are no UTF-8 */
 export function valueToText(bytes: Uint8Array): string {
-  try {
-    return strictDecoder.decode(bytes);
-  } catch (cause) {
-    throw new KvorumError('INVALID_VALUE', 'the value is not valid UTF-8: read it with getBytes', { cause });
-  }
+  if (isUtf8(bytes)) return asBuffer(bytes).toString();
+  throw new KvorumError('INVALID_VALUE', 'the value is not valid UTF-8: read it with getBytes');
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** The first key that does not begin with `prefix`; empty: there is none. */

@@ -1,7 +1,8 @@
 import { performance } from 'node:perf_hooks';
 import { KvorumError } from '../base/errors.js';
 import { outcomeUnknown } from './failure.js';
-import { isWrite, sizeBytesOf, type PendingOperation, type ResultKind } from './operation.js';
+import type { BatchResult } from './batch-response.js';
+import { isWrite, sizeBytesOf, type PendingOperation } from './operation.js';
 import type { ClientLimits } from './options.js';
 
 /**
@@ -10,15 +11,24 @@ import type { ClientLimits } from './options.js';
  */
 export class WaitingOperations {
   readonly #limits: ClientLimits;
+  readonly #all: () => Iterable<PendingOperation>;
   readonly #trouble: () => KvorumError | undefined;
-  readonly #operations = new Set<PendingOperation>();
+  #count = 0;
   #sizeBytes = 0;
   #timer: NodeJS.Timeout | undefined;
   #timerAtMs = Infinity;
 
-  /** @param trouble why no server does the work now, if none does */
-  constructor(limits: ClientLimits, trouble: () => KvorumError | undefined) {
+  /**
+   * @param all the operations that were added; those that are settled may be among them
+   * @param trouble why no server does the work now, if none does
+   */
+  constructor(
+    limits: ClientLimits,
+    all: () => Iterable<PendingOperation>,
+    trouble: () => KvorumError | undefined,
+  ) {
     this.#limits = limits;
+    this.#all = all;
     this.#trouble = trouble;
   }
 
@@ -26,8 +36,8 @@ export class WaitingOperations {
   add(operation: PendingOperation): boolean {
     const { operationsWaitingMax, waitingSizeBytesMax } = this.#limits;
     const sizeBytes = sizeBytesOf(operation);
-    if (this.#operations.size >= operationsWaitingMax) {
-      const what = `${this.#operations.size} operations are waiting`;
+    if (this.#count >= operationsWaitingMax) {
+      const what = `${this.#count} operations are waiting`;
       operation.reject(limitExceeded(`${what}, the limit is ${operationsWaitingMax} (operationsWaitingMax)`));
       return false;
     }
@@ -36,15 +46,21 @@ export class WaitingOperations {
       operation.reject(limitExceeded(`${what}, the limit is ${waitingSizeBytesMax} (waitingSizeBytesMax)`));
       return false;
     }
-    this.#operations.add(operation);
+    this.#count += 1;
     this.#sizeBytes += sizeBytes;
     if (operation.signal !== undefined) this.#listen(operation, operation.signal);
     this.#setTimer(operation.deadlineMs);
     return !operation.settled;
   }
 
-  resolve(operation: PendingOperation, result: ResultKind): void {
-    if (this.#settle(operation)) operation.resolve(result);
+  /** @param result of the operation's kind */
+  resolve(operation: PendingOperation, result: BatchResult): void {
+    if (!this.#settle(operation)) return;
+    try {
+      operation.resolve(operation.answer(result));
+    } catch (error) {
+      operation.reject(error);
+    }
   }
 
   reject(operation: PendingOperation, error: KvorumError): void {
@@ -53,7 +69,7 @@ export class WaitingOperations {
 
   /** A write that was sent is rejected as unknown, with `error` as the cause. */
   rejectAll(error: KvorumError): void {
-    for (const operation of this.#operations) {
+    for (const operation of this.#all()) {
       this.reject(operation, isWrite(operation) && operation.sent ? outcomeUnknown(error) : error);
     }
   }
@@ -61,10 +77,10 @@ export class WaitingOperations {
   #settle(operation: PendingOperation): boolean {
     if (operation.settled) return false;
     operation.settled = true;
-    this.#operations.delete(operation);
+    this.#count -= 1;
     this.#sizeBytes -= sizeBytesOf(operation);
     if (operation.onAbort !== undefined) operation.signal?.removeEventListener('abort', operation.onAbort);
-    if (this.#operations.size === 0) this.#clearTimer();
+    if (this.#count === 0) this.#clearTimer();
     return true;
   }
 
@@ -78,7 +94,7 @@ export class WaitingOperations {
   }
 
   #setTimer(deadlineMs: number): void {
-    if (deadlineMs >= this.#timerAtMs || this.#operations.size === 0) return;
+    if (deadlineMs >= this.#timerAtMs || this.#count === 0) return;
     this.#clearTimer();
     this.#timerAtMs = deadlineMs;
     this.#timer = setTimeout(() => this.#expire(), Math.max(1, deadlineMs - performance.now()));
@@ -93,7 +109,8 @@ export class WaitingOperations {
     this.#timerAtMs = Infinity;
     const nowMs = performance.now();
     let nextMs = Infinity;
-    for (const operation of this.#operations) {
+    for (const operation of this.#all()) {
+      if (operation.settled) continue;
       if (operation.deadlineMs <= nowMs) this.reject(operation, this.#expired(operation));
       else nextMs = Math.min(nextMs, operation.deadlineMs);
     }

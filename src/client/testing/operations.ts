@@ -9,12 +9,15 @@ export function operation(
 ): PendingOperation {
   return {
     kind,
-    key: encodeUtf8(key),
-    keyText: key,
+    key,
+    keyId: key,
+    keySizeBytes: encodeUtf8(key).length,
     value,
+    valueSizeBytes: value.length,
     serializable: false,
     expectedModRevision: undefined,
     deadlineMs: Infinity,
+    answer: (result) => result,
     resolve: () => {},
     reject: () => {},
     signal: undefined,
