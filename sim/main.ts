@@ -55,11 +55,22 @@ async function runOne(seed: number, args: Arguments): Promise<boolean> {
 }
 
 function describeResult(result: RunResult, realMs: number): string {
-  const { virtualMs, events, faults, operations, operationsOk, entriesApplied, term, fingerprint } = result;
+  const {
+    virtualMs,
+    events,
+    faults,
+    operations,
+    operationsOk,
+    entriesApplied,
+    term,
+    undecided,
+    fingerprint,
+  } = result;
   return (
     `seed ${result.seed}: ${(virtualMs / 1000).toFixed(1)} s of virtual time in ${realMs.toFixed(0)} ms, ` +
     `${events} events, ${faults} faults, ${operationsOk} of ${operations} calls answered, ` +
-    `${entriesApplied} entries applied, term ${term}, fingerprint ${fingerprint.toString(16)}`
+    `${entriesApplied} entries applied, term ${term}, ${undecided} keys undecided, ` +
+    `fingerprint ${fingerprint.toString(16)}`
   );
 }
 
@@ -67,10 +78,16 @@ function describeSummary(summary: SwarmSummary): string {
   const { runs, failed, virtualMs, cpuMs, events, realMs, operations, faults, undecided } = summary;
   return (
     `${runs} runs; ${(virtualMs / 3_600_000).toFixed(2)} hours of virtual time in ` +
-    `${(realMs / 1000).toFixed(0)} s, ${operations} calls, ${faults} faults, ${undecided} keys undecided\n` +
+    `${(realMs / 1000).toFixed(0)} s, ${operations} calls, ${faults} faults, ${describeUndecided(undecided)}\n` +
     `virtual time / processor time: ${(virtualMs / cpuMs).toFixed(0)}; ${(events / cpuMs).toFixed(0)} events/ms\n` +
     `${runs - failed.length} passed, ${failed.length} failed`
   );
+}
+
+function describeUndecided(undecided: SwarmSummary['undecided']): string {
+  const keys = undecided.reduce((sum, each) => sum + each.keys, 0);
+  const seeds = undecided.map(({ seed }) => seed).join(' ');
+  return `${keys} keys undecided${keys === 0 ? '' : ` (seeds ${seeds})`}`;
 }
 
 async function runMany(args: Arguments): Promise<boolean> {

@@ -25,8 +25,8 @@ export interface SwarmSummary {
   readonly events: number;
   readonly operations: number;
   readonly faults: number;
-  /** Keys whose operations the search for an order gave up. */
-  readonly undecided: number;
+  /** Runs with keys about whose operations nothing is known, and how many keys. */
+  readonly undecided: readonly { readonly seed: number; readonly keys: number }[];
 }
 
 interface SwarmOptions {
@@ -54,13 +54,13 @@ class Swarm {
   readonly #progress: Progress;
   readonly #began = performance.now();
   readonly #failed: number[] = [];
+  readonly #undecided: { readonly seed: number; readonly keys: number }[] = [];
   #runs = 0;
   #virtualMs = 0;
   #cpuMs = 0;
   #events = 0;
   #operations = 0;
   #faults = 0;
-  #undecided = 0;
 
   constructor(seeds: Seeds, options: SwarmOptions) {
     this.#seeds = 'from' in seeds ? count(seeds.from, seeds.count) : seeds.values();
@@ -113,7 +113,7 @@ class Swarm {
     this.#events += result.events;
     this.#operations += result.operations;
     this.#faults += result.faults;
-    this.#undecided += result.undecided;
+    if (result.undecided > 0) this.#undecided.push({ seed: result.seed, keys: result.undecided });
     if (result.failure !== undefined) this.#fail(result.seed, result.failure);
     else this.#count();
   }

@@ -182,6 +182,14 @@ export function madeRevision(answer: Answer): boolean {
   }
 }
 
+/** Pairs that the answer tells, if there is one. */
+export function itemsOf({ outcome }: Operation): readonly Item[] {
+  const answer = outcome.kind === 'ok' ? outcome.answer : undefined;
+  if (answer?.type === 'range') return answer.items;
+  if (answer?.type === 'delete') return answer.previous;
+  return answer?.type === 'put' && answer.previous !== undefined ? [answer.previous] : [];
+}
+
 /** What a check found wrong. */
 export interface Violation {
   /** The rule that was broken, in a few words. */

@@ -1,4 +1,5 @@
-import { describeItem, type Operation, type Violation } from './history.js';
+import { describeItem, itemsOf, type Operation, type Violation } from './history.js';
+import { KnownRevisions } from './known-revisions.js';
 import { OrderingSearch, type SearchResult } from './ordering-search.js';
 import { actionOn, type KeyAction, type RegisterState } from './register.js';
 
@@ -18,13 +19,14 @@ export interface LinearizabilityResult {
 export function checkLinearizability(operations: readonly Operation[]): LinearizabilityResult {
   const violations: Violation[] = [];
   const undecided: string[] = [];
+  const revisions = new KnownRevisions(operations);
   for (const key of keysOf(operations)) {
     const actions = operations.flatMap((operation) => actionOn(operation, key) ?? []);
-    const result = new OrderingSearch(actions).run();
+    const result = new OrderingSearch(actions, revisions).run();
     if (result.kind === 'impossible') violations.push(toViolation(key, result));
     if (result.kind !== 'gave-up') continue;
     // Values alone allow more orders, but are decided sooner.
-    const byValue = new OrderingSearch(actions.map(withoutVersion)).run();
+    const byValue = new OrderingSearch(actions.map(withoutVersion), revisions).run();
     if (byValue.kind === 'impossible') violations.push(toViolation(key, byValue));
     else undecided.push(key);
   }
@@ -39,11 +41,10 @@ function withoutVersion(action: KeyAction): KeyAction {
 /** Every key that is named or was seen, sorted. */
 function keysOf(operations: readonly Operation[]): string[] {
   const keys = new Set<string>();
-  for (const { call, outcome } of operations) {
-    if ('key' in call && !('end' in call && call.end !== undefined)) keys.add(call.key);
-    if (outcome.kind !== 'ok') continue;
-    if (outcome.answer.type === 'range') for (const item of outcome.answer.items) keys.add(item.key);
-    if (outcome.answer.type === 'delete') for (const item of outcome.answer.previous) keys.add(item.key);
+  for (const operation of operations) {
+    const { call } = operation;
+    if ('key' in call) keys.add(call.key);
+    for (const item of itemsOf(operation)) keys.add(item.key);
   }
   return [...keys].sort();
 }

@@ -1,4 +1,5 @@
 import { assert } from '../../src/base/assert.js';
+import type { KnownRevisions } from './known-revisions.js';
 import { absent, applyAction, type KeyAction, type RegisterState } from './register.js';
 
 /** Configurations that one search looks at before it gives up. */
@@ -34,6 +35,8 @@ interface Configuration {
   readonly spare: readonly KeyAction[];
   /** So many writes of known revision are placed. */
   readonly ranked: number;
+  /** The store's revision has come so far; Infinity: behind all that anybody speaks of. */
+  readonly revision: number;
   readonly state: RegisterState;
 }
 
@@ -42,8 +45,9 @@ interface Configuration {
  * "Testing and verifying concurrent objects", 1993; with memory of where it was, after Lowe, "Testing for
  * linearizability", 2017). It goes from response to response and places other actions only before the next
  * one to respond. Actions without a response wait as spares, used where nothing else explains what was seen;
- * of those that differ in nothing anyone will see, only the oldest is tried. Writes whose revisions are known
- * have one order, that of their revisions.
+ * of those that differ in nothing anyone will see, only the oldest is tried. The store's revision only grows: what
+ * tells it has one place among the writes whose revisions are known, and others are made only where these leave a
+ * gap. A comparison without a response takes effect behind the write that it expects or not at all.
  */
 export class OrderingSearch {
   readonly #responses: readonly KeyAction[];
@@ -51,8 +55,13 @@ export class OrderingSearch {
   readonly #arrivals: readonly (readonly KeyAction[])[];
   /** By value: index of the last response that tells it. */
   readonly #seenUntil = new Map<string, number>();
-  /** Of writes whose revision is known: their place among those. */
-  readonly #ranks: ReadonlyMap<KeyAction, number>;
+  readonly #revisions: KnownRevisions;
+  /** Known revisions of this key, ascending. */
+  readonly #ranked: readonly number[];
+  /** Revisions that nobody is known to have made, and somebody expects or has found, ascending. */
+  readonly #named: readonly number[];
+  /** The newest that anybody speaks of. */
+  readonly #newest: number;
   readonly #appends: boolean;
   readonly #versions: boolean;
   /** By place, what is ahead and state: the spares that were left, by trace. */
@@ -61,7 +70,13 @@ export class OrderingSearch {
   #comparisons = 0;
   #furthest: Configuration[] = [];
 
-  constructor(actions: readonly KeyAction[]) {
+  constructor(actions: readonly KeyAction[], revisions: KnownRevisions) {
+    this.#revisions = revisions;
+    this.#ranked = rankedRevisions(actions, revisions);
+    const numbers = actions.flatMap(namedRevisions);
+    const isNamed = (revision: number): boolean => revision > 0 && !revisions.isTaken(revision);
+    this.#named = [...new Set(numbers.filter(isNamed))].sort((left, right) => left - right);
+    this.#newest = newestOf([...numbers, ...this.#ranked, ...actions.map(({ told }) => told)]);
     this.#responses = actions
       .filter((action) => action.respondedAt !== Infinity)
       .sort((left, right) => left.respondedAt - right.respondedAt);
@@ -75,7 +90,6 @@ export class OrderingSearch {
     for (const [index, { before }] of this.#responses.entries()) {
       if (typeof before === 'object') this.#seenUntil.set(before.value, index);
     }
-    this.#ranks = ranksOf(actions);
     this.#appends = actions.some(({ effect }) => effect.type === 'append');
     this.#versions = actions.some(
       ({ before, effect }) =>
@@ -85,7 +99,7 @@ export class OrderingSearch {
   }
 
   run(): SearchResult {
-    const nothing = { next: 0, open: [], ahead: [], spare: [], ranked: 0, state: absent };
+    const nothing = { next: 0, open: [], ahead: [], spare: [], ranked: 0, revision: 1, state: absent };
     const start = this.#settled(this.#arrive(nothing));
     const stack: Iterator<Configuration, void>[] = [[start].values()];
     while (stack.length > 0) {
@@ -130,7 +144,9 @@ export class OrderingSearch {
     const arrived = this.#arrivals[configuration.next] ?? [];
     if (arrived.length === 0) return configuration;
     const open = arrived.filter((action) => action.respondedAt !== Infinity);
-    const spare = arrived.filter((action) => action.respondedAt === Infinity);
+    const spare = arrived.filter(
+      (action) => action.respondedAt === Infinity && this.#mayTakeEffect(action, configuration),
+    );
     return {
       ...configuration,
       open: open.length === 0 ? configuration.open : [...configuration.open, ...open],
@@ -145,9 +161,7 @@ export class OrderingSearch {
   #settled(configuration: Configuration): Configuration {
     let now = configuration;
     for (;;) {
-      const idle = now.open.filter(
-        (action) => isIdle(action) && applyAction(now.state, action) === now.state,
-      );
+      const idle = now.open.filter((action) => this.#changesNothing(action, now));
       if (idle.length > 0) {
         const open = now.open.filter((action) => !idle.includes(action));
         now = { ...now, open, ahead: [...now.ahead, ...idle] };
@@ -159,37 +173,75 @@ export class OrderingSearch {
     }
   }
 
+  /** Neither what the key holds nor how far the store is. */
+  #changesNothing(action: KeyAction, { state, revision }: Configuration): boolean {
+    if (!isIdle(action) || (action.told > 0 && action.told !== revision)) return false;
+    return applyAction(state, action, 0) === state;
+  }
+
   /** The configurations with one more action placed, the likely ones first. */
   *#following(from: Configuration): Generator<Configuration, void> {
     const next = this.#responses[from.next]!;
-    const direct = this.#place(from, next);
-    if (direct !== undefined) yield this.#settled(direct);
+    for (const direct of this.#place(from, next)) yield this.#settled(direct);
     const others: Configuration[] = [];
     for (const action of [...from.open, ...this.#distinctSpares(from)]) {
       if (action === next) continue;
-      const placed = this.#place(from, action);
-      if (placed === undefined) continue;
-      // Without effect it was placed already, unless it must not be wasted.
-      if (placed.state === from.state && (action.respondedAt === Infinity || isIdle(action))) continue;
-      if (applyAction(placed.state, next) === undefined) others.push(placed);
-      else yield this.#settled(placed);
+      for (const placed of this.#place(from, action)) {
+        if (this.#place(placed, next).length === 0) others.push(placed);
+        else yield this.#settled(placed);
+      }
     }
     for (const placed of others) yield this.#settled(placed);
   }
 
-  #place(from: Configuration, action: KeyAction): Configuration | undefined {
-    const rank = this.#ranks.get(action);
-    if (rank !== undefined && rank !== from.ranked) return undefined;
-    const applied = applyAction(from.state, action);
-    if (applied === undefined) return undefined;
-    const ranked = from.ranked + (rank === undefined ? 0 : 1);
-    const isPlain = this.#versions || applied.version <= 1;
-    const state = isPlain ? applied : { ...applied, version: 1 };
-    if (action.respondedAt === Infinity) {
-      return { ...from, state, ranked, spare: from.spare.filter((each) => each !== action) };
+  /** With `action` placed next; several where its revision is not known and may matter. */
+  #place(from: Configuration, action: KeyAction): Configuration[] {
+    const known = this.#revisions.of(action.operation);
+    const isLost = action.respondedAt === Infinity;
+    const told = known > 0 ? known : action.told;
+    const unchanged = applyAction(from.state, action, told);
+    if (unchanged === undefined) return [];
+    if (unchanged === from.state) {
+      // Without a response it is placed only where it has an effect.
+      if (isLost || told < (told === 0 ? 0 : from.revision + Number(action.made))) return [];
+      return this.#with(from, action, from.state, Math.max(told, from.revision));
     }
+    const revisions = told > 0 ? [told] : this.#gaps(from, unchanged.value === undefined);
+    return revisions.flatMap((revision) => {
+      if (revision <= from.revision && revision !== Infinity) return [];
+      return this.#with(from, action, applyAction(from.state, action, revision)!, revision);
+    });
+  }
+
+  /** The revisions that the next write may make: those that are named, and the least of those that are not. */
+  #gaps({ revision, ranked }: Configuration, onlyLeast: boolean): number[] {
+    let least = this.#revisions.gapAfter(revision);
+    while (this.#named.includes(least)) least = this.#revisions.gapAfter(least);
+    if (least > this.#newest) least = Infinity;
+    const most = this.#ranked[ranked] ?? Infinity;
+    const named = this.#named.filter((each) => each > revision && each < most);
+    return onlyLeast ? [Math.min(least, ...named)] : [...named, least];
+  }
+
+  /** None if something else then has no place any more. */
+  #with(from: Configuration, action: KeyAction, applied: RegisterState, revision: number): Configuration[] {
+    const ranked = from.ranked + Number(this.#revisions.of(action.operation) > 0);
+    if (ranked < this.#ranked.length && this.#ranked[ranked]! <= revision) return [];
     const open = from.open.filter((each) => each !== action);
-    return { ...from, state, ranked, open, ahead: [...from.ahead, action] };
+    if (open.some(({ told, made }) => told > 0 && told < revision + Number(made))) return [];
+    const isPlain = this.#versions || applied.version <= 1;
+    const placed = { ...from, ranked, revision, open, state: isPlain ? applied : { ...applied, version: 1 } };
+    const spare = from.spare.filter((each) => each !== action && this.#mayTakeEffect(each, placed));
+    const ahead = action.respondedAt === Infinity ? from.ahead : [...from.ahead, action];
+    return [{ ...placed, spare, ahead }];
+  }
+
+  /** Whether what an action without a response expects is there, or may come. */
+  #mayTakeEffect({ effect }: KeyAction, { state, revision }: Configuration): boolean {
+    if (!('expected' in effect) || effect.expected.by !== 'revision') return true;
+    const { is } = effect.expected;
+    if (is === 0 || is === state.modRevision) return true;
+    return is > revision && (!this.#revisions.isTaken(is) || this.#ranked.includes(is));
   }
 
   #isSeen(value: string | undefined, next: number): boolean {
@@ -198,7 +250,13 @@ export class OrderingSearch {
 
   #distinctSpares(from: Configuration): KeyAction[] {
     const byTrace = new Map<string, KeyAction>();
-    for (const action of from.spare) {
+    // First those that only have this one chance: nothing is lost with them.
+    const isPressing = ({ effect }: KeyAction): boolean => expectsRevision(effect, from.state.modRevision);
+    const [pressing, others] = [
+      from.spare.filter(isPressing),
+      from.spare.filter((each) => !isPressing(each)),
+    ];
+    for (const action of [...pressing, ...others]) {
       const trace = this.#traceOf(action, from.next);
       if (!byTrace.has(trace)) byTrace.set(trace, action);
     }
@@ -206,7 +264,9 @@ export class OrderingSearch {
   }
 
   /** Equal for actions that no response from `next` on can tell apart. */
-  #traceOf({ effect }: KeyAction, next: number): string {
+  #traceOf({ effect, operation }: KeyAction, next: number): string {
+    const known = this.#revisions.of(operation);
+    if (known > 0) return String(known);
     if (effect.type === 'delete' || effect.type === 'read') return effect.type;
     const value = effect.value !== undefined && this.#isSeen(effect.value, next) ? ` ${effect.value}` : '';
     if (!('expected' in effect)) return effect.type + value;
@@ -215,10 +275,10 @@ export class OrderingSearch {
   }
 
   /** Whether it was here before with the same state and at least these spares: then nothing new comes of it. */
-  #isKnown({ next, ahead, spare, ranked, state }: Configuration): boolean {
+  #isKnown({ next, ahead, spare, revision, ranked, state }: Configuration): boolean {
     const placed = ahead.map((action) => action.operation.id).sort((left, right) => left - right);
     const seen = this.#isSeen(state.value, next) ? state : { ...state, value: unseenValue };
-    const key = `${next} ${ranked} ${placed.join(',')} ${stateKey(seen)}`;
+    const key = `${next} ${ranked} ${revision} ${placed.join(',')} ${stateKey(seen)}`;
     const counts = new Map<string, number>();
     for (const action of spare) {
       const trace = this.#traceOf(action, next);
@@ -238,35 +298,27 @@ function isIdle({ effect, before }: KeyAction): boolean {
   return effect.type === 'read' || before === 'absent';
 }
 
-/**
- * By revision: of a write that tells its own, and of one without a response whose value was seen, where nobody
- * else wrote that.
- */
-function ranksOf(actions: readonly KeyAction[]): ReadonlyMap<KeyAction, number> {
-  const revisions = new Map<string, number>();
-  for (const { before } of actions) {
-    if (typeof before === 'object' && before.modRevision > 0) revisions.set(before.value, before.modRevision);
-  }
-  const writers = new Map<string, number>();
-  for (const { effect } of actions) {
-    const value = valueOf(effect);
-    if (value !== undefined) writers.set(value, (writers.get(value) ?? 0) + 1);
-  }
-  const revisionOf = ({ revision, effect, before }: KeyAction): number => {
-    // A range that was deleted around this key: placed where it fits, as all that is without effect.
-    if (effect.type === 'delete' && before === 'absent') return 0;
-    const value = valueOf(effect);
-    if (revision > 0 || value === undefined || effect.type === 'append') return revision;
-    return writers.get(value) === 1 ? (revisions.get(value) ?? 0) : 0;
-  };
-  const ranked = actions.filter((action) => revisionOf(action) > 0);
-  ranked.sort((left, right) => revisionOf(left) - revisionOf(right));
-  return new Map(ranked.map((action, rank) => [action, rank]));
+/** Of the writes of one key. */
+function rankedRevisions(actions: readonly KeyAction[], revisions: KnownRevisions): number[] {
+  const known = actions.map(({ operation }) => revisions.of(operation));
+  return known.filter((revision) => revision > 0).sort((left, right) => left - right);
 }
 
-/** What an action puts; of an append, behind what is there. */
-function valueOf(effect: KeyAction['effect']): string | undefined {
-  return 'value' in effect ? effect.value : undefined;
+/** The mod revisions of the key that the action tells or expects. */
+function namedRevisions({ before, effect }: KeyAction): number[] {
+  const named = typeof before === 'object' ? [before.modRevision] : [];
+  if (!('expected' in effect)) return named;
+  if (effect.expected.by === 'revision') named.push(effect.expected.is);
+  if (effect.found !== undefined) named.push(effect.found);
+  return named;
+}
+
+function expectsRevision(effect: KeyAction['effect'], revision: number): boolean {
+  return 'expected' in effect && effect.expected.by === 'revision' && effect.expected.is === revision;
+}
+
+function newestOf(revisions: readonly number[]): number {
+  return revisions.reduce((newest, revision) => Math.max(newest, revision), 0);
 }
 
 function covers(more: ReadonlyMap<string, number>, less: ReadonlyMap<string, number>): boolean {

@@ -6,7 +6,7 @@ export interface RegisterState {
   readonly value: string | undefined;
   /** Puts since creation; 0: there is no such key. */
   readonly version: number;
-  /** Of the last put; 0: not known, or there is no such key. */
+  /** Of the last put; 0: there is no such key. */
   readonly modRevision: number;
 }
 
@@ -33,8 +33,10 @@ export interface KeyAction {
     | { readonly type: 'delete' }
     | ConditionalEffect
     | { readonly type: 'append'; readonly value: string };
-  /** That the write made; 0: not known, or it made none. */
-  readonly revision: number;
+  /** The store's once it has happened; 0: not told. */
+  readonly told: number;
+  /** Whether that is its own, on this key or on others. */
+  readonly made: boolean;
   /** The pair that was there before; undefined: not known. */
   readonly before: Item | 'absent' | 'present' | undefined;
   readonly invokedAt: number;
@@ -44,24 +46,27 @@ export interface KeyAction {
 
 /**
  * One step of the sequential register.
+ * @param revision that it makes if it changes something
  * @returns what the key holds then: the same object if nothing changed; undefined if the answer does not fit
  */
-export function applyAction(state: RegisterState, action: KeyAction): RegisterState | undefined {
-  const seen = observe(state, action.before);
-  if (seen === undefined) return undefined;
-  const { effect, revision } = action;
+export function applyAction(
+  state: RegisterState,
+  { effect, before }: KeyAction,
+  revision: number,
+): RegisterState | undefined {
+  if (!fits(state, before)) return undefined;
   switch (effect.type) {
     case 'read':
-      return seen;
+      return state;
     case 'put':
-      return written(seen, effect.value, revision);
+      return written(state, effect.value, revision);
     case 'delete':
-      return seen.value === undefined ? seen : absent;
+      return state.value === undefined ? state : absent;
     case 'append':
-      return written(seen, (seen.value ?? '') + effect.value, revision);
+      return written(state, (state.value ?? '') + effect.value, revision);
     case 'compare-and-set':
     case 'compare-and-delete':
-      return writtenIfEqual(seen, effect, revision);
+      return writtenIfEqual(state, effect, revision);
   }
 }
 
@@ -69,36 +74,29 @@ function written(state: RegisterState, value: string, modRevision: number): Regi
   return { value, version: state.version + 1, modRevision };
 }
 
-function observe(state: RegisterState, before: KeyAction['before']): RegisterState | undefined {
-  if (before === undefined) return state;
-  if (before === 'absent') return state.value === undefined ? state : undefined;
-  if (before === 'present') return state.value === undefined ? undefined : state;
-  if (state.value !== before.value) return undefined;
-  if (before.version !== 0 && before.version !== state.version) return undefined;
-  return before.modRevision === 0 ? state : withModRevision(state, before.modRevision);
+function fits(state: RegisterState, before: KeyAction['before']): boolean {
+  if (before === undefined) return true;
+  if (before === 'absent') return state.value === undefined;
+  if (before === 'present') return state.value !== undefined;
+  const { value, version, modRevision } = before;
+  return (
+    state.value === value &&
+    (version === 0 || version === state.version) &&
+    (modRevision === 0 || modRevision === state.modRevision)
+  );
 }
 
 function writtenIfEqual(
-  before: RegisterState,
-  effect: ConditionalEffect,
+  state: RegisterState,
+  { expected, value, done, found }: ConditionalEffect,
   revision: number,
 ): RegisterState | undefined {
-  const { expected, value, done, found } = effect;
-  const state = found === undefined ? before : withModRevision(before, found);
-  if (state === undefined) return undefined;
-  const isUnknown = expected.by === 'revision' && state.value !== undefined && state.modRevision === 0;
+  if (found !== undefined && found !== state.modRevision) return undefined;
   const equal = (expected.by === 'version' ? state.version : state.modRevision) === expected.is;
-  if (isUnknown ? expected.is === 0 : !equal) return done === true ? undefined : state;
-  if (done === false) return isUnknown ? state : undefined;
+  if (done !== undefined && done !== equal) return undefined;
+  if (!equal) return state;
   if (value !== undefined) return written(state, value, revision);
   return state.value === undefined ? state : absent;
-}
-
-/** The state as it is if the key has that mod revision; undefined if it has another. */
-function withModRevision(state: RegisterState, modRevision: number): RegisterState | undefined {
-  if ((state.value === undefined) !== (modRevision === 0)) return undefined;
-  if (state.modRevision === modRevision) return state;
-  return state.modRevision === 0 ? { ...state, modRevision } : undefined;
 }
 
 /**
@@ -118,8 +116,9 @@ export function actionOn(operation: Operation, key: string): KeyAction | undefin
   }
   const answer = outcome.kind === 'ok' ? outcome.answer : undefined;
   const respondedAt = outcome.kind === 'ok' ? operation.respondedAt : Infinity;
-  const revision = answer !== undefined && madeRevision(answer) ? answer.revision : 0;
-  const common = { operation, invokedAt, respondedAt, revision };
+  const told = answer?.revision ?? 0;
+  const made = answer !== undefined && madeRevision(answer);
+  const common = { operation, invokedAt, respondedAt, told, made };
   switch (call.type) {
     case 'put':
       return { ...common, effect: { type: 'put', value: call.value }, before: beforePut(operation) };

@@ -1,5 +1,6 @@
 import {
   describeItem,
+  itemsOf,
   madeRevision,
   mayDelete,
   type Answer,
@@ -96,7 +97,7 @@ export class WriteOrder {
     const told = new Map<string, Sighting>();
     const byResponse = [...operations].sort((left, right) => left.respondedAt - right.respondedAt);
     for (const operation of byResponse) {
-      for (const item of itemsOf(operation)) {
+      for (const item of numberedItemsOf(operation)) {
         const name = `${item.key}@${item.modRevision}`;
         const first = told.get(name);
         // The same pair again: whoever saw it first says most.
@@ -213,19 +214,15 @@ export function answerOf({ outcome }: Operation): Answer | undefined {
 }
 
 /** Pairs that an answer tells, with all their numbers. */
-function itemsOf(operation: Operation): readonly Item[] {
-  const answer = answerOf(operation);
-  if (answer?.type === 'range') return answer.items;
-  if (answer?.type === 'delete') return answer.previous;
-  if (answer?.type === 'put' && answer.previous !== undefined) return [answer.previous];
-  return [];
+function numberedItemsOf(operation: Operation): readonly Item[] {
+  return answerOf(operation) === undefined ? [] : itemsOf(operation);
 }
 
 function keysOf(operations: readonly Operation[]): string[] {
   const keys = new Set<string>();
   for (const operation of operations) {
     if (operation.call.type !== 'compact') keys.add(operation.call.key);
-    for (const item of itemsOf(operation)) keys.add(item.key);
+    for (const item of numberedItemsOf(operation)) keys.add(item.key);
   }
   return [...keys].sort();
 }
