@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { decodeUtf8, encodeUtf8 } from '../../base/bytes.js';
-import type { Operation, OperationResult } from '../../generated/kvorum.js';
+import { BatchRequest, BatchResponse, type Operation, type OperationResult } from '../../generated/kvorum.js';
 import { makeApiLimits } from '../limits.js';
 import { MapMember } from '../testing/map-member.js';
 import { BatchRun } from './batch.js';
+import { decodeBatchRequest } from './batch-request.js';
+import { encodeBatchResponse } from './batch-response.js';
 
 interface Step {
   readonly what: 'put' | 'get' | 'delete';
@@ -77,7 +79,10 @@ describe('BatchRun', () => {
         const store = new NaiveStore();
         const context = { signal: new AbortController().signal, timeoutMs: undefined };
         for (const steps of all) {
-          const results = await new BatchRun(member, makeApiLimits(), context).run(steps.map(toOperation));
+          const request = BatchRequest.encode({ operations: steps.map(toOperation) }).finish();
+          const run = new BatchRun(member, makeApiLimits(), context);
+          const response = encodeBatchResponse(await run.run(decodeBatchRequest(request, makeApiLimits())));
+          const { results } = BatchResponse.decode(response);
           assert.deepEqual(
             results.map(show),
             steps.map((each) => store.answer(each)),

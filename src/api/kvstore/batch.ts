@@ -1,13 +1,11 @@
 import { KvorumError } from '../../base/errors.js';
-import type { Revision } from '../../base/ids.js';
 import type { CallTime } from '../../base/rpc.js';
-import type { Command, CommandResult, KeyValue } from '../../fsm/command.js';
-import type { Operation, OperationResult, Pair } from '../../generated/kvorum.js';
+import type { CommandResult } from '../../fsm/command.js';
 import type { Member } from '../../member/types.js';
 import { limitExceeded, type ApiLimits } from '../limits.js';
+import type { BatchOperation, BatchWrite } from './batch-request.js';
+import type { BatchResult } from './batch-response.js';
 import { checkKey, checkValue, expectResult } from './rules.js';
-
-type Write = Extract<NonNullable<Operation['kind']>, { $case: 'put' | 'delete' }>;
 
 /**
  * Runs the operations of one Batch in order. Writes that stand together enter the log together. The first
@@ -18,8 +16,10 @@ export class BatchRun {
   readonly #member: Member;
   readonly #limits: ApiLimits;
   readonly #context: CallTime;
-  readonly #results: OperationResult[] = [];
-  #writes: { readonly at: number; readonly command: Command }[] = [];
+  readonly #results: BatchResult[] = [];
+  /** What is to enter the log together, and the places of the results. */
+  #writes: BatchWrite[] = [];
+  #writePlaces: number[] = [];
   #fresh = false;
   #responseSizeBytes = 0;
   /** After the member could not serve a step nothing later may take effect: the order would be lost. */
@@ -32,18 +32,19 @@ export class BatchRun {
   }
 
   /** One result for each operation. Rejects only with errors that are bugs. */
-  async run(operations: readonly Operation[]): Promise<OperationResult[]> {
-    for (const [at, { kind }] of operations.entries()) {
+  async run(operations: readonly BatchOperation[]): Promise<readonly BatchResult[]> {
+    for (let at = 0; at < operations.length; at++) {
+      const operation = operations[at]!;
       try {
-        if (kind === undefined) {
-          throw new KvorumError('INVALID_REQUEST', `operations[${at}] is of no kind that this member knows`);
-        }
-        checkKey('key', kind.value.key, this.#limits);
-        if (kind.$case === 'get') {
+        if (operation.type === 'refused') throw operation.error;
+        checkKey('key', operation.key, this.#limits);
+        if (operation.type === 'get') {
           await this.#flushWrites();
-          this.#results[at] = await this.#get(kind.value.key, kind.value.serializable);
+          this.#results[at] = await this.#get(operation.key, operation.serializable);
         } else {
-          this.#writes.push({ at, command: this.#command(kind) });
+          if (operation.type === 'put') checkValue('value', operation.value, this.#limits);
+          this.#writes.push(operation);
+          this.#writePlaces.push(at);
         }
       } catch (error) {
         this.#results[at] = errorResult(error);
@@ -53,51 +54,37 @@ export class BatchRun {
     return this.#results;
   }
 
-  #command(kind: Write): Command {
-    const { key } = kind.value;
-    const expectedModRevision = toExpected(kind.value.expectedModRevision);
-    if (kind.$case === 'delete') {
-      return { type: 'delete-range', key, end: undefined, previous: false, expectedModRevision };
-    }
-    const { value } = kind.value;
-    checkValue('value', value, this.#limits);
-    return { type: 'put', key, value, lease: 0n, previous: false, expectedModRevision };
-  }
-
   async #flushWrites(): Promise<void> {
     const writes = this.#writes;
+    const places = this.#writePlaces;
     if (writes.length === 0) return;
     this.#writes = [];
+    this.#writePlaces = [];
     try {
-      const results = await this.#step(() =>
-        this.#member.writeAll(
-          writes.map(({ command }) => command),
-          this.#context,
-        ),
-      );
+      const results = await this.#step(() => this.#member.writeAll(writes, this.#context));
       this.#fresh = true;
-      for (const [nth, { at, command }] of writes.entries()) {
-        this.#results[at] = writeResult(command, results[nth]);
+      for (let nth = 0; nth < writes.length; nth++) {
+        this.#results[places[nth]!] = writeResult(writes[nth]!, results[nth]);
       }
     } catch (error) {
-      for (const { at } of writes) this.#results[at] = errorResult(error);
+      for (const at of places) this.#results[at] = errorResult(error);
     }
   }
 
-  async #get(key: Uint8Array, serializable: boolean): Promise<OperationResult> {
+  async #get(key: Uint8Array, serializable: boolean): Promise<BatchResult> {
     if (!serializable && !this.#fresh) {
       await this.#step(() => this.#member.readBarrier(this.#context));
       this.#fresh = true;
     }
     const item = this.#member.rangeLocal({ key, revision: 0, limit: 1 }).items[0];
-    if (item === undefined) return { kind: { $case: 'get', value: {} } };
+    if (item === undefined) return { type: 'get', pair: undefined };
     const sizeBytes = this.#responseSizeBytes + item.key.length + item.value.length;
     if (sizeBytes > this.#limits.responseSizeBytesMax) {
       const what = `the batch's answers would be ${sizeBytes} bytes with this one`;
       throw limitExceeded('responseSizeBytesMax', what, this.#limits.responseSizeBytesMax);
     }
     this.#responseSizeBytes = sizeBytes;
-    return { kind: { $case: 'get', value: { pair: toPair(item) } } };
+    return { type: 'get', pair: item };
   }
 
   async #step<T>(step: () => Promise<T>): Promise<T> {
@@ -111,49 +98,19 @@ export class BatchRun {
   }
 }
 
-/** @throws KvorumError INVALID_REQUEST */
-function toExpected(revision: bigint | undefined): Revision | undefined {
-  if (revision === undefined) return undefined;
-  if (revision >= 0n && revision <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(revision);
-  throw new KvorumError('INVALID_REQUEST', `expected_mod_revision cannot be a revision: ${revision}`);
-}
-
-function writeResult(command: Command, result: CommandResult | undefined): OperationResult {
+function writeResult({ type }: BatchWrite, result: CommandResult | undefined): BatchResult {
   try {
-    if (result?.type === 'not-expected') return notExpectedResult(command, result);
-    if (command.type === 'put') {
-      const { revision } = expectResult('put', result);
-      return { kind: { $case: 'put', value: { revision: BigInt(revision) } } };
-    }
-    const { revision, deletedCount } = expectResult('delete-range', result);
-    const value = { revision: BigInt(revision), deleted: BigInt(deletedCount) };
-    return { kind: { $case: 'delete', value } };
+    if (result?.type !== 'not-expected') return expectResult(type, result);
+    const { revision, modRevision: foundModRevision } = result;
+    return type === 'put'
+      ? { type, revision, foundModRevision }
+      : { type, revision, deletedCount: 0, foundModRevision };
   } catch (error) {
     return errorResult(error);
   }
 }
 
-function notExpectedResult(
-  command: Command,
-  result: Extract<CommandResult, { type: 'not-expected' }>,
-): OperationResult {
-  const revision = BigInt(result.revision);
-  const foundModRevision = BigInt(result.modRevision);
-  if (command.type === 'put') return { kind: { $case: 'put', value: { revision, foundModRevision } } };
-  return { kind: { $case: 'delete', value: { revision, deleted: 0n, foundModRevision } } };
-}
-
-function errorResult(error: unknown): OperationResult {
+function errorResult(error: unknown): BatchResult {
   if (!(error instanceof KvorumError)) throw error;
-  return { kind: { $case: 'error', value: { code: error.code, message: error.message } } };
-}
-
-export function toPair(item: KeyValue): Pair {
-  return {
-    key: item.key,
-    value: item.value,
-    createRevision: BigInt(item.createRevision),
-    modRevision: BigInt(item.modRevision),
-    version: BigInt(item.version),
-  };
+  return { type: 'error', code: error.code, message: error.message };
 }

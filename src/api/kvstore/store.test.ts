@@ -19,6 +19,8 @@ import {
   type ServeOptions,
 } from '../testing/served-member.js';
 import { BatchRun } from './batch.js';
+import { decodeBatchRequest } from './batch-request.js';
+import { encodeBatchResponse } from './batch-response.js';
 
 function put(key: string, value: string): Operation {
   return { kind: { $case: 'put', value: { key: encodeUtf8(key), value: encodeUtf8(value) } } };
@@ -216,7 +218,10 @@ describe('kvorum.v1.Store/Batch', () => {
     member.loseLeader();
     const context = { signal: new AbortController().signal, timeoutMs: 1 };
     const run = new BatchRun(member, makeApiLimits(), context);
-    const results = await run.run([get('a', true), put('a', '1'), put('b', '1'), get('a'), remove('a')]);
+    const operations = [get('a', true), put('a', '1'), put('b', '1'), get('a'), remove('a')];
+    const request = BatchRequest.encode({ operations }).finish();
+    const response = encodeBatchResponse(await run.run(decodeBatchRequest(request, makeApiLimits())));
+    const { results } = BatchResponse.decode(response);
     const noLeader = 'error NO_LEADER: no leader within the time allowed';
     assert.deepEqual(results.map(show), ['none', noLeader, noLeader, noLeader, noLeader]);
   });

@@ -2,11 +2,13 @@ import { compareBytes } from '../../base/bytes.js';
 import { KvorumError } from '../../base/errors.js';
 import { unary, type BoundUnaryMethod, type CallContext, type Service } from '../../base/rpc.js';
 import type { KeyValue } from '../../fsm/command.js';
-import { BatchRequest, BatchResponse, RangeRequest, RangeResponse } from '../../generated/kvorum.js';
+import { RangeRequest, RangeResponse, type Pair } from '../../generated/kvorum.js';
 import type { Member, RangeQuery } from '../../member/types.js';
-import { limitExceeded, type ApiLimits } from '../limits.js';
+import type { ApiLimits } from '../limits.js';
 import { decodeMessage, encodeMessage } from '../message.js';
-import { BatchRun, toPair } from './batch.js';
+import { BatchRun } from './batch.js';
+import { decodeBatchRequest } from './batch-request.js';
+import { encodeBatchResponse } from './batch-response.js';
 
 /** `kvorum.v1.Store`: keys and values as bytes, many in a request. */
 export function store(member: Member, limits: ApiLimits): Service {
@@ -14,18 +16,12 @@ export function store(member: Member, limits: ApiLimits): Service {
 }
 
 function batch(member: Member, limits: ApiLimits): BoundUnaryMethod {
-  return unary<BatchRequest, BatchResponse>({
+  return unary({
     kind: 'unary',
     name: 'Batch',
-    decodeRequest: (bytes) => decodeMessage(BatchRequest, 'BatchRequest', bytes),
-    encodeResponse: (response) => encodeMessage(BatchResponse, response),
-    async handle({ operations }, context) {
-      if (operations.length > limits.batchOperationsMax) {
-        const what = `the batch holds ${operations.length} operations`;
-        throw limitExceeded('batchOperationsMax', what, limits.batchOperationsMax);
-      }
-      return { results: await new BatchRun(member, limits, context).run(operations) };
-    },
+    decodeRequest: (bytes) => decodeBatchRequest(bytes, limits),
+    encodeResponse: encodeBatchResponse,
+    handle: (operations, context) => new BatchRun(member, limits, context).run(operations),
   });
 }
 
@@ -101,4 +97,14 @@ function fitting(items: readonly KeyValue[], sizeBytesMax: number): readonly Key
     if (sizeBytes > sizeBytesMax && count > 0) return items.slice(0, count);
   }
   return items;
+}
+
+function toPair(item: KeyValue): Pair {
+  return {
+    key: item.key,
+    value: item.value,
+    createRevision: BigInt(item.createRevision),
+    modRevision: BigInt(item.modRevision),
+    version: BigInt(item.version),
+  };
 }
