@@ -4,16 +4,15 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { KvorumError, type KvorumClient } from '../../src/client/index.js';
 import type { ClusterMember } from '../system/processes/cluster-member.js';
-import type { Exit } from '../system/processes/member-process.js';
 import { ProcessCluster } from '../system/processes/process-cluster.js';
 import { skipUnlessRoot } from './needs.js';
-import { SmallDisk } from './small-disk.js';
+import { diskCommands, SmallDisk } from './small-disk.js';
+import { assertSaidDiskFailed, assertSaidDiskIsFull } from './stopped-by-disk.js';
 
-const skip = skipUnlessRoot({ commands: ['mkfs.ext4', 'e2fsck', 'mount', 'fallocate'] });
+const skip = skipUnlessRoot({ commands: diskCommands });
 const diskSizeMebibytes = 160;
 const otherSizeMebibytes = 60;
 const valueSizeBytes = 64 * 1024;
-const storageFailedExitCode = 1;
 
 /** Writes one key after the other until it is stopped, and knows what was acknowledged. */
 class Writer {
@@ -70,14 +69,10 @@ describe('a disk that is full', { skip }, () => {
 
           const writer = new Writer(client);
           const writing = writer.run();
-          const { code } = await member.process.ended();
+          const exit = await member.process.ended();
           const before = writer.acknowledged.length;
-          assert.equal(code, storageFailedExitCode);
           t.diagnostic(member.process.log.plain.join('\n'));
-          assert.match(
-            member.process.log.plain.at(-1)!,
-            /^member \S+ had to stop: the disk is full .*: free space and start this member again/,
-          );
+          assertSaidDiskIsFull(member.process, exit);
           while (writer.acknowledged.length < before + 20) await client.get('key-0');
           writer.stop();
           await writing;
@@ -105,9 +100,7 @@ describe('a disk that is full', { skip }, () => {
         await disk.takeSpace(otherSizeMebibytes);
         const writer = new Writer(cluster.client());
         const writing = writer.run();
-        const { code } = await member.process.ended();
-        assert.equal(code, storageFailedExitCode);
-        assert.match(member.process.log.plain.at(-1)!, /^member \S+ had to stop: the disk is full/);
+        assertSaidDiskIsFull(member.process, await member.process.ended());
         writer.stop();
         await disk.freeSpace();
         await member.start();
@@ -132,12 +125,6 @@ async function moveLog(member: ClusterMember, disk: SmallDisk): Promise<void> {
   await member.start();
 }
 
-function assertSaidDiskFailed(member: ClusterMember, { code }: Exit): void {
-  const line = member.process.log.plain.at(-1)!;
-  assert.equal(code, storageFailedExitCode, line);
-  assert.match(line, /^member \S+ had to stop: the disk failed .*: mend it and start this member again/);
-}
-
 describe('a disk whose sync fails', { skip }, () => {
   // Behind the disk there is no space for a second segment of the log, or for much of a state.
   for (const { what, backingMebibytes } of [
@@ -158,7 +145,7 @@ describe('a disk whose sync fails', { skip }, () => {
           const writing = writer.run();
           const exit = await member.process.ended();
           t.diagnostic(member.process.log.plain.at(-1)!);
-          if (what === 'log' || exit.signal !== 'SIGABRT') assertSaidDiskFailed(member, exit);
+          if (what === 'log' || exit.signal !== 'SIGABRT') assertSaidDiskFailed(member.process, exit);
           else
             t.diagnostic('LMDB aborted the process while it noted the error: src/storage/backend/DESIGN.md');
           writer.stop();

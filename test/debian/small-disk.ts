@@ -1,10 +1,26 @@
-import { execFile } from 'node:child_process';
-import { mkdir, open, rm } from 'node:fs/promises';
+import { execFile, spawnSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { mkdir, open, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const mebibyte = 1024 * 1024;
+
+/** Programs that disks are made with. */
+export const diskCommands = ['mkfs.ext4', 'e2fsck', 'mount', 'fallocate'];
+
+const made = new Set<SmallDisk>();
+let guarded = false;
+
+/** Whatever ends the test, no disk outlives it. */
+function guard(): void {
+  if (guarded) return;
+  guarded = true;
+  process.on('exit', () => {
+    for (const disk of made) disk.removeAtOnce();
+  });
+}
 
 /** A file system of its own, in a file: a disk that can be full. Needs root. */
 export class SmallDisk {
@@ -18,6 +34,8 @@ export class SmallDisk {
     this.#folder = folder;
     this.#image = join(folder, 'image');
     this.path = join(folder, 'disk');
+    guard();
+    made.add(this);
   }
 
   static async make(folder: string, sizeMebibytes: number): Promise<SmallDisk> {
@@ -70,18 +88,47 @@ export class SmallDisk {
     await this.#mount();
   }
 
+  get #filler(): string {
+    return join(this.path, 'other');
+  }
+
+  async #freeSizeBytes(): Promise<number> {
+    const { bavail, bsize } = await statfs(this.path);
+    return bavail * bsize;
+  }
+
   /** Somebody else's file, that takes the space away. */
   async takeSpace(sizeMebibytes: number): Promise<void> {
-    await run('fallocate', ['-l', String(sizeMebibytes * mebibyte), join(this.path, 'other')]);
+    await run('fallocate', ['-l', String(sizeMebibytes * mebibyte), this.#filler]);
+  }
+
+  /** Somebody else's file, that takes all space but so much; less is left if others take some meanwhile. */
+  async fill(leftSizeBytes: number): Promise<void> {
+    const sizeBytes = (await this.#freeSizeBytes()) - leftSizeBytes;
+    if (sizeBytes <= 0) return;
+    try {
+      await run('fallocate', ['-l', String(sizeBytes), this.#filler]);
+    } catch (error) {
+      // What there was is taken.
+      if ((await this.#freeSizeBytes()) > leftSizeBytes) throw error;
+    }
   }
 
   async freeSpace(): Promise<void> {
-    await rm(join(this.path, 'other'));
+    await rm(this.#filler, { force: true });
   }
 
   async remove(): Promise<void> {
     await run('umount', ['-l', this.path]).catch(() => {});
     if (this.#hasBacking) await run('umount', ['-l', this.#folder]).catch(() => {});
     await rm(this.#folder, { recursive: true, force: true });
+    made.delete(this);
+  }
+
+  /** The same, when the process ends and nothing can be waited for. */
+  removeAtOnce(): void {
+    spawnSync('umount', ['-l', this.path]);
+    if (this.#hasBacking) spawnSync('umount', ['-l', this.#folder]);
+    rmSync(this.#folder, { recursive: true, force: true });
   }
 }

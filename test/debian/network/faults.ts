@@ -1,21 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { randomInt, type RandomSource } from '../../../src/base/prng.js';
 import type { ClusterMember } from '../../system/processes/cluster-member.js';
-import type { Switch } from './virtual-network.js';
-
-/** Where faults happen. Machine n is that of `members[n - 1]`. */
-export interface Scene {
-  readonly members: readonly ClusterMember[];
-  readonly net: Switch;
-  readonly random: RandomSource;
-  /** The machine of who leads when the fault begins. */
-  readonly leader: number;
-  /** The clock of this machine reads what stands in the file. */
-  readonly clockFiles: ReadonlyMap<number, string>;
-}
-
-/** Begins something bad, and gives the way to end it. */
-type Fault = (scene: Scene) => Promise<() => Promise<void>>;
+import { fillDisks } from './full-disks.js';
+import type { End, Fault, Scene } from './scene.js';
 
 type Link = readonly [from: number, to: number];
 
@@ -27,7 +14,7 @@ function anyOf<T>(random: RandomSource, choices: readonly T[]): T {
   return choices[randomInt(random, choices.length)]!;
 }
 
-async function cutLinks({ net }: Scene, links: readonly Link[]): Promise<() => Promise<void>> {
+async function cutLinks({ net }: Scene, links: readonly Link[]): Promise<End> {
   for (const [from, to] of links) await net.cut(from, to);
   return async () => {
     for (const [from, to] of links) await net.mend(from, to);
@@ -45,7 +32,7 @@ function around(scene: Scene, machine: number): Link[] {
   return bothWays(others(scene, machine).map((each): Link => [machine, each]));
 }
 
-function pause(member: ClusterMember): Promise<() => Promise<void>> {
+function pause(member: ClusterMember): Promise<End> {
   member.pause();
   return Promise.resolve(() => {
     member.resume();
@@ -141,6 +128,10 @@ export const faults: Readonly<Record<string, Fault>> = {
       await Promise.all(members.map((member) => member.start()));
     };
   },
+
+  'full disk': (scene) => fillDisks(scene, [anyOf(scene.random, scene.net.machines)]),
+
+  'full disks everywhere': (scene) => fillDisks(scene, scene.net.machines),
 
   'paused leader': ({ members, leader }) => pause(members[leader - 1]!),
 

@@ -1,38 +1,79 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import { machineCount, runRounds } from './rounds.js';
 import { VirtualNetwork } from './virtual-network.js';
 
-const script = fileURLToPath(import.meta.url);
+/** This one, compiled. */
+export const script = fileURLToPath(import.meta.url);
+const signals = ['SIGINT', 'SIGTERM'] as const;
 
-/**
- * Makes machines, plays rounds of faults on them for so long, and removes them. Needs root.
- *
- * @returns whether all went well
- */
-export async function runOnNetwork(setup: {
+/** Begins the names of all that a process makes outside of itself. */
+export function prefixOf(processId: number): string {
+  return `kvorum-network-${processId}`;
+}
+
+export interface NetworkSetup {
   readonly seconds: number;
   readonly seed: number;
+  /** This one again and again; undefined: all of them. */
+  readonly fault?: string;
   readonly tell: (line: string) => void;
-}): Promise<boolean> {
-  const prefix = `kvorum-${process.pid}`;
-  const network = await VirtualNetwork.make(prefix, machineCount);
+}
+
+/**
+ * Makes machines, plays rounds of faults on them for so long, and removes them, whatever comes in between: SIGINT and
+ * SIGTERM end it early. Needs root.
+ */
+export async function runOnNetwork(setup: NetworkSetup): Promise<'passed' | 'failed' | 'interrupted'> {
+  const prefix = prefixOf(process.pid);
+  let child: ChildProcess | undefined;
+  const interruption = new AbortController();
+  const stop = (): void => {
+    interruption.abort();
+    child?.kill('SIGTERM');
+  };
+  for (const signal of signals) process.on(signal, stop);
+  const folder = await mkdtemp(join(tmpdir(), `${prefix}-`));
+  let network: VirtualNetwork | undefined;
   try {
-    const flags = [`--inside=${prefix}`, `--seconds=${setup.seconds}`, `--seed=${setup.seed}`];
+    network = await VirtualNetwork.make(prefix, machineCount);
+    interruption.signal.throwIfAborted();
+    const flags = [`--inside=${prefix}`, ...flagsOf(setup)];
     const [command, ...words] = [...network.atSwitch, process.execPath, script, ...flags];
-    const child = spawn(command!, words, { stdio: ['ignore', 'pipe', 'inherit'] });
-    const stop = (): void => void child.kill('SIGTERM');
-    for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, stop);
-    createInterface({ input: child.stdout }).on('line', setup.tell);
-    return await new Promise((resolve, reject) => {
-      child.once('error', reject);
-      child.once('close', (code) => resolve(code === 0));
+    child = spawn(command!, words, {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, TMPDIR: folder },
+      // What is typed at a terminal reaches this process alone, which ends the other one and cleans up behind it.
+      detached: true,
     });
+    createInterface({ input: child.stdout! }).on('line', setup.tell);
+    const passed = await ended(child);
+    interruption.signal.throwIfAborted();
+    return passed ? 'passed' : 'failed';
+  } catch (error) {
+    if (interruption.signal.aborted) return 'interrupted';
+    throw error;
   } finally {
-    await network.remove();
+    await network?.remove();
+    await rm(folder, { recursive: true, force: true });
+    for (const signal of signals) process.off(signal, stop);
   }
+}
+
+function ended(child: ChildProcess): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => resolve(code === 0));
+  });
+}
+
+function flagsOf({ seconds, seed, fault }: NetworkSetup): string[] {
+  return [`--seed=${seed}`, `--seconds=${seconds}`, ...(fault === undefined ? [] : [`--fault=${fault}`])];
 }
 
 async function main(): Promise<void> {
@@ -40,19 +81,25 @@ async function main(): Promise<void> {
     options: {
       seconds: { type: 'string', default: '600' },
       seed: { type: 'string', default: String(Date.now() % 1_000_000_000) },
+      fault: { type: 'string' },
       inside: { type: 'string' },
     },
   });
+  const { inside, fault } = values;
   const [seconds, seed] = [Number(values.seconds), Number(values.seed)];
   const tell = (line: string): void => void process.stdout.write(`${line}\n`);
-  if (values.inside !== undefined) {
-    await runRounds({ prefix: values.inside, seed, durationMs: seconds * 1000, tell });
+  if (inside !== undefined) {
+    await runRounds({ prefix: inside, seed, durationMs: seconds * 1000, fault, tell });
     // Clients may still wait for connections that nobody needs any more.
     process.exit(0);
   }
-  const passed = await runOnNetwork({ seconds, seed, tell });
-  tell(passed ? 'passed' : `FAILED: npm run test:network -- --seed=${seed} --seconds=${seconds}`);
-  process.exitCode = passed ? 0 : 1;
+  const setup = { seconds, seed, ...(fault === undefined ? {} : { fault }), tell };
+  const outcome = await runOnNetwork(setup);
+  const again = flagsOf(setup)
+    .map((flag) => (flag.includes(' ') ? `'${flag}'` : flag))
+    .join(' ');
+  tell(outcome === 'failed' ? `FAILED: npm run test:network -- ${again}` : outcome);
+  process.exitCode = outcome === 'passed' ? 0 : 1;
 }
 
 if (process.argv[1] === script) await main();

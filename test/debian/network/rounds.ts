@@ -1,25 +1,29 @@
-import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { Prng, randomInt, type RandomSource } from '../../../src/base/prng.js';
 import { KvorumError, type KvorumClient } from '../../../src/client/index.js';
 import type { Caller } from '../../system/history/load.js';
 import { Workloads } from '../../system/history/workloads.js';
-import type { Launch } from '../../system/processes/member-process.js';
 import { ProcessCluster } from '../../system/processes/process-cluster.js';
 import { within } from '../../system/processes/deadline.js';
+import { SmallDisk } from '../small-disk.js';
 import { faults } from './faults.js';
+import { forgetEnded, skewedClocks } from './skewed-clocks.js';
 import { addressOf, onMachine, Switch } from './virtual-network.js';
 
 export interface RoundsSetup {
   readonly prefix: string;
   readonly seed: number;
   readonly durationMs: number;
+  /** This one again and again; undefined: all of them. */
+  readonly fault: string | undefined;
   readonly tell: (line: string) => void;
 }
 
 export const machineCount = 3;
+/** More than the rounds of an hour write; what is not written takes no space. */
+const diskSizeMebibytes = 2048;
 const keysOfEachWorkload = 2;
 /** Longer than an election takes, after which a cut-off leader has given up. */
 const holdMsMin = 2500;
@@ -29,90 +33,80 @@ const callTimeoutMs = 1000;
 /** When all is well again, every member serves within this time. */
 const recoveryMsMax = 15_000;
 
-/** Two machines have clocks of their own: one jumps, one runs fast. */
-async function skewedClocks(
-  folder: string,
-): Promise<{ readonly launches: readonly Launch[]; readonly clockFiles: Map<number, string> }> {
-  const { stdout } = await promisify(execFile)('faketime', ['-f', '+0', 'printenv', 'LD_PRELOAD']);
-  const preload = { LD_PRELOAD: stdout.trim() };
-  const jumping = join(folder, 'clock');
-  await writeFile(jumping, '+3600');
-  const env = {
-    ...preload,
-    FAKETIME_TIMESTAMP_FILE: jumping,
-    FAKETIME_CACHE_DURATION: '1',
-    // No kernel lets this one jump.
-    FAKETIME_DONT_FAKE_MONOTONIC: '1',
-  };
-  const launches = [{}, { env }, { env: { ...preload, FAKETIME: '-86400s x1.1' } }];
-  return { launches, clockFiles: new Map([[2, jumping]]) };
+/** A file system for each machine. */
+async function withDisks(count: number, body: (disks: readonly SmallDisk[]) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'kvorum-disks-'));
+  const disks: SmallDisk[] = [];
+  try {
+    for (let at = 1; at <= count; at++) {
+      disks.push(await SmallDisk.make(join(folder, `node${at}`), diskSizeMebibytes));
+    }
+    await body(disks);
+  } finally {
+    for (const disk of disks) await disk.remove();
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 /** A name for each fault, in an order of chance, each once before any comes again. */
-function* faultNames(random: RandomSource): Generator<string, never> {
+function* faultNames(random: RandomSource, only: string | undefined): Generator<string, never> {
+  const all = Object.keys(faults).filter((name) => only === undefined || name === only);
+  if (all.length === 0)
+    throw new Error(`no fault is called ${only}; there are: ${Object.keys(faults).join(', ')}`);
   for (;;) {
-    const names = Object.keys(faults);
+    const names = [...all];
     while (names.length > 0) yield names.splice(randomInt(random, names.length), 1)[0]!;
   }
 }
 
 /**
- * Faults of the network, of processes and of clocks, one after the other, under load; after each round the history
- * is checked, and every member must serve again. To be run beside the switch.
+ * Faults of the network, of processes, of disks and of clocks, one after the other, under load; after each round the
+ * history is checked, and every member must serve again. To be run beside the switch.
  */
-export async function runRounds({ prefix, seed, durationMs, tell }: RoundsSetup): Promise<void> {
+export async function runRounds({ prefix, seed, durationMs, fault, tell }: RoundsSetup): Promise<void> {
   const random = new Prng(seed);
+  const names = faultNames(random, fault);
   const net = await Switch.prepare(machineCount);
-  const leaseReads = randomInt(random, 2) === 0;
+  const flags = [`-lease-reads=${randomInt(random, 2) === 0}`];
   tell(
-    `seed ${seed}, lease reads ${leaseReads ? 'on' : 'off'}, ${
+    `seed ${seed}, ${flags.join(' ')}, ${
       net.hasNetem ? 'late packets by netem' : 'this kernel has no netem: packets are late behind a slow line'
     }`,
   );
-  await ProcessCluster.run(
-    { diagnostic: tell },
-    {
-      size: 0,
-      flags: [`-lease-reads=${leaseReads}`],
-    },
-    async (cluster) => {
+  await withDisks(machineCount, (disks) =>
+    ProcessCluster.run({ diagnostic: tell }, { size: 0, flags }, async (cluster) => {
       const { launches, clockFiles } = await skewedClocks(cluster.folder);
       for (const at of net.machines) {
         const launch = { ...launches[at - 1], prefix: onMachine(prefix, at) };
-        cluster.add(`node${at}`, { host: addressOf(at), launch });
+        cluster.add(`node${at}`, { host: addressOf(at), folder: disks[at - 1]!.path, launch });
       }
       await cluster.found();
-      await playRounds({
-        cluster,
-        net,
-        random,
-        seed,
-        clockFiles,
-        tell,
-        endMs: performance.now() + durationMs,
-      });
-    },
+      const endMs = performance.now() + durationMs;
+      await playRounds({ cluster, disks, net, random, names, seed, clockFiles, tell, endMs });
+    }),
   );
 }
 
 async function playRounds(play: {
   readonly cluster: ProcessCluster;
+  readonly disks: readonly SmallDisk[];
   readonly net: Switch;
   readonly random: RandomSource;
+  readonly names: Iterator<string, never>;
   readonly seed: number;
   readonly clockFiles: ReadonlyMap<number, string>;
   readonly tell: (line: string) => void;
   readonly endMs: number;
 }): Promise<void> {
-  const { cluster, net, random, tell } = play;
+  const { cluster, disks, net, random, clockFiles, tell } = play;
   const callers: Caller[] = [
     ...cluster.members.map((member) => ({ name: `at-${member.name}`, client: member.client(callTimeoutMs) })),
     ...cluster.callers(net.machines.length, callTimeoutMs),
   ];
   const own = cluster.members.map((member) => member.client());
-  const names = faultNames(random);
+  const client = cluster.client(0, callTimeoutMs);
   for (let round = 1; performance.now() < play.endMs; round++) {
-    const name = names.next().value;
+    const name = play.names.next().value;
     const load = Workloads.start({
       callers,
       prefix: `round-${round}`,
@@ -122,7 +116,7 @@ async function playRounds(play: {
     await load.moreWrites(30);
     const leader = cluster.members.indexOf(await cluster.leader(own[0]!)) + 1;
     const { members } = cluster;
-    const end = await faults[name]!({ members, net, random, leader, clockFiles: play.clockFiles });
+    const end = await faults[name]!({ members, disks, net, random, leader, clockFiles, client, tell });
     const holdMs = holdMsMin + randomInt(random, holdMsMax - holdMsMin);
     await new Promise((resolve) => setTimeout(resolve, holdMs));
     await end();
@@ -132,6 +126,7 @@ async function playRounds(play: {
     const recoveryMs = performance.now() - healedMs;
     await load.moreWrites(20);
     await load.stop();
+    await forgetEnded(members);
     tell(`${round}. ${name}, ${holdMs} ms: ${load.summary}, served by all after ${recoveryMs.toFixed(0)} ms`);
     load.check();
   }

@@ -13,6 +13,8 @@ const subnet = '198.18.0';
 /** What passes, and what is dropped: two classes behind each port. */
 const [passing, dropped] = ['1:1', '1:2'];
 const fullRate = '10gbit';
+/** A process that is killed takes a moment to end. */
+const killsMax = 1000;
 
 /** Names of the namespaces of one test. */
 function namespaceOf(prefix: string, at: number | 'switch'): string {
@@ -69,7 +71,24 @@ export class VirtualNetwork {
 
   async remove(): Promise<void> {
     for (const at of [...Array.from({ length: this.#count }, (_, index) => index + 1), 'switch' as const]) {
-      await run(`ip netns del ${namespaceOf(this.#prefix, at)}`).catch(() => {});
+      const namespace = namespaceOf(this.#prefix, at);
+      await endProcesses(namespace).catch(() => {});
+      await run(`ip netns del ${namespace}`).catch(() => {});
+    }
+  }
+}
+
+/** Of whoever runs in a namespace, which stays as long, and what is mounted there too. */
+async function endProcesses(namespace: string): Promise<void> {
+  for (let tries = 0; tries < killsMax; tries++) {
+    const ids = (await run(`ip netns pids ${namespace}`)).split('\n').filter((line) => line !== '');
+    if (ids.length === 0) return;
+    for (const id of ids) {
+      try {
+        process.kill(Number(id), 'SIGKILL');
+      } catch {
+        // Gone by itself.
+      }
     }
   }
 }
