@@ -57,6 +57,9 @@ export class SmallDisk {
     await mkdir(folder, { recursive: true });
     await run('mount', ['-t', 'tmpfs', '-o', `size=${backingMebibytes}m`, 'kvorum-test', folder]);
     disk.#hasBacking = true;
+    // A mount namespace that is made meanwhile has a copy of what is mounted here: there it ends with it too, else
+    // mend() would find the file system still in use.
+    await run('mount', ['--make-shared', folder]);
     await disk.#format(sizeMebibytes);
     return disk;
   }
