@@ -17,8 +17,12 @@ export class Recovery {
     this.#clients = clients;
   }
 
+  /** With the time that the state takes to a member that has nothing, each chunk with an answer of its own. */
   get #timeoutMs(): number {
-    return 40 * this.#cluster.options.electionTimeoutMs + 20_000;
+    const { machines, options, plan } = this.#cluster;
+    const stateSizeBytes = Math.max(...machines.map(({ backend }) => backend.sizeBytes()));
+    const chunks = stateSizeBytes / plan.network.snapshotChunkSizeBytes;
+    return 40 * options.electionTimeoutMs + 20_000 + Math.ceil(2 * chunks * plan.network.latencyMsMax);
   }
 
   async ofMajority(): Promise<void> {
