@@ -13,7 +13,8 @@ const identity = (bytes: Buffer): Buffer => bytes;
 export class Connection {
   readonly endpoint: string;
   readonly #client: Client;
-  readonly #open = new Set<(error: KvorumError) => void>();
+  /** Ends of the calls without an answer; no set, whose outgrown tables would keep the calls in memory. */
+  readonly #open: ((error: KvorumError) => void)[] = [];
   #closed = false;
 
   constructor(endpoint: string, responseSizeBytesMax: number) {
@@ -34,7 +35,7 @@ export class Connection {
 
   /** Calls that have no answer yet. */
   get openCount(): number {
-    return this.#open.size;
+    return this.#open.length;
   }
 
   /** What is sent now goes out at once. Otherwise grpc-js would keep it, and we could not tell whether it left. */
@@ -77,7 +78,8 @@ export class Connection {
     return new Promise((resolve, reject) => {
       const settle = (end: () => void): void => {
         signal?.removeEventListener('abort', cancel);
-        this.#open.delete(abandon);
+        const place = this.#open.indexOf(abandon);
+        if (place !== -1) this.#open.splice(place, 1);
         end();
       };
       const answered = (error: ServiceError | null, response?: Buffer): void => {
@@ -92,7 +94,7 @@ export class Connection {
         call.cancel();
       };
       const cancel = (): void => abandon(new KvorumError('CANCELLED', 'the caller cancelled'));
-      this.#open.add(abandon);
+      this.#open.push(abandon);
       signal?.addEventListener('abort', cancel);
       if (signal?.aborted === true) cancel();
     });
@@ -107,7 +109,7 @@ export class Connection {
 
   /** Ends the open calls too. */
   destroy(error: KvorumError): void {
-    for (const end of this.#open) end(error);
+    for (const end of [...this.#open]) end(error);
     this.close();
   }
 }

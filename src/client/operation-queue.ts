@@ -1,5 +1,11 @@
 import { sizeBytesOf, type PendingOperation } from './operation.js';
 
+/** On its way. */
+interface Batch {
+  readonly operations: readonly PendingOperation[];
+  readonly keyIds: ReadonlySet<string>;
+}
+
 /**
  * Operations in the order of their calls, handed out in batches. A key that is in a batch on its way waits with
  * its later operations until that batch is done, so operations on one key never overtake each other.
@@ -7,10 +13,11 @@ import { sizeBytesOf, type PendingOperation } from './operation.js';
 export class OperationQueue {
   #waiting: PendingOperation[] = [];
   #head = 0;
-  /** Taken, and not released. */
-  readonly #batches = new Set<readonly PendingOperation[]>();
-  /** Keys on their way, each with the batch that it is in. */
-  readonly #holders = new Map<string, readonly PendingOperation[]>();
+  /**
+   * Taken, and not released. Each has a set of its own, for a set that lives on is bad for what passes through it:
+   * the tables that it outgrew, once they are old, hold on to the newer ones and so to all that these held.
+   */
+  #batches: readonly Batch[] = [];
   /** By key on its way: what waits for it. */
   readonly #parked = new Map<string, PendingOperation[]>();
 
@@ -20,7 +27,7 @@ export class OperationQueue {
 
   /** All that were pushed, up to the release of their batch. */
   *[Symbol.iterator](): Generator<PendingOperation, void> {
-    for (const batch of this.#batches) yield* batch;
+    for (const { operations } of this.#batches) yield* operations;
     for (const parked of this.#parked.values()) yield* parked;
     for (let at = this.#head; at < this.#waiting.length; at++) yield this.#waiting[at]!;
   }
@@ -30,27 +37,32 @@ export class OperationQueue {
   }
 
   /** May be empty though the queue is not: then all that waits was parked or settled. */
-  take(countMax: number, sizeBytesMax: number): PendingOperation[] {
-    const batch: PendingOperation[] = [];
+  take(countMax: number, sizeBytesMax: number): readonly PendingOperation[] {
+    const operations: PendingOperation[] = [];
+    const keyIds = new Set<string>();
     let sizeBytes = 0;
-    while (!this.isEmpty && batch.length < countMax) {
+    while (!this.isEmpty && operations.length < countMax) {
       const operation = this.#waiting[this.#head]!;
       if (!operation.settled) {
-        const holder = this.#holders.get(operation.keyId);
-        if (holder !== undefined && holder !== batch) {
+        if (this.#isOnItsWay(operation.keyId)) {
           this.#park(operation);
         } else {
           sizeBytes += sizeBytesOf(operation);
-          if (sizeBytes > sizeBytesMax && batch.length > 0) break;
-          if (holder === undefined) this.#holders.set(operation.keyId, batch);
-          batch.push(operation);
+          if (sizeBytes > sizeBytesMax && operations.length > 0) break;
+          keyIds.add(operation.keyId);
+          operations.push(operation);
         }
       }
       this.#head += 1;
     }
     this.#trim();
-    if (batch.length > 0) this.#batches.add(batch);
-    return batch;
+    if (operations.length > 0) this.#batches = [...this.#batches, { operations, keyIds }];
+    return operations;
+  }
+
+  #isOnItsWay(keyId: string): boolean {
+    for (const { keyIds } of this.#batches) if (keyIds.has(keyId)) return true;
+    return false;
   }
 
   #park(operation: PendingOperation): void {
@@ -61,8 +73,7 @@ export class OperationQueue {
 
   /** Ends a batch's hold on its keys. What is to be tried `again` goes before what was parked behind it. */
   release(batch: readonly PendingOperation[], again: readonly PendingOperation[]): void {
-    this.#batches.delete(batch);
-    for (const { keyId } of batch) this.#holders.delete(keyId);
+    this.#batches = this.#batches.filter(({ operations }) => operations !== batch);
     const first = this.#parked.size === 0 ? [...again] : [...again, ...this.#unpark(batch)];
     if (first.length === 0) return;
     this.#waiting = [...first, ...this.#waiting.slice(this.#head)];
