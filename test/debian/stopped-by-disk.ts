@@ -26,3 +26,8 @@ export function assertSaidDiskFailed(process: MemberProcess, exit: Exit): void {
     /^member \S+ had to stop: the disk failed .*: mend it and start this member again/,
   );
 }
+
+/** What lmdb-js may do when a disk fails at the moment of a write: src/storage/backend/DESIGN.md. */
+export function isCrashOfLmdb({ signal }: Exit): boolean {
+  return signal === 'SIGABRT' || signal === 'SIGSEGV';
+}
