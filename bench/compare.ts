@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { parseFlags, FlagValues, type FlagSpec } from '../src/cli/flags.js';
+import type { FlagSpec, FlagValues } from '../src/cli/flags.js';
 import { UsageError } from '../src/cli/exit-codes.js';
 import { etcd } from './harness/etcd.js';
 import { kvorum } from './harness/kvorum.js';
@@ -95,14 +95,7 @@ async function systemsOf(given: FlagValues, built: BuiltRevision[]): Promise<rea
   return built.map((each, at) => kvorum(`${revisions[at]!} ${each.hash}`, each.root, profileFolder));
 }
 
-async function main(words: readonly string[]): Promise<void> {
-  const { given, args } = parseFlags(words, flags);
-  const values = new FlagValues(flags, given);
-  if (values.boolean('help')) {
-    process.stdout.write(help());
-    return;
-  }
-  if (args.length > 0) throw new UsageError(`no arguments are taken, ${args.join(' ')} is given`);
+async function main(values: FlagValues, given: ReadonlyMap<string, string>): Promise<void> {
   const chosen = partsOf(values);
   const effort = effortOf(values);
   const built: BuiltRevision[] = [];
@@ -121,4 +114,4 @@ async function main(words: readonly string[]): Promise<void> {
   }
 }
 
-await runProgram(main, help);
+await runProgram(flags, help, main);

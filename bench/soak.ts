@@ -1,6 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { UsageError } from '../src/cli/exit-codes.js';
-import { FlagValues, parseFlags, type FlagSpec } from '../src/cli/flags.js';
+import type { FlagSpec, FlagValues } from '../src/cli/flags.js';
 import { flagLines } from './report/flag-lines.js';
 import { runProgram } from './report/run-program.js';
 import type { Deeds } from './soak/lives.js';
@@ -13,10 +12,24 @@ import { soak } from './soak/soak.js';
  */
 const flags: readonly FlagSpec[] = [
   { name: 'help', kind: 'boolean', summary: 'show this' },
-  { name: 'minutes', kind: 'number', value: 'N', summary: 'how long, 10 unless told', min: 1 },
+  { name: 'minutes', kind: 'number', value: 'N', summary: 'how long, 10 unless told', min: 1, default: '10' },
   { name: 'hour', kind: 'boolean', summary: 'the same as --minutes=60' },
-  { name: 'connections', kind: 'number', value: 'N', summary: 'at a time, 2000 unless told', min: 1 },
-  { name: 'seed', kind: 'number', value: 'N', summary: 'of what the connections do', min: 0 },
+  {
+    name: 'connections',
+    kind: 'number',
+    value: 'N',
+    summary: 'at a time, 2000 unless told',
+    min: 1,
+    default: '2000',
+  },
+  {
+    name: 'seed',
+    kind: 'number',
+    value: 'N',
+    summary: 'of what the connections do',
+    min: 0,
+    default: String(randomInt(2 ** 31)),
+  },
 ];
 
 const pauseMs = 1000;
@@ -64,19 +77,10 @@ async function run(minutes: number, connections: number, seed: number): Promise<
 
 const help = (): string => `usage: node dist/bench/soak.js [FLAGS]\n\nflags:\n${flagLines(flags)}`;
 
-async function main(words: readonly string[]): Promise<void> {
-  const { given, args } = parseFlags(words, flags);
-  const values = new FlagValues(flags, given);
-  if (values.boolean('help')) {
-    process.stdout.write(help());
-    return;
-  }
-  if (args.length > 0) throw new UsageError(`no arguments are taken, ${args.join(' ')} is given`);
-  const number = (name: string, otherwise: number): number =>
-    values.optional(name) === undefined ? otherwise : values.number(name);
-  const minutes = values.boolean('hour') ? 60 : number('minutes', 10);
-  const passed = await run(minutes, number('connections', 2000), number('seed', randomInt(2 ** 31)));
+async function main(values: FlagValues): Promise<void> {
+  const minutes = values.boolean('hour') ? 60 : values.number('minutes');
+  const passed = await run(minutes, values.number('connections'), values.number('seed'));
   process.exitCode = passed ? 0 : 1;
 }
 
-await runProgram(main, help);
+await runProgram(flags, help, main);
