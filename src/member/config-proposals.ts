@@ -40,12 +40,20 @@ export class ConfigProposals {
   outcome(proposalId: number, outcome: ProposalOutcome): void {
     const waiting = this.#waiting.get(proposalId);
     if (waiting === undefined) return;
-    if (outcome.kind === 'dropped') waiting.settle(outcome);
-    else if (outcome.index > this.#raft.appliedIndex) waiting.at = outcome;
-    else if (this.#raft.entryTerm(outcome.index) === outcome.term) waiting.settle({ kind: 'applied' });
-    else waiting.settle({ kind: 'lost' });
+    if (outcome.kind === 'dropped') {
+      waiting.settle(outcome);
+      return;
+    }
+    if (outcome.index > this.#raft.appliedIndex) {
+      waiting.at = outcome;
+      return;
+    }
+    const term = this.#raft.entryTerm(outcome.index);
+    if (term === undefined) waiting.settle({ kind: 'unknown' });
+    else waiting.settle({ kind: term === outcome.term ? 'applied' : 'lost' });
   }
 
+  /** Told of each entry, in order. */
   applied(index: Index, term: Term): void {
     for (const waiting of this.#waiting.values()) {
       if (waiting.at !== undefined && waiting.at.index <= index) {

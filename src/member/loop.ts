@@ -281,12 +281,13 @@ export class Loop {
         this.#appliedTerm = entry.term;
         this.#proposals.termApplied(entry.term);
       }
+      // Each, not the last of them alone: a change is known by the index and term of its own entry.
+      this.#configs.applied(entry.index, entry.term);
       this.#listener.entryApplied(applied);
     }
     machine.commit();
-    const { index, term } = machine.applied;
+    const { index } = machine.applied;
     raft.applied(index);
-    this.#configs.applied(index, term);
     this.#reads.applied(index);
   }
 

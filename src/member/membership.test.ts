@@ -65,6 +65,16 @@ void test('the leader can be removed', async () => {
   assert.equal(other!.member.config.voters.length, 2);
 });
 
+void test('a change is told as applied though a write behind it is applied together with it', async () => {
+  const cluster = await MemoryCluster.of(3, 31);
+  const leader = cluster.leaderMachine();
+  const removal = leader.member.removeMember(leader.id);
+  // Confirmed in the turn in which the removal goes on: change and write leave in one append.
+  const written = leader.member.readBarrier().then(() => put(leader.member, 'key', 'x'));
+  // Taken for lost it would be tried again, which a leader that leaves cannot do.
+  await cluster.settled(Promise.all([removal, written]));
+});
+
 void test('a removal that was cut short is not told as if nothing had happened', async () => {
   const cluster = await MemoryCluster.of(3, 28);
   const leader = cluster.leaderMachine();
