@@ -4,7 +4,7 @@ import type { Index, MemberId, Term } from '../src/base/ids.js';
 import type { MemberParts } from '../src/member/parts.js';
 import type { Raft } from '../src/raft/raft.js';
 import { Invariants, type ObservedMember } from '../src/raft/testing/invariants.js';
-import type { Entry, Message } from '../src/raft/types.js';
+import type { Entry, Message, Ready } from '../src/raft/types.js';
 import { Conduct } from './conduct.js';
 import { describeEntries, describeReady } from './describe.js';
 import { DurableLog } from './durable-log.js';
@@ -39,6 +39,8 @@ export class Observer {
   readonly #votes = new Map<string, MemberId>();
   readonly #flushed = new Map<Machine, Index>();
   readonly #conduct = new Conduct();
+  /** Told of each Ready before anything of it is done. */
+  readonly readyListeners = new Set<(machine: Machine, ready: Ready) => void>();
   entriesApplied = 0;
 
   constructor(trace: ((where: string, event: TraceEvent['event'], text: string) => void) | undefined) {
@@ -89,6 +91,7 @@ export class Observer {
       this.invariants.checkReady(watched, next);
       this.#conduct.appended(machine, raft, next.entries);
       store.begun(next);
+      for (const listener of this.readyListeners) listener(machine, next);
       if (this.#trace !== undefined) {
         for (const line of describeReady(next)) this.#trace(machine.name, 'ready', line);
       }

@@ -1,5 +1,13 @@
 import type { MemberOptions } from '../src/member/options.js';
 import type { NetworkConditions } from '../src/peer/memory-network.js';
+import {
+  cornerDurationMs,
+  cornerEveryMs,
+  cornerKinds,
+  corners,
+  type Corner,
+  type CornerKind,
+} from './corners.js';
 import { Dice } from './dice.js';
 import { faultKinds, faultThemes, type FaultKind } from './faults/kinds.js';
 
@@ -8,7 +16,7 @@ export interface PlannedFault {
   /** Its kind, and which of that kind: `kill.3`. */
   readonly id: string;
   readonly atMs: number;
-  readonly kind: FaultKind;
+  readonly kind: FaultKind | CornerKind;
   readonly seed: number;
 }
 
@@ -86,6 +94,10 @@ export const membersMax = 7;
 
 /** The number was chosen so that the seeds which had been written down before draw no comparisons: they run as they did. */
 const comparisonKnob = 'comparisons 1544400';
+/** Likewise chosen: none of the seeds in sim/seeds.txt and sim/mutants/seeds.txt that were there before is led to a corner. */
+const cornerKnob = 'corner 1496';
+/** Of runs. */
+const cornerPart = 0.1;
 
 export function makePlan(seed: number, changes: PlanChanges = {}): Plan {
   const plan = new Draft(seed).plan();
@@ -112,9 +124,14 @@ const stateBytesPerCall = 300;
  */
 class Draft {
   readonly #seed: number;
+  readonly #cornerKind: CornerKind | undefined;
+  readonly #corner: Corner | undefined;
 
   constructor(seed: number) {
     this.#seed = seed;
+    const dice = this.#dice(cornerKnob);
+    this.#cornerKind = dice.chance(cornerPart) ? dice.pick(cornerKinds) : undefined;
+    this.#corner = this.#cornerKind === undefined ? undefined : corners[this.#cornerKind];
   }
 
   #dice(knob: string): Dice {
@@ -126,22 +143,26 @@ class Draft {
   }
 
   plan(): Plan {
-    const durationMs = this.#pick('duration', [4000, 8000, 15_000, 30_000]);
-    const heartbeatIntervalMs = this.#pick('heartbeat', [20, 50, 100, 100]);
-    const leaseReads = this.#pick('lease reads', [false, false, false, true]);
+    const corner = this.#corner;
+    const durationMs =
+      corner === undefined ? this.#pick('duration', [4000, 8000, 15_000, 30_000]) : cornerDurationMs;
+    const heartbeatIntervalMs = corner?.heartbeatIntervalMs ?? this.#pick('heartbeat', [20, 50, 100, 100]);
+    const leaseReads = corner?.leaseReads ?? this.#pick('lease reads', [false, false, false, true]);
     return {
       seed: this.#seed,
-      members: this.#pick('members', [1, 2, 3, 3, 3, 3, 4, 5, 5, 7]),
+      members: corner?.members ?? this.#pick('members', [1, 2, 3, 3, 3, 3, 4, 5, 5, 7]),
       durationMs,
-      options: this.#options(heartbeatIntervalMs, leaseReads),
-      segmentSizesBytes: this.#pick('segments', [[4096], [16_384], [2048, 4096, 65_536]]),
-      network: this.#network(heartbeatIntervalMs),
+      options: { ...this.#options(heartbeatIntervalMs, leaseReads), ...corner?.options },
+      segmentSizesBytes:
+        corner?.segmentSizesBytes ?? this.#pick('segments', [[4096], [16_384], [2048, 4096, 65_536]]),
+      network: { ...this.#network(heartbeatIntervalMs), ...corner?.network },
       disk: this.#disk(),
       clients: this.#clients(),
-      turnMsMax: this.#pick('turn', [0, 0, 0.1, 2]),
+      turnMsMax: corner?.turnMsMax ?? this.#pick('turn', [0, 0, 0.1, 2]),
       // A lease trusts clocks to run at like speed.
       driftMax: this.#pick('drift', leaseReads ? [0, 0.001, 0.05] : [0, 0.001, 0.3]),
-      faults: this.#faults(durationMs),
+      faults:
+        this.#cornerKind === undefined ? this.#faults(durationMs) : this.#cornerFaults(this.#cornerKind),
     };
   }
 
@@ -204,13 +225,15 @@ class Draft {
       reportDelayProbability: this.#pick('report delay', [0, 0.02, 0.3]),
       flushIntervalMsMin,
       flushIntervalMsMax: flushIntervalMsMin * this.#pick('flush spread', [1, 4]),
+      ...this.#corner?.disk,
     };
   }
 
   #clients(): ClientPlan {
     const weight = (kind: CallKind): number => this.#pick(`weight of ${kind}`, [0, 1, 1, 3]);
-    const count = this.#pick('clients', [1, 3, 5, 10, 20]);
-    const callsPerSecond = this.#pick('calls', [5, 20, 20, 60, 60, 200]);
+    const load = this.#corner?.clients;
+    const count = load?.count ?? this.#pick('clients', [1, 3, 5, 10, 20]);
+    const callsPerSecond = load?.callsPerSecond ?? this.#pick('calls', [5, 20, 20, 60, 60, 200]);
     return {
       count,
       pauseMsMax: (2000 * count) / callsPerSecond,
@@ -229,7 +252,7 @@ class Draft {
         batch: weight('batch') / 3,
       },
       comparisonPart: this.#pick(comparisonKnob, [0, 0, 0, 0, 0, 0, 0.15, 0.5]),
-      valueSizeBytesMax: this.#pick('value size', [0, 50, 600]),
+      valueSizeBytesMax: load?.valueSizeBytesMax ?? this.#pick('value size', [0, 50, 600]),
       callsMax: Infinity,
     };
   }
@@ -250,5 +273,15 @@ class Draft {
       }
     }
     return faults.sort((left, right) => left.atMs - right.atMs);
+  }
+
+  /** The same again and again, and no others: what leads to the corner must not be disturbed. */
+  #cornerFaults(kind: CornerKind): PlannedFault[] {
+    const dice = this.#dice('corner faults');
+    const faults: PlannedFault[] = [];
+    for (let atMs = dice.ms(0, 500); atMs < cornerDurationMs; atMs += cornerEveryMs) {
+      faults.push({ id: `${kind}.${faults.length + 1}`, atMs, kind, seed: dice.nextUint32() });
+    }
+    return faults;
   }
 }

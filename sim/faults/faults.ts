@@ -1,7 +1,9 @@
 import type { Cluster } from '../cluster.js';
+import type { CornerKind } from '../corners.js';
 import { Dice } from '../dice.js';
 import type { PlannedFault } from '../plan.js';
 import { clockFaults } from './clocks.js';
+import { cornerFaults } from './corners.js';
 import { crashFaults } from './crashes.js';
 import { diskFaults } from './disks.js';
 import type { FaultKind } from './kinds.js';
@@ -9,12 +11,13 @@ import { membershipFaults } from './membership.js';
 import { networkFaults } from './network.js';
 import type { Fault } from './scene.js';
 
-const faults: Readonly<Record<FaultKind, Fault>> = {
+const faults: Readonly<Record<FaultKind | CornerKind, Fault>> = {
   ...crashFaults,
   ...networkFaults,
   ...clockFaults,
   ...diskFaults,
   ...membershipFaults,
+  ...cornerFaults,
 };
 
 /** Makes the planned faults happen, and ends those that last. */

@@ -1,0 +1,121 @@
+import type { MemberOptions } from '../src/member/options.js';
+import type { NetworkConditions } from '../src/peer/memory-network.js';
+
+/** Rare moments that chance alone seldom comes to, see faults/corners.ts; each is also the kind of its fault. */
+export const cornerKinds = [
+  'corner-torn-catch-up',
+  'corner-damaged-header',
+  'corner-late-lease',
+  'corner-cut-and-killed',
+  'corner-transfer-given-up',
+  'corner-second-snapshot',
+  'corner-stale-snapshot',
+  'corner-lease-given',
+] as const;
+export type CornerKind = (typeof cornerKinds)[number];
+
+/** What a run that is led to a corner is like; what is not said here is as the seed says. */
+export interface Corner {
+  readonly members: number;
+  readonly heartbeatIntervalMs: number;
+  readonly leaseReads?: boolean;
+  readonly options?: Partial<MemberOptions>;
+  readonly segmentSizesBytes?: readonly number[];
+  readonly network?: Partial<NetworkConditions>;
+  readonly disk?: {
+    readonly syncMsMin: number;
+    readonly syncMsMax: number;
+    readonly flushIntervalMsMin: number;
+    readonly flushIntervalMsMax: number;
+  };
+  readonly clients: {
+    readonly count: number;
+    readonly callsPerSecond: number;
+    readonly valueSizeBytesMax: number;
+  };
+  readonly turnMsMax?: number;
+}
+
+/** Of each run that is led to a corner. */
+export const cornerDurationMs = 10_000;
+/** The fault begins anew when it must have ended. */
+export const cornerEveryMs = 5000;
+
+/** No snapshot breaks off. */
+const network = { lossProbability: 0 };
+/** Members that were away for a moment need a snapshot. */
+const shortLog = { logEntriesKept: 5 };
+
+export const corners: Readonly<Record<CornerKind, Corner>> = {
+  // What was missed comes in one append, larger than a sector; no new segment comes in between.
+  'corner-torn-catch-up': {
+    members: 3,
+    heartbeatIntervalMs: 20,
+    options: {
+      logEntriesKept: 1000,
+      logSizeBytesKept: 64 * 1024 * 1024,
+      messageEntriesSizeBytesMax: 1024 * 1024,
+    },
+    segmentSizesBytes: [262_144],
+    network,
+    clients: { count: 10, callsPerSecond: 60, valueSizeBytesMax: 600 },
+  },
+  'corner-damaged-header': {
+    members: 3,
+    heartbeatIntervalMs: 20,
+    options: shortLog,
+    network: { ...network, latencyMsMin: 0.5, latencyMsMax: 3, snapshotChunkSizeBytes: 200 },
+    clients: { count: 5, callsPerSecond: 60, valueSizeBytesMax: 50 },
+  },
+  'corner-late-lease': {
+    members: 3,
+    heartbeatIntervalMs: 20,
+    leaseReads: true,
+    network: { ...network, latencyMsMin: 0.05, latencyMsMax: 1 },
+    clients: { count: 5, callsPerSecond: 20, valueSizeBytesMax: 50 },
+  },
+  // While the state is flushed, several segments fill up.
+  'corner-cut-and-killed': {
+    members: 3,
+    heartbeatIntervalMs: 50,
+    options: shortLog,
+    segmentSizesBytes: [2048],
+    network,
+    disk: { syncMsMin: 0, syncMsMax: 30, flushIntervalMsMin: 100, flushIntervalMsMax: 500 },
+    clients: { count: 20, callsPerSecond: 200, valueSizeBytesMax: 600 },
+  },
+  // A turn begins late enough for a tick to come in between.
+  'corner-transfer-given-up': {
+    members: 3,
+    heartbeatIntervalMs: 20,
+    options: { proposalsWaitingMax: 16_384, requestTimeoutMs: 7000 },
+    network,
+    clients: { count: 20, callsPerSecond: 60, valueSizeBytesMax: 50 },
+    turnMsMax: 2,
+  }, // A transfer takes longer than an election, and an installation longer than the wait between two offers.
+  'corner-second-snapshot': {
+    members: 3,
+    heartbeatIntervalMs: 20,
+    options: shortLog,
+    network: { ...network, latencyMsMin: 0.5, latencyMsMax: 5, snapshotChunkSizeBytes: 50 },
+    disk: { syncMsMin: 0, syncMsMax: 5, flushIntervalMsMin: 20, flushIntervalMsMax: 50 },
+    clients: { count: 5, callsPerSecond: 60, valueSizeBytesMax: 50 },
+  },
+  'corner-stale-snapshot': {
+    members: 3,
+    heartbeatIntervalMs: 20,
+    options: shortLog,
+    network: { ...network, latencyMsMin: 0.05, latencyMsMax: 2, snapshotChunkSizeBytes: 2000 },
+    disk: { syncMsMin: 0, syncMsMax: 5, flushIntervalMsMin: 20, flushIntervalMsMax: 50 },
+    clients: { count: 5, callsPerSecond: 60, valueSizeBytesMax: 50 },
+  },
+  // Answers take much less than a tick.
+  'corner-lease-given': {
+    members: 3,
+    heartbeatIntervalMs: 50,
+    leaseReads: true,
+    network: { ...network, latencyMsMin: 0.05, latencyMsMax: 1 },
+    disk: { syncMsMin: 0, syncMsMax: 5, flushIntervalMsMin: 20, flushIntervalMsMax: 50 },
+    clients: { count: 5, callsPerSecond: 20, valueSizeBytesMax: 50 },
+  },
+};

@@ -1,0 +1,82 @@
+import type { Ready } from '../../src/raft/types.js';
+import type { Machine } from '../machine.js';
+import { castOf, playMsMax } from './cast.js';
+import type { Fault } from './scene.js';
+import { holdOffer, play, type LateOffer, type Stage } from './stage.js';
+
+/** One that is away comes back when the logs of both others no longer reach back to it. */
+async function comeBackBehind(stage: Stage, away: Machine, others: readonly Machine[]): Promise<void> {
+  const mend = stage.lasts(
+    stage.cluster.network.partition(
+      [away.id],
+      others.map(({ id }) => id),
+    ),
+  );
+  const isBehind = (): boolean =>
+    others.every((each) => each.running && each.parts.raft.firstIndex > away.parts.raft.lastIndex + 1);
+  await stage.until(isBehind, playMsMax);
+  mend();
+}
+
+async function handOver(stage: Stage, from: Machine, to: Machine): Promise<void> {
+  stage.order(from, (member) => member.transferLeadership(to.id, { timeoutMs: 2000 }));
+  await stage.until(() => stage.cluster.leader() === to, stage.cluster.options.electionTimeoutMs * 3);
+}
+
+/** A second leader offers a snapshot while that of the first, which has just arrived, is installed slowly. */
+export const secondSnapshot: Fault = (scene) => {
+  const { cluster, dice } = scene;
+  const cast = castOf(cluster);
+  if (cast === undefined) return undefined;
+  const { leader } = cast;
+  const [away, next] = dice.shuffled(cast.others);
+  if (away === undefined || next === undefined) return undefined;
+  play(scene, playMsMax, async (stage) => {
+    await comeBackBehind(stage, away, [leader, next]);
+    const { raft } = away.parts;
+    await stage.until(() => away.disk.sizeOf('snapshot/incoming.json') > 0, playMsMax);
+    await handOver(stage, leader, next);
+    stage.need(!raft.installing && away.disk.sizeOf('snapshot/incoming.json') > 0);
+    let installs = false;
+    const listener = (machine: Machine, { snapshot }: Ready): void => {
+      if (machine !== away || snapshot === undefined) return;
+      installs = true;
+      machine.storage.slowness = 100;
+    };
+    cluster.observer.readyListeners.add(listener);
+    stage.lasts(() => {
+      cluster.observer.readyListeners.delete(listener);
+      away.storage.slowness = 1;
+    });
+    await stage.until(() => installs, playMsMax);
+    stage.tell(`${away.name} installs slowly`);
+    await stage.until(() => !raft.installing, playMsMax);
+  });
+  return `${away.name} behind ${leader.name} and ${next.name}`;
+};
+
+/** The offer of a snapshot is so late that the next leader's has arrived meanwhile, and is newer. */
+export const staleSnapshot: Fault = (scene) => {
+  const { cluster, dice } = scene;
+  const cast = castOf(cluster);
+  if (cast === undefined) return undefined;
+  const { leader } = cast;
+  const [away, next] = dice.shuffled(cast.others);
+  if (away === undefined || next === undefined) return undefined;
+  play(scene, playMsMax, async (stage) => {
+    let offer: LateOffer | undefined;
+    holdOffer(stage, leader, away, (held) => {
+      offer = held;
+    });
+    await comeBackBehind(stage, away, [leader, next]);
+    const { raft } = away.parts;
+    await stage.until(() => offer !== undefined, playMsMax);
+    await handOver(stage, leader, next);
+    const { index } = offer!.header.meta;
+    await stage.until(() => raft.commit > index && !raft.installing, playMsMax);
+    stage.tell(`a snapshot of ${index} comes late to ${away.name}, which is at ${raft.commit}`);
+    offer!.arrive();
+    await stage.pass(cluster.options.electionTimeoutMs);
+  });
+  return `${away.name} behind ${leader.name} and ${next.name}`;
+};
