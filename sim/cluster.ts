@@ -20,6 +20,7 @@ import { Dice } from './dice.js';
 import { DiskModel, injectedError } from './disk-model.js';
 import { GatedPeers } from './gated-peers.js';
 import { Machine, type Life } from './machine.js';
+import { MembershipCalls } from './membership-calls.js';
 import { Observer } from './observer.js';
 import type { Plan } from './plan.js';
 import { Process } from './process.js';
@@ -44,6 +45,7 @@ export class Cluster {
   readonly machines: Machine[] = [];
   readonly observer: Observer;
   readonly history = new History();
+  readonly membershipCalls = new MembershipCalls(this);
   readonly options: MemberOptions;
   /** Chance of what is not a part with a stream of its own. */
   readonly dice: Dice;
@@ -292,16 +294,18 @@ export class Cluster {
       const through = this.running().filter((each) => each !== machine);
       if (through.length === 0) continue;
       const contact = this.dice.pick(through);
+      const caller = this.membershipCalls.invoke(contact, { type: 'join', target: machine.id });
       try {
         const { id, name, address } = machine;
         const answer = await this.#callAt(contact, (member) =>
           member.join({ id, name, peerAddress: address }, { timeoutMs: 3000 }),
         );
+        caller.answered({ type: 'join', members: answer.members.map((each) => each.id) });
         this.trace(name, 'log', `was let in by ${contact.name}`);
         return answer.members;
       } catch (error) {
-        if (!(error instanceof KvorumError)) throw error;
-        if (error.code === 'MEMBER_REMOVED') throw error;
+        caller.failed(error);
+        if (error instanceof KvorumError && error.code === 'MEMBER_REMOVED') throw error;
       }
     }
   }

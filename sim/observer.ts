@@ -19,6 +19,7 @@ interface Watched extends ObservedMember {
   readonly raft: Raft;
   readonly store: DurableLog;
   role: string;
+  ledTerm: Term;
 }
 
 /**
@@ -41,6 +42,8 @@ export class Observer {
   readonly #conduct = new Conduct();
   /** Told of each Ready before anything of it is done. */
   readonly readyListeners = new Set<(machine: Machine, ready: Ready) => void>();
+  /** Who began to lead, in order. */
+  readonly leaders: MemberId[] = [];
   entriesApplied = 0;
 
   constructor(trace: ((where: string, event: TraceEvent['event'], text: string) => void) | undefined) {
@@ -59,7 +62,7 @@ export class Observer {
       await cut(index);
     };
     machine.durable = new DurableLog(raft);
-    const watched: Watched = { id: machine.id, machine, raft, store: machine.durable, role: '' };
+    const watched: Watched = { id: machine.id, machine, raft, store: machine.durable, role: '', ledTerm: 0 };
     this.#members.set(machine.id, watched);
     this.#watched.set(machine, watched);
     this.#watchRaft(watched);
@@ -122,7 +125,15 @@ export class Observer {
     if (watched === undefined || machine.life?.parts?.raft !== watched.raft) return;
     this.invariants.checkStep(watched);
     this.#conduct.check(machine, watched.raft);
+    this.#noteLeader(watched);
     if (this.#trace !== undefined) this.#noteRole(watched);
+  }
+
+  #noteLeader(watched: Watched): void {
+    const { raft, machine } = watched;
+    if (raft.role !== 'leader' || raft.term === watched.ledTerm) return;
+    watched.ledTerm = raft.term;
+    this.leaders.push(machine.id);
   }
 
   #noteRole(watched: Watched): void {

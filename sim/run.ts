@@ -93,7 +93,9 @@ export class Run {
     this.cluster.phase('history');
     const { wrong, undecided } = checkHistory(cluster.history.operations);
     this.#undecided = undecided;
+    const told = cluster.membershipCalls.wrong();
     if (wrong !== undefined) cluster.fail(new Error(wrong));
+    if (told !== undefined) cluster.fail(new Error(told));
   }
 
   #result(): RunResult {

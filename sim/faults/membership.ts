@@ -1,7 +1,7 @@
-import { KvorumError } from '../../src/base/errors.js';
 import { noMember } from '../../src/base/ids.js';
 import type { RaftMember } from '../../src/member/raft-member.js';
 import { isSound, mayLoseOne, possibleConfigs } from '../budget.js';
+import type { MembershipAnswer, MembershipCall } from '../checkers/membership-history.js';
 import type { Cluster } from '../cluster.js';
 import type { Machine } from '../machine.js';
 import { membersMax } from '../plan.js';
@@ -10,14 +10,26 @@ import { someRunning, type Fault, type FaultScene } from './scene.js';
 /** So long a removal whose outcome is not known may still happen. */
 const afterRemovalMs = 15_000;
 
-/** A call to one member; what it comes to does not matter here. */
-function order(cluster: Cluster, machine: Machine, call: (member: RaftMember) => Promise<unknown>): void {
+/** A call to one member. What it comes to is looked at when the run ends; a process that has ended answers nobody. */
+function order(
+  cluster: Cluster,
+  machine: Machine,
+  asked: MembershipCall,
+  call: (member: RaftMember) => Promise<MembershipAnswer>,
+): void {
   const life = machine.life!;
+  const caller = cluster.membershipCalls.invoke(machine, asked);
   life.process
     .call(() => call(life.member!))
-    .catch((error: unknown) => {
-      if (!(error instanceof KvorumError) && !life.process.ended) cluster.fail(error);
-    });
+    .then(
+      (answer) => {
+        if (!life.process.ended) caller.answered(answer);
+      },
+      (error: unknown) => {
+        if (!life.process.ended) caller.failed(error);
+      },
+    )
+    .catch((error: unknown) => cluster.fail(error));
 }
 
 const transfer: Fault = (scene) => {
@@ -25,7 +37,10 @@ const transfer: Fault = (scene) => {
   const machine = someRunning(scene);
   if (machine === undefined) return undefined;
   const target = dice.chance(0.5) ? noMember : dice.pick(cluster.machines).id;
-  order(cluster, machine, async (member) => member.transferLeadership(target, { timeoutMs: 2000 }));
+  order(cluster, machine, { type: 'transfer', target }, async (member) => ({
+    type: 'transfer',
+    leader: await member.transferLeadership(target, { timeoutMs: 2000 }),
+  }));
   return `at ${machine.name} to ${target}`;
 };
 
@@ -39,7 +54,10 @@ const join: Fault = ({ cluster }) => {
 function removeAt(cluster: Cluster, through: Machine, target: Machine): void {
   cluster.removals++;
   cluster.clock.setTimer(afterRemovalMs, () => cluster.removals--);
-  order(cluster, through, async (member) => member.removeMember(target.id, { timeoutMs: 5000 }));
+  order(cluster, through, { type: 'remove', target: target.id }, async (member) => {
+    await member.removeMember(target.id, { timeoutMs: 5000 });
+    return { type: 'remove' };
+  });
 }
 
 const remove: Fault = (scene) => {

@@ -146,4 +146,46 @@ export const memberMutants: readonly Mutant[] = [
     );
     this.#queue = [...calls, ...this.#queue];`,
   ),
+  mutant(
+    'change-lost-in-a-batch',
+    'a change of members that is applied together with later entries is told as lost (it was so once)',
+    member('loop'),
+    `      this.#configs.applied(entry.index, entry.term);
+      this.#listener.entryApplied(applied);
+    }
+    machine.commit();
+    const { index } = machine.applied;
+    raft.applied(index);
+`,
+    `      this.#listener.entryApplied(applied);
+    }
+    machine.commit();
+    const { index, term } = machine.applied;
+    raft.applied(index);
+    this.#configs.applied(index, term);
+`,
+  ),
+  mutant(
+    'lost-change-told-as-done',
+    'a change of members that was lost is told as done',
+    member('membership-changes'),
+    `      case 'lost':
+        return 'not-applied';`,
+    `      case 'lost':
+        return 'applied';`,
+  ),
+  mutant(
+    'unknown-change-told-as-failed',
+    'a change of members that may yet happen is told as failed when a later attempt fails',
+    member('membership-changes'),
+    "        tried.mayTakeEffect ||= settled === 'unknown';\n",
+    '',
+  ),
+  mutant(
+    'members-looked-up-in-the-past',
+    'a change of members is decided from what the member has applied, however old',
+    member('membership-changes'),
+    'await this.#parts.readBarrier({ ...options, timeoutMs: leftMs });',
+    'await Promise.resolve(options);',
+  ),
 ];
