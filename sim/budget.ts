@@ -18,7 +18,7 @@ export function holdMajority(cluster: Cluster, counts: (machine: Machine) => boo
 
 /** Holds all that it ever said was durable, as far as is known. */
 export function isSound(machine: Machine): boolean {
-  return !machine.gone && !machine.rottenLog;
+  return !machine.gone && !machine.rottenLog && !machine.backend.holdsRot;
 }
 
 /**

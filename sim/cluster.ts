@@ -1,7 +1,7 @@
 import { assert } from '../src/base/assert.js';
 import { encodeUtf8 } from '../src/base/bytes.js';
 import { crc32c } from '../src/base/crc32c.js';
-import { KvorumError } from '../src/base/errors.js';
+import { isDamage, KvorumError } from '../src/base/errors.js';
 import type { MemberId } from '../src/base/ids.js';
 import { silentLog, type Log } from '../src/base/log.js';
 import { Prng } from '../src/base/prng.js';
@@ -375,7 +375,7 @@ export class Cluster {
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     this.trace(machine.name, 'log', `ended by itself: ${text}`);
     if (error instanceof KvorumError && error.code === 'MEMBER_REMOVED') machine.retired = true;
-    else if (isDamage(error) && machine.rottenLog) machine.lost = true;
+    else if (isDamage(error) && (machine.rottenLog || machine.backend.holdsRot)) machine.lost = true;
     else if (isDamage(error) && machine.rottenSnapshot) machine.rottenSnapshot = false;
     else if (!isInjected(error)) {
       this.fail(new Error(`${machine.name} ended by itself: ${text}`, { cause: error }));
@@ -408,10 +408,6 @@ export class Cluster {
       if (machine.startable && this.supervised) this.start(machine);
     });
   }
-}
-
-function isDamage(error: unknown): boolean {
-  return error instanceof KvorumError && error.code === 'DATA_DAMAGED';
 }
 
 function isInjected(error: unknown): boolean {

@@ -1,4 +1,4 @@
-import { KvorumError } from '../src/base/errors.js';
+import { isDamage } from '../src/base/errors.js';
 import type { MemberId } from '../src/base/ids.js';
 import type { MemoryPeers } from '../src/peer/memory-peers.js';
 import type {
@@ -68,7 +68,7 @@ export class GatedPeers implements Peers {
     try {
       await this.#peers.sendSnapshot(to, transfer);
     } catch (error) {
-      if (error instanceof KvorumError && error.code === 'DATA_DAMAGED') this.#damaged.add(id);
+      if (isDamage(error)) this.#damaged.add(id);
       throw error;
     }
   }

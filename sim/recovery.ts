@@ -72,7 +72,7 @@ export class Recovery {
       );
     });
     if (cluster.failed) return;
-    const members = cluster.running().filter((each) => !cluster.isOut(each));
+    const members = cluster.running().filter((each) => !cluster.isOut(each) && !each.backend.holdsRot);
     const hashes = new Set(members.map((each) => each.member!.hash()));
     if (hashes.size > 1) cluster.fail(new Error('the states of the members differ in the end'));
   }

@@ -200,7 +200,6 @@ async function enter(
   }
   if (options.bootstrap && known === undefined) {
     const identity: Identity = {
-      formatVersion: 1,
       clusterId: randomId(entropy()),
       memberId: randomId(entropy()),
       name: options.id,
@@ -257,7 +256,6 @@ async function joinAsNew(
   signal?: AbortSignal,
 ): Promise<Entrance> {
   let identity: Identity = folder.identity ?? {
-    formatVersion: 1,
     clusterId: 0n,
     memberId: randomId(entropy()),
     name: options.id,

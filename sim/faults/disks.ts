@@ -1,5 +1,5 @@
 import type { FailingOperation } from '../disk-model.js';
-import { mayLoseOne } from '../budget.js';
+import { mayLoseOne, possibleConfigs } from '../budget.js';
 import { someRunning, type Fault, type FaultScene } from './scene.js';
 
 const slowDisk: Fault = (scene) => {
@@ -77,6 +77,29 @@ function rot(folder: 'wal/' | 'snapshot/'): Fault {
   };
 }
 
+/** So long a member may go on that has met a row which is not as it was written. */
+const goesOnMsMax = 1000;
+
+/** One bit changes in a row of the state: whoever reads it is told so, and the member ends. */
+const rotState: Fault = (scene) => {
+  const { cluster, dice } = scene;
+  const machine = someRunning(scene);
+  if (machine === undefined || !mayLoseOne(cluster, machine)) return undefined;
+  // It may be long until the row is read: by then it may vote, in a cluster that cannot do without it.
+  if (possibleConfigs(cluster).some(({ learners }) => learners.includes(machine.id))) return undefined;
+  const changed = machine.backend.flipBit((below) => dice.below(below));
+  if (changed === undefined) return undefined;
+  const { life } = machine;
+  machine.backend.damageMet = () => {
+    machine.backend.damageMet = () => {};
+    cluster.trace(machine.name, 'log', 'has met a damaged row');
+    cluster.clock.setTimer(goesOnMsMax, () => {
+      if (machine.life === life) cluster.fail(new Error(`${machine.name} goes on with a damaged state`));
+    });
+  };
+  return `${machine.name} ${changed}`;
+};
+
 export const diskFaults = {
   'slow-disk': slowDisk,
   'failing-sync': failing('sync'),
@@ -87,4 +110,5 @@ export const diskFaults = {
   'lying-sync': lyingSync,
   'rot-log': rot('wal/'),
   'rot-snapshot': rot('snapshot/'),
+  'rot-state': rotState,
 };

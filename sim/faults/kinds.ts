@@ -26,6 +26,7 @@ export const faultKinds = [
   'lying-sync',
   'rot-log',
   'rot-snapshot',
+  'rot-state',
   'transfer-leadership',
   'join',
   'remove',

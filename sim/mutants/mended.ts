@@ -20,7 +20,7 @@ export const mendedMutants: readonly Mutant[] = [
     'damaged-snapshot-sent-for-ever',
     'a snapshot file that a bit was flipped in, where it was made, is sent again and again',
     'src/member/snapshot-transfers.ts',
-    "if (error instanceof KvorumError && error.code === 'DATA_DAMAGED') this.#damaged = file;",
+    'if (isDamage(error)) this.#damaged = file;',
     '',
   ),
   {
@@ -52,5 +52,21 @@ export const mendedMutants: readonly Mutant[] = [
     'src/raft/core.ts',
     "    this.outbox.withdraw('timeout-now');\n",
     '',
+  ),
+  mutant(
+    'joiner-told-of-anothers-removal',
+    'a member that ends because it was removed tells those who join through it that they were',
+    'src/member/raft-member.ts',
+    "return ended.code === 'MEMBER_REMOVED' ? new KvorumError('MEMBER_STOPPING', ended.message) : ended;",
+    'return ended;',
+  ),
+  mutant(
+    'late-change-taken-for-lost',
+    'a change of members whose place in the log was never told is taken for lost when a new leader comes',
+    'src/member/config-proposals.ts',
+    `lost.
+        waiting.settle({ kind: 'unknown' });`,
+    `lost.
+        waiting.settle({ kind: 'lost' });`,
   ),
 ];

@@ -169,4 +169,18 @@ export const stateMutants: readonly Mutant[] = [
     "this.#backend.put('meta', idKey(removedPrefix, update.id), new Uint8Array(0));",
     '',
   ),
+  mutant(
+    'member-goes-on-with-damage',
+    'a member that has met a changed row of its state refuses that read, and goes on',
+    'src/member/raft-member.ts',
+    'if (isDamage(error)) this.#loop.fail(error);',
+    '',
+  ),
+  mutant(
+    'snapshot-of-damage-tried-for-ever',
+    'a leader that cannot make a snapshot of its damaged state tries again and again',
+    'src/member/snapshot-transfers.ts',
+    'if (isDamage(error)) this.#parts.failed(error);',
+    '',
+  ),
 ];

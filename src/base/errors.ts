@@ -75,3 +75,8 @@ export class KvorumError extends Error {
 export function pastLimit(code: ErrorCode, what: string, limit: number, name: string): KvorumError {
   return new KvorumError(code, `${what}, the limit is ${limit} (${name})`);
 }
+
+/** Whether what is on a disk turned out not to be what was written there. */
+export function isDamage(error: unknown): error is KvorumError {
+  return error instanceof KvorumError && error.code === 'DATA_DAMAGED';
+}

@@ -60,7 +60,8 @@ export class ConfigProposals {
         const isOurs = waiting.at.index === index && waiting.at.term === term;
         waiting.settle({ kind: isOurs ? 'applied' : 'lost' });
       } else if (waiting.term < term) {
-        waiting.settle({ kind: 'lost' });
+        // Where it is was not told: the answer of the leader that it was sent to may have been lost.
+        waiting.settle({ kind: 'unknown' });
       }
     }
   }

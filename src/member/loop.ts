@@ -79,6 +79,7 @@ export class Loop {
       store: snapshots,
       step: (message) => this.step(message),
       schedule: () => this.schedule(),
+      failed: (error) => this.fail(error),
     });
     this.#appliedTerm = machine.applied.term;
     this.#seen = { role: raft.role, term: raft.term, leader: raft.leader };

@@ -187,6 +187,34 @@ void test('a failed sync stops the member before it acknowledges', async () => {
   await cluster.settled(put(other!.member, 'other', 'y'));
 });
 
+void test('a row of the state that has changed on the disk is never served: its member stops', async () => {
+  const cluster = await MemoryCluster.of(3, 13);
+  const leader = cluster.leaderMachine();
+  await cluster.settled(put(leader.member, 'key', 'as written'));
+  const [victim, other] = cluster.machines.filter((each) => each !== leader);
+  await cluster.until(() => victim!.backend.flushed.index === leader.member.status().commitIndex);
+  const changed = victim!.backend.flipBit((below) => (below > 100 ? 45 : 0));
+  assert.equal(changed, 'current key');
+  assert.equal(await cluster.refusal(get(victim!.member, 'key')), 'DATA_DAMAGED');
+  await cluster.until(() => victim!.life?.stopped?.kind === 'failed');
+  const reason = victim!.life!.stopped!;
+  assert.ok(reason.kind === 'failed');
+  assert.match(reason.error.message, /row that is not as it was written/);
+  assert.equal(await cluster.settled(get(other!.member, 'key')), 'as written');
+});
+
+void test('a write that meets such a row stops the member too', async () => {
+  const cluster = await MemoryCluster.of(3, 14);
+  const leader = cluster.leaderMachine();
+  await cluster.settled(put(leader.member, 'key', 'as written'));
+  const [victim, other] = cluster.machines.filter((each) => each !== leader);
+  await cluster.until(() => victim!.backend.flushed.index === leader.member.status().commitIndex);
+  victim!.backend.flipBit(() => 0);
+  await cluster.settled(put(other!.member, 'key', 'next'));
+  await cluster.until(() => victim!.life?.stopped?.kind === 'failed');
+  assert.equal(await cluster.settled(get(other!.member, 'key')), 'next');
+});
+
 void test('a leader that stops hands over first', async () => {
   const cluster = await MemoryCluster.of(3, 12);
   const leader = cluster.leaderMachine();

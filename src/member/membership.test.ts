@@ -142,6 +142,26 @@ void test('a member away for longer than the log is kept returns by snapshot', a
   assert.equal(away.member.hash(), leader.hash());
 });
 
+void test('a leader whose state is damaged stops when it is to make a snapshot of it; the next one sends its own', async () => {
+  const cluster = await MemoryCluster.of(3, 31, { logEntriesKept: 20 });
+  const away = cluster.followers()[0]!;
+  cluster.crash(away);
+  const leader = cluster.leaderMachine();
+  for (let at = 0; at < 100; at++) await cluster.settled(put(leader.member, `k${at}`, 'x'));
+  await cluster.until(() => leader.backend.flushed.index === leader.member.status().commitIndex);
+  assert.notEqual(
+    leader.backend.flipBit(() => 0),
+    undefined,
+  );
+  const beganMs = cluster.clock.monotonicMs();
+  await cluster.start(away);
+  await cluster.until(() => leader.life?.stopped?.kind === 'failed');
+  // A majority needs the one that was away: it goes on from the other's snapshot.
+  await cluster.until(() => away.member.status().appliedIndex > 100);
+  await cluster.settled(put(away.member, 'again', 'y'));
+  assert.ok(cluster.clock.monotonicMs() - beganMs < 20_000);
+});
+
 void test('local reads see a snapshot as a whole or not at all', async () => {
   const cluster = await MemoryCluster.of(3, 32, { logEntriesKept: 20 });
   const away = cluster.followers()[0]!;

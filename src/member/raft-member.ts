@@ -1,5 +1,5 @@
 import { promised, type Completion } from '../base/completion.js';
-import { KvorumError } from '../base/errors.js';
+import { isDamage, KvorumError } from '../base/errors.js';
 import { formatId, noMember, type MemberId } from '../base/ids.js';
 import { randomId } from '../base/prng.js';
 import type { Command, CommandResult } from '../fsm/command.js';
@@ -202,7 +202,7 @@ export class RaftMember implements Member {
     const isDisk = error instanceof DiskError;
     const message = isDisk ? storageMessage(error) : error.message;
     this.#parts.log.error({ error: error.stack ?? error.message }, `member stops: ${message}`);
-    this.#ended = new KvorumError('STORAGE_FAILED', message, { cause: error });
+    this.#ended = isDamage(error) ? error : new KvorumError('STORAGE_FAILED', message, { cause: error });
     void this.#end({ kind: 'failed', error: isDisk ? this.#ended : error });
   }
 
@@ -246,7 +246,7 @@ export class RaftMember implements Member {
   async #end(reason: StopReason): Promise<void> {
     const { peers, snapshots, wal, backend, log } = this.#parts;
     this.#loop.end();
-    const ended = this.#ended ?? new KvorumError('MEMBER_STOPPING', 'this member is stopping');
+    const ended = this.#toldAtTheEnd();
     this.#proposals.close(ended);
     this.#reads.close(ended);
     this.#configs.abandon();
@@ -261,6 +261,12 @@ export class RaftMember implements Member {
       }
     }
     this.#resolveStopped(reason);
+  }
+
+  /** Who asks to join takes MEMBER_REMOVED for its own removal: only its own may be told so. */
+  #toldAtTheEnd(): KvorumError {
+    const ended = this.#ended ?? new KvorumError('MEMBER_STOPPING', 'this member is stopping');
+    return ended.code === 'MEMBER_REMOVED' ? new KvorumError('MEMBER_STOPPING', ended.message) : ended;
   }
 
   /** Calls `listener` whenever role, term, leader or members changed. @returns ends that */
@@ -325,7 +331,13 @@ export class RaftMember implements Member {
   }
 
   rangeLocal(query: RangeQuery): RangeAnswer {
-    return this.#parts.machine.range(query);
+    try {
+      return this.#parts.machine.range(query);
+    } catch (error) {
+      // Writes would go on above what is damaged.
+      if (isDamage(error)) this.#loop.fail(error);
+      throw error;
+    }
   }
 
   status(): MemberStatus {

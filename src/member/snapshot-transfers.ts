@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.js';
-import { KvorumError } from '../base/errors.js';
+import { isDamage } from '../base/errors.js';
 import { formatId, type Index, type MemberId } from '../base/ids.js';
 import type { Log } from '../base/log.js';
 import type { Backend } from '../ports/backend.js';
@@ -21,6 +21,8 @@ interface Parts {
   readonly step: (message: Message) => void;
   /** Runs the member's loop soon. */
   readonly schedule: () => void;
+  /** Stops the member: its own state is damaged. */
+  readonly failed: (error: Error) => void;
 }
 
 /** Between two attempts to bring a snapshot to one member. */
@@ -107,7 +109,7 @@ export class SnapshotTransfers {
         signal: transfer.abort.signal,
       });
     } catch (error) {
-      if (error instanceof KvorumError && error.code === 'DATA_DAMAGED') this.#damaged = file;
+      if (isDamage(error)) this.#damaged = file;
       throw error;
     }
     log.info({ to: formatId(to), index: file.header.meta.index }, 'snapshot sent');
@@ -132,6 +134,9 @@ export class SnapshotTransfers {
         const meta = raft.snapshotMetaAt(view.position.index);
         assert(meta?.term === view.position.term, 'the log reaches back to what is flushed');
         return await store.create(view, meta, signal);
+      } catch (error) {
+        if (isDamage(error)) this.#parts.failed(error);
+        throw error;
       } finally {
         view.close();
         this.#making = undefined;

@@ -28,6 +28,7 @@ export interface Row {
   readonly value: Uint8Array;
 }
 
+/** What a read meets that is not as it was written is KvorumError DATA_DAMAGED: thrown, never returned. */
 export interface BackendReader {
   /** The bytes stay valid until the next write or turn; copy what is kept. */
   get(table: TableName, key: Uint8Array): Uint8Array | undefined;
@@ -77,7 +78,10 @@ export interface Backend extends BackendReader {
 
 export interface BackendView {
   readonly position: AppliedPosition;
-  /** All rows of all tables, in the order of tableNames, then of keys. Throws DiskError once the view has ended. */
+  /**
+   * All rows of all tables, in the order of tableNames, then of keys. Throws DiskError once the view has ended, and
+   * KvorumError DATA_DAMAGED.
+   */
   rows(): Iterable<Row & { readonly table: TableName }>;
   close(): void;
 }

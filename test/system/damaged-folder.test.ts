@@ -128,6 +128,43 @@ describe('a data folder that is not as it was left', () => {
     });
   });
 
+  it('ends its member when a value in the database has changed, and is replaced; nothing wrong is served', async (t) => {
+    await ProcessCluster.run(t, { size: 3 }, async (cluster) => {
+      const [, victim, other] = cluster.members as [ClusterMember, ClusterMember, ClusterMember];
+      await fill(victim);
+      // The newest changes are read at a start already: these come behind them.
+      await victim.client().set('later', 'x'.repeat(20_000));
+      await victim.stop();
+      const states = join(victim.dataDir, 'state');
+      const generation = await readFile(join(states, 'CURRENT'), 'utf8');
+      const path = join(states, `state-${generation}`, 'data.mdb');
+      const bytes = await readFile(path);
+      let places = 0;
+      for (let at = bytes.indexOf('value-7'); at >= 0; at = bytes.indexOf('value-7', at + 1)) {
+        bytes[at]! ^= 1;
+        places++;
+      }
+      assert.ok(places > 0);
+      await writeFile(path, bytes);
+
+      const process = await victim.start();
+      await assertComplete(other);
+      await assert.rejects(victim.client(2000).get('key-7'));
+      const { code } = await process.ended();
+      assert.equal(code, 1);
+      assert.match(
+        process.log.plain.join('\n'),
+        /data\.mdb holds a row that is not as it was written: .*join it anew/,
+      );
+      await assertComplete(other);
+
+      await other.client().removeMember(victim.name);
+      const successor = cluster.add('node4');
+      await successor.start(`-join=${other.endpoint}`);
+      await assertComplete(successor);
+    });
+  });
+
   it('is refused when its log or its state is gone', async (t) => {
     await ProcessCluster.run(t, { size: 1 }, async (cluster) => {
       const member = cluster.member('node1');

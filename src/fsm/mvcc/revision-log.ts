@@ -3,8 +3,8 @@ import type { Backend } from '../../ports/backend.js';
 import { isBefore, isSamePlace, placeKey, readPlace, type Place } from './rows.js';
 import { changesIn, changeSizeBytes, writeChange, type Change, type NewChange } from './segment.js';
 
-/** Four pages of the database, less the header that it writes before them. A larger change has one of its own. */
-export const segmentSizeBytesMax = 4 * 4096 - 16;
+/** Four pages of the database, less its header before them and the sum behind them. A larger change has one of its own. */
+export const segmentSizeBytesMax = 4 * 4096 - 16 - 4;
 
 export interface RevisionLogSizes {
   readonly segmentSizeBytesMax: number;

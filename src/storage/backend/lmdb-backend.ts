@@ -72,7 +72,13 @@ export class LmdbBackend implements Backend {
     given: Partial<LmdbBackendOptions> & Pick<LmdbBackendOptions, 'clock'>,
   ): Promise<LmdbBackend> {
     const stateFolder = new LmdbStateFolder(folder);
-    return new LmdbBackend(stateFolder, { ...defaults, ...given }, await stateFolder.open());
+    const environment = await stateFolder.open();
+    try {
+      return new LmdbBackend(stateFolder, { ...defaults, ...given }, environment);
+    } catch (error) {
+      await environment.close();
+      throw error;
+    }
   }
 
   get applied(): AppliedPosition {

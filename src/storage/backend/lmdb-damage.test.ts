@@ -152,3 +152,79 @@ describe('a file of LMDB that is not as it was left', () => {
     await backend.close();
   });
 });
+
+describe('a row of LMDB that is not as it was written', () => {
+  const rowCount = 40;
+  const keyOf = (at: number): Buffer =>
+    Buffer.from(at % 10 === 9 ? `key-${at}-${'k'.repeat(5000)}` : `key-${at}`);
+  /** Some stand in a leaf of the tree, some in pages of their own. */
+  const valueOf = (at: number): Buffer =>
+    Buffer.from(`<value ${at}>${String.fromCharCode(97 + (at % 26)).repeat(at % 4 === 3 ? 20_000 : 150)}`);
+  let folder: string;
+  let whole: Buffer;
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'kvorum-rows-'));
+    const backend = await LmdbBackend.open(folder, { clock });
+    for (let at = 0; at < rowCount; at++) backend.put('current', keyOf(at), valueOf(at));
+    backend.commit({ index: 77, term: 5 });
+    await backend.close();
+    whole = readFileSync(join(folder, 'state-1', 'data.mdb'));
+  });
+
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  /** Flips a bit `offset` bytes behind each place where `text` stands. */
+  function rotAt(text: string, offset: number): void {
+    const bytes = Buffer.from(whole);
+    let found = 0;
+    for (let at = whole.indexOf(text); at >= 0; at = whole.indexOf(text, at + 1)) {
+      bytes[at + offset]! ^= 1 << (offset % 8);
+      found++;
+    }
+    assert.ok(found > 0, text);
+    writeFileSync(join(folder, 'state-1', 'data.mdb'), bytes);
+  }
+
+  const isDamage = (error: Error & { code?: string }): boolean =>
+    error.code === 'DATA_DAMAGED' && error.message.startsWith(join(folder, 'state-1', 'data.mdb'));
+
+  it('is refused by whatever reads it, and no other row is', async () => {
+    const random = new Prng(3);
+    for (let rotten = 0; rotten < rowCount; rotten++) {
+      const { length } = valueOf(rotten);
+      // The first bytes are needed to find it again; behind the value stands its sum.
+      const offset = 10 + (random.nextUint32() % (length - 10 + 4));
+      rotAt(`<value ${rotten}>`, offset);
+      const backend = await LmdbBackend.open(folder, { clock });
+      for (let at = 0; at < rowCount; at++) {
+        if (at === rotten) assert.throws(() => backend.get('current', keyOf(at)), isDamage, `byte ${offset}`);
+        else assert.ok(valueOf(at).equals(backend.get('current', keyOf(at))!));
+      }
+      assert.throws(() => rowsOf(backend), isDamage);
+      assert.throws(() => [...backend.range('current', { reverse: true })], isDamage);
+      const view = await backend.view();
+      assert.throws(() => [...view.rows()], isDamage);
+      view.close();
+      await backend.close();
+    }
+  });
+
+  it('is met by whoever reads over it when its key has changed', async () => {
+    rotAt('key-7', 4);
+    const backend = await LmdbBackend.open(folder, { clock });
+    assert.throws(() => rowsOf(backend), isDamage);
+    await backend.close();
+  });
+
+  it('is refused at the start when it says up to where the state goes', async () => {
+    for (let offset = 'position'.length; offset < 'position'.length + 20; offset++) {
+      rotAt('position', offset);
+      await assert.rejects(LmdbBackend.open(folder, { clock }), isDamage, `byte ${offset}`);
+    }
+    writeFileSync(join(folder, 'state-1', 'data.mdb'), whole);
+    const backend = await LmdbBackend.open(folder, { clock });
+    assert.deepEqual(backend.applied, { index: 77, term: 5 });
+    await backend.close();
+  });
+});

@@ -32,7 +32,7 @@ interface Meta {
 
 /**
  * Checks what LMDB takes on trust, and ends the process on: a file that is no database, whose beginning or whose
- * trees' roots are damaged, or that was cut short. Its pages have no checksums: other damage inside goes unnoticed.
+ * trees' roots are damaged, or that was cut short. Damage to rows is found by whoever reads them (row-sums.ts).
  * Costs a few small reads, unless the file is shorter than its last page says.
  * @param root where `disk` is, for the message
  * @throws KvorumError DATA_DAMAGED, DiskError

@@ -9,7 +9,9 @@ import {
   type Row,
   type TableName,
 } from '../../ports/backend.js';
+import { damaged, databaseFile } from './lmdb-database-file.js';
 import { decodeLevel, encodeLevel, LongKeys, topLevel, type ShortKeyReader } from './long-keys.js';
+import { checkedValue, withSum } from './row-sums.js';
 
 type Table = Database<Uint8Array, Uint8Array>;
 export type ReadTransaction = ReturnType<Table['useReadTransaction']>;
@@ -29,7 +31,8 @@ const longSuffix = '-long';
 
 /**
  * One LMDB environment: the tables, what long keys need besides, and the applied position. All writes go
- * through write(), one transaction each, committed and synced by LMDB's own writer thread.
+ * through write(), one transaction each, committed and synced by LMDB's own writer thread. Every row has a sum, and
+ * whatever reads one that does not fit its sum throws KvorumError DATA_DAMAGED.
  *
  * LMDB does not survive what Node's own objects do: no view may be open when the environment is closed.
  */
@@ -39,7 +42,8 @@ export class LmdbEnvironment {
   readonly #own: Table;
   readonly #tables: Readonly<Record<TableName, { readonly plain: Table; readonly long: Table }>>;
   readonly #longKeys = new LongKeys(chunkSizeBytes);
-  #levels: bigint;
+  /** Read when the first long key is written. */
+  #levels: bigint | undefined;
 
   /** @param options.durable false: nothing is synced, for an environment that is made so as a whole */
   constructor(path: string, options: { readonly durable: boolean }) {
@@ -63,13 +67,11 @@ export class LmdbEnvironment {
     this.#tables = Object.fromEntries(
       tableNames.map((name) => [name, { plain: table(name), long: table(name + longSuffix) }]),
     ) as Record<TableName, { plain: Table; long: Table }>;
-    const levels = this.#own.get(levelsKey);
-    this.#levels = levels === undefined ? topLevel : decodeLevel(levels);
   }
 
   /** The newest, or the one that a read transaction sees. */
   position(transaction?: ReadTransaction): AppliedPosition {
-    const bytes = this.#own.get(positionKey, transaction === undefined ? {} : { transaction });
+    const bytes = this.#get(this.#own, positionKey, transaction);
     if (bytes === undefined) return { index: 0, term: 0 };
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     return { index: Number(view.getBigUint64(0)), term: Number(view.getBigUint64(8)) };
@@ -77,7 +79,7 @@ export class LmdbEnvironment {
 
   sizeBytes(): number {
     try {
-      return statSync(join(this.path, 'data.mdb')).size;
+      return statSync(join(this.path, databaseFile)).size;
     } catch {
       return 0;
     }
@@ -85,7 +87,7 @@ export class LmdbEnvironment {
 
   get(name: TableName, key: Uint8Array): Uint8Array | undefined {
     // Nearly all keys are short: no detour for them.
-    if (key.length <= chunkSizeBytes) return this.#tables[name].plain.get(key);
+    if (key.length <= chunkSizeBytes) return this.#get(this.#tables[name].plain, key, undefined);
     return this.#longKeys.get(this.#reader(name, undefined), key);
   }
 
@@ -102,14 +104,40 @@ export class LmdbEnvironment {
 
   #reader(name: TableName, transaction: ReadTransaction | undefined): ShortKeyReader {
     const { plain, long } = this.#tables[name];
-    const pinned = transaction === undefined ? {} : { transaction };
+    const get = (table: Table, key: Uint8Array): Uint8Array | undefined => this.#get(table, key, transaction);
+    const range = (table: Table, options: RangeOptions): Generator<Row> =>
+      this.#range(table, options, transaction);
     return {
-      get: (level, key) => (level === topLevel ? plain.get(key) : long.get(inLevel(level, key))),
+      get: (level, key) => (level === topLevel ? get(plain, key) : get(long, inLevel(level, key))),
       range: (level, options) =>
         level === topLevel
-          ? plain.getRange({ ...lmdbBounds(options.start, options.end, options.reverse === true), ...pinned })
-          : levelRange(long, level, options, pinned),
+          ? range(plain, options)
+          : withoutLevel(
+              range(long, { ...inLevelBounds(level, options), reverse: options.reverse === true }),
+            ),
     };
+  }
+
+  #get(table: Table, key: Uint8Array, transaction: ReadTransaction | undefined): Uint8Array | undefined {
+    const stored = transaction === undefined ? table.get(key) : table.get(key, { transaction });
+    return stored === undefined ? undefined : this.#checked(key, stored);
+  }
+
+  *#range(
+    table: Table,
+    { start, end, reverse }: RangeOptions,
+    transaction: ReadTransaction | undefined,
+  ): Generator<Row> {
+    const pinned = transaction === undefined ? {} : { transaction };
+    for (const { key, value } of table.getRange({ ...lmdbBounds(start, end, reverse === true), ...pinned })) {
+      yield { key, value: this.#checked(key, value) };
+    }
+  }
+
+  #checked(key: Uint8Array, stored: Uint8Array): Uint8Array {
+    const value = checkedValue(key, stored);
+    if (value !== undefined) return value;
+    throw damaged(join(this.path, databaseFile), 'holds a row that is not as it was written');
   }
 
   /** Makes `changes` and `position` durable together, or neither. Off the event loop. */
@@ -117,11 +145,11 @@ export class LmdbEnvironment {
     const made = new Map<string, bigint>();
     const written = this.#root.batch(() => {
       for (const { table, key, value } of changes) this.#change(table, key, value, made);
-      if (made.size > 0) void this.#own.put(levelsKey, encodeLevel(this.#levels));
+      if (made.size > 0) put(this.#own, levelsKey, encodeLevel(this.#newestLevel()));
       const bytes = Buffer.alloc(16);
       bytes.writeBigUInt64BE(BigInt(position.index), 0);
       bytes.writeBigUInt64BE(BigInt(position.term), 8);
-      void this.#own.put(positionKey, bytes);
+      put(this.#own, positionKey, bytes);
     });
     try {
       await written;
@@ -133,7 +161,7 @@ export class LmdbEnvironment {
   #change(name: TableName, key: Uint8Array, value: Uint8Array | undefined, made: Map<string, bigint>): void {
     const { plain, long } = this.#tables[name];
     if (key.length <= chunkSizeBytes) {
-      void (value === undefined ? plain.remove(key) : plain.put(key, value));
+      put(plain, key, value);
       return;
     }
     const reader = this.#reader(name, undefined);
@@ -143,20 +171,28 @@ export class LmdbEnvironment {
       const label = `${name}/${parent}/${Buffer.from(pointer).toString('latin1')}`;
       const fresh = made.get(label);
       if (fresh !== undefined || value === undefined) return fresh;
-      this.#levels++;
-      made.set(label, this.#levels);
-      const id = encodeLevel(this.#levels);
-      void (parent === topLevel ? plain.put(pointer, id) : long.put(inLevel(parent, pointer), id));
-      return this.#levels;
+      const level = this.#newestLevel() + 1n;
+      this.#levels = level;
+      made.set(label, level);
+      if (parent === topLevel) put(plain, pointer, encodeLevel(level));
+      else put(long, inLevel(parent, pointer), encodeLevel(level));
+      return level;
     });
-    if (place === undefined) return;
-    const inner = inLevel(place.level, place.key);
-    void (value === undefined ? long.remove(inner) : long.put(inner, value));
+    if (place !== undefined) put(long, inLevel(place.level, place.key), value);
+  }
+
+  #newestLevel(): bigint {
+    const known = this.#levels ?? this.#get(this.#own, levelsKey, undefined);
+    return typeof known === 'bigint' ? known : known === undefined ? topLevel : decodeLevel(known);
   }
 
   async close(): Promise<void> {
     await this.#root.close();
   }
+}
+
+function put(table: Table, key: Uint8Array, value: Uint8Array | undefined): void {
+  void (value === undefined ? table.remove(key) : table.put(key, withSum(key, value)));
 }
 
 /** lmdb-js says what went wrong by a promise that rejects, beside the error. */
@@ -169,20 +205,15 @@ function inLevel(level: bigint, key: Uint8Array): Uint8Array {
   return concatBytes([encodeLevel(level), key]);
 }
 
-function* levelRange(
-  long: Table,
-  level: bigint,
-  options: RangeOptions,
-  pinned: { readonly transaction?: ReadTransaction },
-): Generator<Row> {
-  const start = inLevel(level, options.start ?? new Uint8Array(0));
-  const end = options.end === undefined ? encodeLevel(level + 1n) : inLevel(level, options.end);
-  for (const { key, value } of long.getRange({
-    ...lmdbBounds(start, end, options.reverse === true),
-    ...pinned,
-  })) {
-    yield { key: key.subarray(8), value };
-  }
+function inLevelBounds(level: bigint, { start, end }: RangeOptions): RangeOptions {
+  return {
+    start: inLevel(level, start ?? new Uint8Array(0)),
+    end: end === undefined ? encodeLevel(level + 1n) : inLevel(level, end),
+  };
+}
+
+function* withoutLevel(rows: Iterable<Row>): Generator<Row> {
+  for (const { key, value } of rows) yield { key: key.subarray(8), value };
 }
 
 /** lmdb-js takes the bounds in the direction of travel: start inclusive, end exclusive, by flags where not. */

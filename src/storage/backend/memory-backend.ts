@@ -1,4 +1,5 @@
 import { assert } from '../../base/assert.js';
+import { KvorumError } from '../../base/errors.js';
 import {
   tableNames,
   type AppliedPosition,
@@ -56,7 +57,11 @@ export class MemoryBackend implements Backend {
   #installing = false;
   readonly #views = new Set<() => void>();
   #failure: DiskError | undefined;
+  /** Values that were changed since they were written. */
+  readonly #rotten = new Set<Uint8Array>();
   faults: BackendFaults = () => undefined;
+  /** Called when a read meets a row that has changed, before it is refused. */
+  damageMet: () => void = () => {};
 
   /** The backend as it is found after a crash: somewhere between flushed and applied. */
   crash(commitsKept = 0): MemoryBackend {
@@ -66,7 +71,39 @@ export class MemoryBackend implements Backend {
     after.#durable = this.#durable;
     after.#live = copyTables(this.#durable);
     after.#applied = after.#flushed = this.#flushed;
+    for (const value of this.#rotten) after.#rotten.add(value);
     return after;
+  }
+
+  /**
+   * Changes a bit in one of the rows on disk, where there are any.
+   * @param choose a whole number below what it is given
+   * @returns what was changed, for people
+   */
+  flipBit(choose: (below: number) => number): string | undefined {
+    const rows = tableNames.flatMap((table) =>
+      [...this.#durable[table].range({})].map(([key, value]) => ({ table, key, value })),
+    );
+    if (rows.length === 0) return undefined;
+    const { table, key, value } = rows[choose(rows.length)]!;
+    const changed = value.slice();
+    if (changed.length > 0) changed[choose(changed.length)]! ^= 1 << choose(8);
+    this.#durable[table].set(key, changed);
+    // What was written since, and is not on disk, is read from memory.
+    if (this.#live[table].get(key) === value) this.#live[table].set(key, changed);
+    this.#rotten.add(changed);
+    return `${table} ${Buffer.from(key).toString('latin1')}`;
+  }
+
+  /** Some row on disk may be one that has changed. */
+  get holdsRot(): boolean {
+    return this.#rotten.size > 0;
+  }
+
+  #checked(value: Uint8Array): Uint8Array {
+    if (this.#rotten.size === 0 || !this.#rotten.has(value)) return value;
+    this.damageMet();
+    throw new KvorumError('DATA_DAMAGED', 'the state holds a row that is not as it was written');
   }
 
   get applied(): AppliedPosition {
@@ -98,11 +135,12 @@ export class MemoryBackend implements Backend {
   }
 
   get(table: TableName, key: Uint8Array): Uint8Array | undefined {
-    return this.#live[table].get(key);
+    const value = this.#live[table].get(key);
+    return value === undefined ? undefined : this.#checked(value);
   }
 
   *range(table: TableName, options: RangeOptions): Generator<Row> {
-    for (const [key, value] of this.#live[table].range(options)) yield { key, value };
+    for (const [key, value] of this.#live[table].range(options)) yield { key, value: this.#checked(value) };
   }
 
   put(table: TableName, key: Uint8Array, value: Uint8Array): void {
@@ -177,7 +215,19 @@ export class MemoryBackend implements Backend {
       this.#views.delete(end);
     };
     this.#views.add(end);
-    return { position: this.#flushed, rows: () => viewRows(tables, state), close: end };
+    return { position: this.#flushed, rows: () => this.#viewRows(tables, state), close: end };
+  }
+
+  *#viewRows(
+    tables: Tables,
+    state: { readonly ended: boolean },
+  ): Generator<Row & { readonly table: TableName }> {
+    for (const table of tableNames) {
+      for (const [key, value] of tables[table].range({})) {
+        if (state.ended) throw new DiskError('failed', 'the view is closed, or the state below it was');
+        yield { table, key, value: this.#checked(value) };
+      }
+    }
   }
 
   async #checkOpen(): Promise<void> {
@@ -229,6 +279,7 @@ export class MemoryBackend implements Backend {
     this.#changesSizeBytes = 0;
     this.#unflushed = [];
     this.#backlogSizeBytes = 0;
+    this.#rotten.clear();
     this.#applied = this.#flushed = position;
     switched();
     this.#listener();
@@ -238,18 +289,6 @@ export class MemoryBackend implements Backend {
     if (flush) await this.flush();
     this.#closed = true;
     this.#endViews();
-  }
-}
-
-function* viewRows(
-  tables: Tables,
-  state: { readonly ended: boolean },
-): Generator<Row & { readonly table: TableName }> {
-  for (const table of tableNames) {
-    for (const [key, value] of tables[table].range({})) {
-      if (state.ended) throw new DiskError('failed', 'the view is closed, or the state below it was');
-      yield { table, key, value };
-    }
   }
 }
 

@@ -1,9 +1,11 @@
 import { KvorumError } from '../../base/errors.js';
 import { formatId, noMember, type ClusterId, type MemberId } from '../../base/ids.js';
 
+/** Of the data folder as a whole: 2 since every row of the state has a checksum. */
+const currentFormatVersion = 2;
+
 /** Whose data the folder holds. */
 export interface Identity {
-  readonly formatVersion: 1;
   /** 0n while joining, before the cluster has answered. */
   readonly clusterId: ClusterId;
   readonly memberId: MemberId;
@@ -22,25 +24,32 @@ type IdentityState = (typeof identityStates)[number];
 const identityStates = ['founding', 'joining', 'learning', 'member'] as const;
 
 export function encodeIdentity(identity: Identity): string {
-  const { formatVersion, clusterId, memberId, name, state } = identity;
-  const plain = { formatVersion, clusterId: formatId(clusterId), memberId: formatId(memberId), name, state };
+  const { clusterId, memberId, name, state } = identity;
+  const plain = {
+    formatVersion: currentFormatVersion,
+    clusterId: formatId(clusterId),
+    memberId: formatId(memberId),
+    name,
+    state,
+  };
   return `${JSON.stringify(plain, undefined, 2)}\n`;
 }
 
 /** @throws KvorumError DATA_DAMAGED, DATA_FOLDER_MISMATCH */
 export function decodeIdentity(path: string, text: string): Identity {
   const { formatVersion, clusterId, memberId, name, state } = parseFields(path, text);
-  if (typeof formatVersion === 'number' && formatVersion > 1) {
+  if (!isVersion(formatVersion)) throw damaged(path);
+  if (formatVersion !== currentFormatVersion) {
     throw new KvorumError(
       'DATA_FOLDER_MISMATCH',
-      `${path} has format ${formatVersion}, this version reads 1: start it with the version that wrote it`,
+      `${path} has format ${formatVersion}, this version reads ${currentFormatVersion}: start it with the version that wrote it`,
     );
   }
-  if (formatVersion !== 1 || !isId(clusterId) || !isId(memberId)) throw damaged(path);
+  if (!isId(clusterId) || !isId(memberId)) throw damaged(path);
   if (typeof name !== 'string' || !isState(state)) throw damaged(path);
   const ids = { clusterId: BigInt(`0x${clusterId}`), memberId: BigInt(`0x${memberId}`) };
   if (ids.memberId === noMember || (ids.clusterId === 0n && state !== 'joining')) throw damaged(path);
-  return { formatVersion, ...ids, name, state };
+  return { ...ids, name, state };
 }
 
 function parseFields(path: string, text: string): Partial<Record<string, unknown>> {
@@ -52,6 +61,10 @@ function parseFields(path: string, text: string): Partial<Record<string, unknown
   }
   if (typeof value !== 'object' || value === null) throw damaged(path);
   return value;
+}
+
+function isVersion(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value > 0;
 }
 
 function isState(value: unknown): value is IdentityState {
