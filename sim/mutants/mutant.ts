@@ -13,8 +13,6 @@ export interface Mutant {
   /** What is wrong, in a few words; with the place where it is known from, if it is. */
   readonly fault: string;
   readonly patches: readonly Patch[];
-  /** Why no seed up to 2,000 is known that catches it; it is then hunted only when it is asked for by name. */
-  readonly survives?: string;
 }
 
 /** A fault in code that is not there yet. */
