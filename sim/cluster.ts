@@ -14,6 +14,7 @@ import { MemoryNetwork } from '../src/peer/memory-network.js';
 import { MemoryPeers } from '../src/peer/memory-peers.js';
 import { DiskError } from '../src/ports/disk.js';
 import { VirtualClock } from '../src/ports/virtual-clock.js';
+import { newestLogFormat } from '../src/storage/wal/format.js';
 import { History } from './checkers/history.js';
 import { describeMessage } from './describe.js';
 import { Dice } from './dice.js';
@@ -49,6 +50,7 @@ export class Cluster {
   readonly options: MemberOptions;
   /** Chance of what is not a part with a stream of its own. */
   readonly dice: Dice;
+  readonly #upgradeDice: Dice;
   /** The first thing that must not happen. */
   failure: Error | undefined;
   /** Timers and turns so far. */
@@ -71,6 +73,7 @@ export class Cluster {
     this.plan = plan;
     this.#sink = sink;
     this.dice = Dice.of(plan.seed, 'cluster');
+    this.#upgradeDice = Dice.of(plan.seed, 'upgrades');
     this.options = { ...memberDefaults, ...plan.options };
     this.network = new MemoryNetwork(this.clock, Dice.of(plan.seed, 'network'), plan.network);
     this.observer = new Observer(
@@ -169,6 +172,7 @@ export class Cluster {
       done: (operation, path) => this.trace(machine.name, 'disk', `${operation} ${path}`),
     });
     const machine: Machine = new Machine(id, entrance, storage);
+    if (this.plan.upgradesLogs && this.#upgradeDice.chance(0.8)) machine.logFormat = 1;
     this.machines.push(machine);
     return machine;
   }
@@ -203,6 +207,7 @@ export class Cluster {
   start(machine: Machine): void {
     assert(machine.life === undefined, `${machine.name} runs already`);
     const number = ++machine.lives;
+    if (number > 1 && this.#upgradeDice.chance(0.3)) machine.logFormat = newestLogFormat;
     const { driftMax, turnMsMax } = this.plan;
     const process = new Process(this.clock, {
       rate: 1 + driftMax * (this.dice.below(2001) / 1000 - 1),
@@ -226,7 +231,7 @@ export class Cluster {
     };
     machine.life = life;
     machine.storage.attach(machine.disk, machine.backend, process);
-    this.trace(machine.name, 'restart', `life ${number}`);
+    this.trace(machine.name, 'restart', `life ${number}, log format ${machine.logFormat}`);
     this.#run(machine, life, peers).catch((error: unknown) => {
       if (machine.life === life) this.#endedByItself(machine, error);
     });
@@ -247,7 +252,10 @@ export class Cluster {
       found: machine.entrance === 'founding',
       contacts,
       options: this.options,
-      walOptions: { segmentSizeBytes: this.dice.pick(this.plan.segmentSizesBytes) },
+      walOptions: {
+        segmentSizeBytes: this.dice.pick(this.plan.segmentSizesBytes),
+        format: machine.logFormat,
+      },
       disk: machine.disk,
       backend: machine.backend,
       peers: new GatedPeers(

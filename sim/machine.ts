@@ -5,6 +5,7 @@ import type { RaftMember } from '../src/member/raft-member.js';
 import type { ClusterConfig } from '../src/raft/types.js';
 import { MemoryBackend } from '../src/storage/backend/memory-backend.js';
 import { MemoryDisk } from '../src/storage/disk/memory-disk.js';
+import { newestLogFormat, type LogFormat } from '../src/storage/wal/format.js';
 import type { DiskModel } from './disk-model.js';
 import type { DurableLog } from './durable-log.js';
 import type { Process } from './process.js';
@@ -34,6 +35,8 @@ export class Machine {
   backend = new MemoryBackend();
   life: Life | undefined;
   lives = 0;
+  /** In which its processes begin segments of the log, as the version that is installed there does. */
+  logFormat: LogFormat = newestLogFormat;
   /** As the data folder's identity says. */
   entrance: 'founding' | 'joining' | 'member';
   /** What it held is lost or damaged: it does not start again, and another member takes its place. */

@@ -69,6 +69,8 @@ export interface Plan {
   readonly options: Partial<MemberOptions>;
   /** A process takes one of them each time it starts. */
   readonly segmentSizesBytes: readonly number[];
+  /** Most machines begin with the format of the log that was before, and change over at one of their restarts. */
+  readonly upgradesLogs: boolean;
   readonly network: NetworkConditions;
   readonly disk: DiskPlan;
   readonly clients: ClientPlan;
@@ -156,6 +158,7 @@ class Draft {
       options: { ...this.#options(heartbeatIntervalMs, leaseReads), ...corner?.options },
       segmentSizesBytes:
         corner?.segmentSizesBytes ?? this.#pick('segments', [[4096], [16_384], [2048, 4096, 65_536]]),
+      upgradesLogs: this.#pick('log formats', [false, true]),
       network: { ...this.#network(heartbeatIntervalMs), ...corner?.network },
       disk: this.#disk(),
       clients: this.#clients(),

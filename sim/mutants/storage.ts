@@ -33,7 +33,7 @@ export const storageMutants: readonly Mutant[] = [
     'torn-record-accepted',
     'the checksum of a record is not looked at',
     storage('wal/format'),
-    'if (end > bytes.length || recordCrc(bytes, start, payloadSizeBytes, previousCrc) !== crc) {',
+    'if (end > bytes.length || recordCrc(format, bytes, start, payloadSizeBytes, previousCrc) !== crc) {',
     'if (end > bytes.length) {',
   ),
   mutant(
@@ -56,10 +56,8 @@ export const storageMutants: readonly Mutant[] = [
     patches: [
       {
         file: storage('wal/format'),
-        original:
-          'return crc32c(bytes.subarray(start + 4, start + recordHeaderSizeBytes + payloadSizeBytes), previous);',
-        replacement:
-          'return crc32c(bytes.subarray(start + 4, start + recordHeaderSizeBytes + payloadSizeBytes), previous & 0);',
+        original: 'return format === 1 ? crc32c(summed, previous) : crc32(summed, previous);',
+        replacement: 'return format === 1 ? crc32c(summed, previous & 0) : crc32(summed, previous & 0);',
       },
       {
         file: storage('wal/wal'),
@@ -102,5 +100,12 @@ export const storageMutants: readonly Mutant[] = [
     storage('snapshot/snapshot-store'),
     '    for (const row of view.rows()) {\n',
     "    for (const row of view.rows()) {\n      if (row.table === 'meta' && row.key[0] === 0x6d) continue;\n",
+  ),
+  mutant(
+    'segment-changes-its-format',
+    'a segment that was begun in an older format goes on in the newest',
+    storage('wal/wal'),
+    'this.#format = state.end.format;',
+    'this.#format = options.format;',
   ),
 ];

@@ -6,10 +6,12 @@ import {
   asBuffer,
   decodeSegmentHeader,
   isZero,
+  newestLogFormat,
   readRecord,
   recordHeadAt,
   recordHeaderSizeBytes,
   segmentHeaderSizeBytes,
+  type LogFormat,
   type SegmentHeader,
   type WalRecord,
 } from './format.js';
@@ -29,6 +31,8 @@ export interface WalRecovered {
 /** Where writing goes on. */
 export interface WalEnd {
   readonly segments: readonly SegmentName[];
+  /** Of the last segment, as `position` and `batch`. */
+  readonly format: LogFormat;
   readonly position: number;
   readonly crc: number;
   readonly batch: number;
@@ -49,6 +53,8 @@ export class Recovery {
   #base: { index: Index; term: Term } = { index: 0, term: 0 };
   #entries: Entry[] = [];
   #crc = 0;
+  /** Of the segment that is read. */
+  #format: LogFormat = newestLogFormat;
   /** Of the record that was read last, counted in its segment. */
   #batch = 0;
   #batchPosition = segmentHeaderSizeBytes;
@@ -89,6 +95,7 @@ export class Recovery {
       },
       end: {
         segments: names,
+        format: this.#format,
         position,
         crc: this.#crc,
         batch: this.#batch,
@@ -107,6 +114,7 @@ export class Recovery {
       );
     }
     if (header.sequence !== segment.sequence) throw this.#damaged(segment.name, 'was renamed');
+    this.#format = header.format;
     this.#batch = 0;
     this.#batchPosition = segmentHeaderSizeBytes;
     if (before === undefined) {
@@ -127,7 +135,7 @@ export class Recovery {
   #replay(segment: SegmentName, bytes: Buffer, isLast: boolean): number {
     let position = segmentHeaderSizeBytes;
     for (;;) {
-      const read = readRecord(bytes, position, this.#crc);
+      const read = readRecord(this.#format, bytes, position, this.#crc);
       if (read.kind === 'record') {
         this.#take(segment, read.record);
         this.#crc = read.crc;

@@ -5,7 +5,7 @@ import { itHoldsForSeeds } from '../../base/testing/seeds.js';
 import { DiskError } from '../../ports/disk.js';
 import { MemoryDisk } from '../disk/memory-disk.js';
 import { owner, small, WalHistory } from './testing/history.js';
-import { Wal } from './wal.js';
+import { Wal, type WalOptions } from './wal.js';
 
 /** How a life ends, at a random one of its disk operations. */
 type End = 'power-loss' | 'kill' | 'fault';
@@ -43,21 +43,31 @@ async function scribble(wal: Wal, history: WalHistory, random: RandomSource): Pr
 async function reopen(
   left: MemoryDisk,
   random: RandomSource,
+  options: Partial<WalOptions>,
 ): Promise<{ disk: MemoryDisk } & Awaited<ReturnType<typeof Wal.open>>> {
   let disk = left;
   while (randomInt(random, 3) === 0) {
     const end: End = randomInt(random, 2) === 0 ? 'power-loss' : 'kill';
     const ended = endWithin(disk, 12, end, random);
-    await Promise.race([Wal.open(disk, 'wal', small, owner), ended]);
+    await Promise.race([Wal.open(disk, 'wal', options, owner), ended]);
     disk = after(disk, end, random);
   }
-  return { disk, ...(await Wal.open(disk, 'wal', small, owner)) };
+  return { disk, ...(await Wal.open(disk, 'wal', options, owner)) };
+}
+
+/** In which of its four lives a log has the newest format; before that, the one before. */
+function upgradeLifeOf(seed: number): number {
+  return 1 + (seed % 5);
 }
 
 async function live(seed: number): Promise<void> {
   const random = new Prng(seed);
+  const optionsIn = (life: number): Partial<WalOptions> => ({
+    ...small,
+    format: life < upgradeLifeOf(seed) ? 1 : 2,
+  });
   let disk = new MemoryDisk();
-  let wal = await Wal.create(disk, 'wal', small, owner);
+  let wal = await Wal.create(disk, 'wal', optionsIn(1), owner);
   let history = new WalHistory();
   for (let life = 1; life <= 4; life++) {
     const end = (['power-loss', 'kill', 'fault'] as const)[randomInt(random, 3)]!;
@@ -68,7 +78,7 @@ async function live(seed: number): Promise<void> {
     await Promise.race([done, ended]);
     disk.faults = () => undefined;
     if (end === 'fault') await wal.close();
-    const opened = await reopen(after(disk, end, random), random);
+    const opened = await reopen(after(disk, end, random), random, optionsIn(life + 1));
     assert.ok(history.allows(opened.recovered), `life ${life}, ended by ${end}: ${history.describe}`);
     // What was read is acknowledged from now on, and must be so after any other end.
     history = new WalHistory(opened.recovered);

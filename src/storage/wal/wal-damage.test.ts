@@ -257,7 +257,7 @@ describe('a log that does not fit', () => {
     const { disk } = await makeLog();
     const [first] = await segments(disk);
     await change(disk, first!, (bytes) => {
-      bytes.writeUInt32LE(2, 4);
+      bytes.writeUInt32LE(3, 4);
       bytes.writeUInt32LE(crc32c(bytes.subarray(0, 80)), 80);
       return bytes;
     });
@@ -265,7 +265,7 @@ describe('a log that does not fit', () => {
       Wal.open(disk, 'wal', small, owner),
       refused(
         'DATA_FOLDER_MISMATCH',
-        /has format 2, this version reads 1: start it with the version that wrote it/,
+        /has format 3, this version reads 1 and 2: start it with the version that wrote it/,
       ),
     );
   });

@@ -73,6 +73,35 @@ describe('the log on disk', () => {
     assert.deepEqual(recovered.entries.at(-1), entry(last + 5, 2, 10));
   });
 
+  it('goes on in the format that its last segment was begun in, and begins the next one in the newest', async () => {
+    const disk = new MemoryDisk();
+    const formats = async (): Promise<number[]> => {
+      const names = (await segments(disk)).sort();
+      const bytes = await Promise.all(names.map((name) => disk.readFile(`wal/${name}`)));
+      return bytes.map((each) => each![4]!);
+    };
+    const old = await Wal.create(disk, 'wal', { ...small, format: 1 }, owner);
+    let index = 0;
+    const fill = async (wal: Wal, segmentCount: number): Promise<void> => {
+      while ((await segments(disk)).length < segmentCount) {
+        await wal.append({ entries: [entry(++index, 1, 300)] });
+      }
+    };
+    await fill(old, 2);
+    await old.close();
+    const { wal } = await reopen(disk);
+    await wal.append({ entries: [entry(++index, 1, 300)] });
+    assert.deepEqual(await formats(), [1, 1]);
+    await fill(wal, 4);
+    await wal.close();
+    assert.deepEqual(await formats(), [1, 1, 2, 2]);
+    const { recovered } = await reopen(disk);
+    assert.deepEqual(
+      recovered.entries,
+      Array.from({ length: index }, (_, at) => entry(at + 1, 1, 300)),
+    );
+  });
+
   it('is empty behind a reset', async () => {
     const disk = new MemoryDisk();
     const wal = await Wal.create(disk, 'wal', small, owner);

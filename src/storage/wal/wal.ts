@@ -3,7 +3,7 @@ import { KvorumError } from '../../base/errors.js';
 import type { ClusterId, Index, MemberId, Term } from '../../base/ids.js';
 import type { Disk, DiskFile } from '../../ports/disk.js';
 import type { Entry, HardState } from '../../raft/types.js';
-import { RecordWriter, segmentHeaderSizeBytes } from './format.js';
+import { newestLogFormat, RecordWriter, segmentHeaderSizeBytes, type LogFormat } from './format.js';
 import { Recovery, type WalEnd, type WalRecovered } from './recover.js';
 import { beginSegment, parseSegmentName, segmentName, type SegmentName } from './segments.js';
 import { ZeroFile } from './zero-file.js';
@@ -15,11 +15,14 @@ export interface WalOptions {
   readonly segmentSizeBytes: number;
   /** Of what goes to disk in one write; more is split into several. */
   readonly batchSizeBytesMax: number;
+  /** Of segments that are begun; for tests and the simulator, which upgrade a log. */
+  readonly format: LogFormat;
 }
 
 export const walDefaults: WalOptions = {
   segmentSizeBytes: 16 * 1024 * 1024,
   batchSizeBytesMax: 8 * 1024 * 1024,
+  format: newestLogFormat,
 };
 
 interface Owner {
@@ -56,6 +59,8 @@ export class Wal {
   readonly #writer = new RecordWriter();
   #segments: SegmentName[];
   #file: DiskFile;
+  /** Of the last segment: one that was begun in an older format goes on in it. */
+  #format: LogFormat;
   #position: number;
   #crc: number;
   /** Batches in the last segment. */
@@ -84,6 +89,7 @@ export class Wal {
     this.#owner = owner;
     this.#file = file;
     this.#segments = [...state.end.segments];
+    this.#format = state.end.format;
     this.#position = state.end.position;
     this.#crc = state.end.crc;
     this.#batch = state.end.batch;
@@ -110,6 +116,7 @@ export class Wal {
       { file, path },
       {
         ...owner,
+        format: all.format,
         sequence: 1,
         previousIndex: 0,
         previousTerm: 0,
@@ -121,6 +128,7 @@ export class Wal {
     return new Wal(disk, folder, all, owner, file, {
       end: {
         segments: [name],
+        format: all.format,
         position: segmentHeaderSizeBytes,
         crc: 0,
         batch: 0,
@@ -322,6 +330,7 @@ export class Wal {
 
   #beginBatch(): void {
     this.#writer.begin({
+      format: this.#format,
       sequence: this.#segments.at(-1)!.sequence,
       position: this.#position,
       batch: this.#batch + 1,
@@ -351,6 +360,7 @@ export class Wal {
       { file, path: spare.path },
       {
         ...this.#owner,
+        format: this.#options.format,
         sequence: next.sequence,
         previousIndex: this.#last.index,
         previousTerm: this.#last.term,
@@ -362,6 +372,7 @@ export class Wal {
     const before = this.#file;
     this.#file = file;
     this.#segments.push(next);
+    this.#format = this.#options.format;
     this.#position = segmentHeaderSizeBytes;
     this.#batch = 0;
     await before.close();
