@@ -98,7 +98,7 @@ function fits(answer: MembershipAnswer, { target }: MembershipCall, membership: 
 }
 
 /** Whether `membership` is a reason to answer so. */
-function mayRefuse({ call, asked }: MembershipOperation, code: string, membership: Membership): boolean {
+function mayRefuse({ call }: MembershipOperation, code: string, membership: Membership): boolean {
   const { type, target } = call;
   const { voters, removed } = membership;
   const isMember = isMemberOf(membership, target);
@@ -108,9 +108,6 @@ function mayRefuse({ call, asked }: MembershipOperation, code: string, membershi
       return !isMember && !removed.has(target);
     case 'remove QUORUM_WOULD_BE_LOST':
       return isMember;
-    case 'remove MEMBER_REMOVED':
-      // A member that ends says so of itself.
-      return removed.has(asked.id);
     case 'join MEMBER_REMOVED':
       return removed.has(target);
     case 'join QUORUM_WOULD_BE_LOST':
