@@ -1,8 +1,22 @@
 import type { Ready } from '../../src/raft/types.js';
 import type { Machine } from '../machine.js';
 import { castOf, playMsMax } from './cast.js';
-import type { Fault } from './scene.js';
+import type { Fault, FaultScene } from './scene.js';
 import { holdOffer, play, type LateOffer, type Stage } from './stage.js';
+
+/** The one that leads, the one that will, and the one that both bring their state. */
+interface Roles {
+  readonly leader: Machine;
+  readonly away: Machine;
+  readonly next: Machine;
+}
+
+function rolesOf({ cluster, dice }: FaultScene): Roles | undefined {
+  const cast = castOf(cluster);
+  if (cast === undefined) return undefined;
+  const [away, next] = dice.shuffled(cast.others);
+  return away === undefined || next === undefined ? undefined : { leader: cast.leader, away, next };
+}
 
 /** One that is away comes back when the logs of both others no longer reach back to it. */
 async function comeBackBehind(stage: Stage, away: Machine, others: readonly Machine[]): Promise<void> {
@@ -25,12 +39,10 @@ async function handOver(stage: Stage, from: Machine, to: Machine): Promise<void>
 
 /** A second leader offers a snapshot while that of the first, which has just arrived, is installed slowly. */
 export const secondSnapshot: Fault = (scene) => {
-  const { cluster, dice } = scene;
-  const cast = castOf(cluster);
-  if (cast === undefined) return undefined;
-  const { leader } = cast;
-  const [away, next] = dice.shuffled(cast.others);
-  if (away === undefined || next === undefined) return undefined;
+  const roles = rolesOf(scene);
+  if (roles === undefined) return undefined;
+  const { leader, away, next } = roles;
+  const { cluster } = scene;
   play(scene, playMsMax, async (stage) => {
     await comeBackBehind(stage, away, [leader, next]);
     const { raft } = away.parts;
@@ -57,12 +69,10 @@ export const secondSnapshot: Fault = (scene) => {
 
 /** The offer of a snapshot is so late that the next leader's has arrived meanwhile, and is newer. */
 export const staleSnapshot: Fault = (scene) => {
-  const { cluster, dice } = scene;
-  const cast = castOf(cluster);
-  if (cast === undefined) return undefined;
-  const { leader } = cast;
-  const [away, next] = dice.shuffled(cast.others);
-  if (away === undefined || next === undefined) return undefined;
+  const roles = rolesOf(scene);
+  if (roles === undefined) return undefined;
+  const { leader, away, next } = roles;
+  const { cluster } = scene;
   play(scene, playMsMax, async (stage) => {
     let offer: LateOffer | undefined;
     holdOffer(stage, leader, away, (held) => {
