@@ -3,7 +3,7 @@ import { crc32c } from '../../base/crc32c.js';
 import { Slab } from '../../base/slab.js';
 
 /** What stands behind each value in the database. */
-export const rowSumSizeBytes = 4;
+const rowSumSizeBytes = 4;
 
 const slab = new Slab();
 
