@@ -81,12 +81,16 @@ export class Clients {
     this.call(name, shared.dice.pick(servers), calls, () => this.#next(name));
   }
 
-  /** Makes the calls together; `done` when all are answered, or will not be. */
+  /**
+   * Makes the calls together; `done` when all are answered, or will not be.
+   * @param timeoutMs what the member is given for them
+   */
   call(
     name: string,
     machine: Machine,
     calls: readonly Call[],
     done: (outcome: Outcome | undefined) => void,
+    timeoutMs = this.#cluster.plan.clients.timeoutMs,
   ): void {
     const { clock, history } = this.#cluster;
     const life = machine.life!;
@@ -106,7 +110,6 @@ export class Clients {
       done(outcomes?.[0]);
     };
     const lost = (): void => end(undefined);
-    const { timeoutMs } = this.#cluster.plan.clients;
     // The member gives up first, unless it cannot even do that.
     const timer = clock.setTimer(timeoutMs * 2 + 500, lost);
     life.ended.add(lost);

@@ -1,4 +1,5 @@
 import { holdMajority, isSound } from './budget.js';
+import type { Call, Outcome } from './checkers/history.js';
 import type { Clients } from './clients.js';
 import type { Cluster } from './cluster.js';
 import { Dice } from './dice.js';
@@ -91,6 +92,12 @@ export class Recovery {
   }
 }
 
+/**
+ * Calls that are given up and made again at once are more than a member takes that may hold next to nothing back until
+ * its state is on disk: none of them would ever be answered in time.
+ */
+const probeTimeoutMsMin = 3000;
+
 /** An operator and a client who try to get one machine to serve. */
 class Attempts {
   readonly #cluster: Cluster;
@@ -130,6 +137,9 @@ class Attempts {
 
   #call(done: () => void): void {
     const { machine } = this;
+    const timeoutMs = Math.max(this.#cluster.plan.clients.timeoutMs, probeTimeoutMsMin);
+    const probe = (call: Call, answered: (outcome: Outcome | undefined) => void): void =>
+      this.#clients.call('probe', machine, [call], answered, timeoutMs);
     const value = `last-${machine.name}-${this.#cluster.history.operations.length}`;
     const put = { type: 'put', key: 'k0', value, previous: false } as const;
     const get = {
@@ -140,12 +150,12 @@ class Attempts {
       limit: 0,
       serializable: false,
     } as const;
-    this.#clients.call('probe', machine, [put], (written) => {
+    probe(put, (written) => {
       if (written?.kind !== 'ok' || !machine.running) {
         this.#later(done);
         return;
       }
-      this.#clients.call('probe', machine, [get], (read) => {
+      probe(get, (read) => {
         if (read?.kind === 'ok') {
           this.#served = true;
           done();
