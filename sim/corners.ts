@@ -45,6 +45,8 @@ export const cornerEveryMs = 5000;
 const network = { lossProbability: 0 };
 /** Members that were away for a moment need a snapshot. */
 const shortLog = { logEntriesKept: 5 };
+/** The state is soon on disk, so that the log can be cut. */
+const quickDisk = { syncMsMin: 0, syncMsMax: 5, flushIntervalMsMin: 20, flushIntervalMsMax: 50 };
 
 export const corners: Readonly<Record<CornerKind, Corner>> = {
   // What was missed comes in one append, larger than a sector; no new segment comes in between.
@@ -92,13 +94,14 @@ export const corners: Readonly<Record<CornerKind, Corner>> = {
     network,
     clients: { count: 20, callsPerSecond: 60, valueSizeBytesMax: 50 },
     turnMsMax: 2,
-  }, // A transfer takes longer than an election, and an installation longer than the wait between two offers.
+  },
+  // A transfer takes longer than an election, and an installation longer than the wait between two offers.
   'corner-second-snapshot': {
     members: 3,
     heartbeatIntervalMs: 20,
     options: shortLog,
     network: { ...network, latencyMsMin: 0.5, latencyMsMax: 5, snapshotChunkSizeBytes: 50 },
-    disk: { syncMsMin: 0, syncMsMax: 5, flushIntervalMsMin: 20, flushIntervalMsMax: 50 },
+    disk: quickDisk,
     clients: { count: 5, callsPerSecond: 60, valueSizeBytesMax: 50 },
   },
   'corner-stale-snapshot': {
@@ -106,7 +109,7 @@ export const corners: Readonly<Record<CornerKind, Corner>> = {
     heartbeatIntervalMs: 20,
     options: shortLog,
     network: { ...network, latencyMsMin: 0.05, latencyMsMax: 2, snapshotChunkSizeBytes: 2000 },
-    disk: { syncMsMin: 0, syncMsMax: 5, flushIntervalMsMin: 20, flushIntervalMsMax: 50 },
+    disk: quickDisk,
     clients: { count: 5, callsPerSecond: 60, valueSizeBytesMax: 50 },
   },
   // Answers take much less than a tick.
@@ -115,7 +118,7 @@ export const corners: Readonly<Record<CornerKind, Corner>> = {
     heartbeatIntervalMs: 50,
     leaseReads: true,
     network: { ...network, latencyMsMin: 0.05, latencyMsMax: 1 },
-    disk: { syncMsMin: 0, syncMsMax: 5, flushIntervalMsMin: 20, flushIntervalMsMax: 50 },
+    disk: quickDisk,
     clients: { count: 5, callsPerSecond: 20, valueSizeBytesMax: 50 },
   },
 };

@@ -4,12 +4,10 @@ import type { Machine } from '../machine.js';
 import { castOf, playMsMax } from './cast.js';
 import { leaseGiven } from './lease-given.js';
 import type { Fault } from './scene.js';
-import { secondSnapshot, staleSnapshot } from './snapshot-corners.js';
+import { incomingHeader, secondSnapshot, staleSnapshot } from './snapshot-corners.js';
 import { play, type Stage } from './stage.js';
 
 /** Faults that watch the cluster and act in the one moment that matters; only in runs that are led there (corners.ts). */
-
-const incomingHeader = 'snapshot/incoming.json';
 
 /** One of them is away for a moment, when all the others are there. */
 function endOne(cluster: Cluster, machine: Machine, how: 'kill' | 'power-loss'): void {

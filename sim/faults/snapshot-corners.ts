@@ -4,6 +4,9 @@ import { castOf, playMsMax } from './cast.js';
 import type { Fault, FaultScene } from './scene.js';
 import { holdOffer, play, type LateOffer, type Stage } from './stage.js';
 
+/** What says which snapshot is on its way to a machine. */
+export const incomingHeader = 'snapshot/incoming.json';
+
 /** The one that leads, the one that will, and the one that both bring their state. */
 interface Roles {
   readonly leader: Machine;
@@ -46,9 +49,9 @@ export const secondSnapshot: Fault = (scene) => {
   play(scene, playMsMax, async (stage) => {
     await comeBackBehind(stage, away, [leader, next]);
     const { raft } = away.parts;
-    await stage.until(() => away.disk.sizeOf('snapshot/incoming.json') > 0, playMsMax);
+    await stage.until(() => away.disk.sizeOf(incomingHeader) > 0, playMsMax);
     await handOver(stage, leader, next);
-    stage.need(!raft.installing && away.disk.sizeOf('snapshot/incoming.json') > 0);
+    stage.need(!raft.installing && away.disk.sizeOf(incomingHeader) > 0);
     let installs = false;
     const listener = (machine: Machine, { snapshot }: Ready): void => {
       if (machine !== away || snapshot === undefined) return;

@@ -57,8 +57,8 @@ export const mendedMutants: readonly Mutant[] = [
     'joiner-told-of-anothers-removal',
     'a member that ends because it was removed tells those who join through it that they were',
     'src/member/raft-member.ts',
-    "return ended.code === 'MEMBER_REMOVED' ? new KvorumError('MEMBER_STOPPING', ended.message) : ended;",
-    'return ended;',
+    "this.#ended = new KvorumError('MEMBER_STOPPING', message);",
+    "this.#ended = new KvorumError('MEMBER_REMOVED', message);",
   ),
   mutant(
     'late-change-taken-for-lost',

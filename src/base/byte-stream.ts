@@ -1,5 +1,5 @@
 import { assert, InvariantError } from './assert.js';
-import { decodeUtf8, encodeUtf8, uninitialisedBytes } from './bytes.js';
+import { decodeUtf8, encodeUtf8, readUint32, uninitialisedBytes, writeUint32 } from './bytes.js';
 
 /** Thrown by ByteReader when the bytes end early or hold a number out of range. */
 export class MalformedBytesError extends Error {
@@ -9,13 +9,6 @@ export class MalformedBytesError extends Error {
 /** For 64-bit numbers on their way: a view of each buffer would cost more than the copy. */
 const scratch = new DataView(new ArrayBuffer(8));
 const scratchBytes = new Uint8Array(scratch.buffer);
-
-function writeUint32(bytes: Uint8Array, at: number, value: number): void {
-  bytes[at] = value;
-  bytes[at + 1] = value >>> 8;
-  bytes[at + 2] = value >>> 16;
-  bytes[at + 3] = value >>> 24;
-}
 
 /** Grows as it is written. Fixed-width numbers are little-endian, varints are LEB128 (protobuf's). */
 export class ByteWriter {
@@ -149,9 +142,7 @@ export class ByteReader {
   }
 
   uint32(): number {
-    const at = this.#take(4);
-    const bytes = this.#bytes;
-    return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
+    return readUint32(this.#bytes, this.#take(4));
   }
 
   uint64(): bigint {

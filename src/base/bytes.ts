@@ -42,3 +42,16 @@ export const emptyBytes = new Uint8Array(0);
 export function uninitialisedBytes(sizeBytes: number): Uint8Array {
   return new Uint8Array(Buffer.allocUnsafeSlow(sizeBytes).buffer);
 }
+
+/** Little-endian. */
+export function writeUint32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value;
+  bytes[at + 1] = value >>> 8;
+  bytes[at + 2] = value >>> 16;
+  bytes[at + 3] = value >>> 24;
+}
+
+/** Little-endian; `at + 4` is within `bytes`. */
+export function readUint32(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
+}

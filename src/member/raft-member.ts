@@ -153,7 +153,8 @@ export class RaftMember implements Member {
     if (this.#ended !== undefined) return;
     const message = `member ${name} was removed from the cluster (${how}); its data folder is of no more use`;
     log.warn({}, message);
-    this.#ended = new KvorumError('MEMBER_REMOVED', message);
+    // Not MEMBER_REMOVED: who waits here to be let in would take it for its own removal.
+    this.#ended = new KvorumError('MEMBER_STOPPING', message);
     // The last messages of a leader that removed itself hand over to the others.
     clock.setTimer(options.heartbeatIntervalMs, () => void this.#end({ kind: 'removed', message }));
   }
@@ -246,7 +247,7 @@ export class RaftMember implements Member {
   async #end(reason: StopReason): Promise<void> {
     const { peers, snapshots, wal, backend, log } = this.#parts;
     this.#loop.end();
-    const ended = this.#toldAtTheEnd();
+    const ended = this.#ended ?? new KvorumError('MEMBER_STOPPING', 'this member is stopping');
     this.#proposals.close(ended);
     this.#reads.close(ended);
     this.#configs.abandon();
@@ -261,12 +262,6 @@ export class RaftMember implements Member {
       }
     }
     this.#resolveStopped(reason);
-  }
-
-  /** Who asks to join takes MEMBER_REMOVED for its own removal: only its own may be told so. */
-  #toldAtTheEnd(): KvorumError {
-    const ended = this.#ended ?? new KvorumError('MEMBER_STOPPING', 'this member is stopping');
-    return ended.code === 'MEMBER_REMOVED' ? new KvorumError('MEMBER_STOPPING', ended.message) : ended;
   }
 
   /** Calls `listener` whenever role, term, leader or members changed. @returns ends that */

@@ -110,11 +110,7 @@ export class LmdbEnvironment {
     return {
       get: (level, key) => (level === topLevel ? get(plain, key) : get(long, inLevel(level, key))),
       range: (level, options) =>
-        level === topLevel
-          ? range(plain, options)
-          : withoutLevel(
-              range(long, { ...inLevelBounds(level, options), reverse: options.reverse === true }),
-            ),
+        level === topLevel ? range(plain, options) : withoutLevel(range(long, inLevelBounds(level, options))),
     };
   }
 
@@ -182,8 +178,11 @@ export class LmdbEnvironment {
   }
 
   #newestLevel(): bigint {
-    const known = this.#levels ?? this.#get(this.#own, levelsKey, undefined);
-    return typeof known === 'bigint' ? known : known === undefined ? topLevel : decodeLevel(known);
+    if (this.#levels === undefined) {
+      const stored = this.#get(this.#own, levelsKey, undefined);
+      this.#levels = stored === undefined ? topLevel : decodeLevel(stored);
+    }
+    return this.#levels;
   }
 
   async close(): Promise<void> {
@@ -205,8 +204,10 @@ function inLevel(level: bigint, key: Uint8Array): Uint8Array {
   return concatBytes([encodeLevel(level), key]);
 }
 
-function inLevelBounds(level: bigint, { start, end }: RangeOptions): RangeOptions {
+function inLevelBounds(level: bigint, options: RangeOptions): RangeOptions {
+  const { start, end } = options;
   return {
+    ...options,
     start: inLevel(level, start ?? new Uint8Array(0)),
     end: end === undefined ? encodeLevel(level + 1n) : inLevel(level, end),
   };

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import { readUint32, writeUint32 } from '../../base/bytes.js';
 import { crc32c } from '../../base/crc32c.js';
 import { Slab } from '../../base/slab.js';
 
@@ -11,7 +12,7 @@ const slab = new Slab();
 export function withSum(key: Uint8Array, value: Uint8Array): Uint8Array {
   const stored = slab.take(value.length + rowSumSizeBytes);
   stored.set(value);
-  writeSum(stored, value.length, rowSum(key, value));
+  writeUint32(stored, value.length, rowSum(key, value));
   return stored;
 }
 
@@ -20,21 +21,10 @@ export function checkedValue(key: Uint8Array, stored: Uint8Array): Uint8Array | 
   const end = stored.length - rowSumSizeBytes;
   if (end < 0) return undefined;
   const value = stored.subarray(0, end);
-  return readSum(stored, end) === rowSum(key, value) ? value : undefined;
+  return readUint32(stored, end) === rowSum(key, value) ? value : undefined;
 }
 
 /** Over the key too: a row that stands where another belongs is not right either. The native sum is for the longer part. */
 function rowSum(key: Uint8Array, value: Uint8Array): number {
   return crc32(value, crc32c(key));
-}
-
-function writeSum(bytes: Uint8Array, at: number, sum: number): void {
-  bytes[at] = sum;
-  bytes[at + 1] = sum >>> 8;
-  bytes[at + 2] = sum >>> 16;
-  bytes[at + 3] = sum >>> 24;
-}
-
-function readSum(bytes: Uint8Array, at: number): number {
-  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
 }

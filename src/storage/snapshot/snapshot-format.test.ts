@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { ByteWriter } from '../../base/byte-stream.js';
-import { KvorumError } from '../../base/errors.js';
+import { isDamage } from '../../base/errors.js';
 import { keySizeBytesMax, tableNames, valueSizeBytesMax } from '../../ports/backend.js';
 import type { SnapshotHeader } from '../../ports/peers.js';
 import { RowReader, writeRow, type SnapshotRow } from './snapshot-format.js';
@@ -37,10 +37,6 @@ const headerArbitrary: fc.Arbitrary<SnapshotHeader> = fc.record(
   },
   plain,
 );
-
-function damaged(error: unknown): boolean {
-  return error instanceof KvorumError && error.code === 'DATA_DAMAGED';
-}
 
 describe('the rows of a snapshot', () => {
   it('come back in whatever pieces they are read', () => {
@@ -90,7 +86,7 @@ describe('the rows of a snapshot', () => {
       head(0, 1, valueSizeBytesMax + 1),
       head(0, 2 ** 32 - 1, 2 ** 32 - 1),
     ]) {
-      assert.throws(() => new RowReader().push(bad), damaged);
+      assert.throws(() => new RowReader().push(bad), isDamage);
     }
   });
 });

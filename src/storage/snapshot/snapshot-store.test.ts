@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { crc32c } from '../../base/crc32c.js';
-import { KvorumError } from '../../base/errors.js';
+import { isDamage, KvorumError } from '../../base/errors.js';
 import { Prng, randomInt, type RandomSource } from '../../base/prng.js';
 import { itHoldsForSeeds } from '../../base/testing/seeds.js';
 import { tableNames, type Backend } from '../../ports/backend.js';
@@ -19,10 +19,6 @@ const signal = new AbortController().signal;
 
 function storeOn(disk: MemoryDisk): SnapshotStore {
   return new SnapshotStore(disk, 'snapshot', { random: new Prng(1), clock: new RealClock() });
-}
-
-function damaged(error: unknown): boolean {
-  return error instanceof KvorumError && error.code === 'DATA_DAMAGED';
 }
 
 /** About two chunks of a snapshot file, with a row larger than one. */
@@ -141,7 +137,7 @@ describe('a snapshot', () => {
           await incoming.finish();
           return 'taken';
         } catch (error) {
-          assert.ok(damaged(error));
+          assert.ok(isDamage(error));
           return 'damaged';
         }
       };
@@ -163,7 +159,7 @@ describe('a snapshot', () => {
     let incoming = await store.receive(file.header);
     await bring(file, incoming);
     disk.flipBit('snapshot/incoming.rows', 70_000, 3);
-    await assert.rejects(incoming.finish(), damaged);
+    await assert.rejects(incoming.finish(), isDamage);
     assert.deepEqual(disk.paths(), []);
     incoming = await store.receive(file.header);
     assert.equal(incoming.receivedBytes, 0);
@@ -177,9 +173,9 @@ describe('a snapshot', () => {
     const store = storeOn(new MemoryDisk());
     let incoming = await store.receive(file.header);
     await incoming.write(0, await file.read(0, 100));
-    await assert.rejects(incoming.finish(), damaged);
+    await assert.rejects(incoming.finish(), isDamage);
     incoming = await store.receive(file.header);
-    await assert.rejects(incoming.write(file.header.sizeBytes - 1, Buffer.alloc(2)), damaged);
+    await assert.rejects(incoming.write(file.header.sizeBytes - 1, Buffer.alloc(2)), isDamage);
   });
 
   it('whose header got damaged is forgotten; one of a later version is refused', async () => {
