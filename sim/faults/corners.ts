@@ -3,6 +3,7 @@ import type { Cluster } from '../cluster.js';
 import type { Machine } from '../machine.js';
 import { castOf, playMsMax } from './cast.js';
 import { leaseGiven } from './lease-given.js';
+import { orderTransfer } from './order.js';
 import type { Fault } from './scene.js';
 import { incomingHeader, secondSnapshot, staleSnapshot } from './snapshot-corners.js';
 import { play, type Stage } from './stage.js';
@@ -130,7 +131,7 @@ async function giveUp(stage: Stage, leader: Machine, target: Machine): Promise<v
     ({ type, from }) => !open && type === 'append-response' && from === target.id,
   );
   await stage.until(isLate, electionTimeoutMs * 5);
-  stage.order(leader, (member) => member.transferLeadership(target.id, { timeoutMs: 2000 }));
+  orderTransfer(stage.cluster, leader, target.id);
   const ticksMax = Math.round(electionTimeoutMs / heartbeatIntervalMs);
   let ticks = 0;
   const tick = raft.tick.bind(raft);

@@ -1,46 +1,20 @@
 import { noMember } from '../../src/base/ids.js';
-import type { RaftMember } from '../../src/member/raft-member.js';
 import { isSound, mayLoseOne, possibleConfigs } from '../budget.js';
-import type { MembershipAnswer, MembershipCall } from '../checkers/membership-history.js';
 import type { Cluster } from '../cluster.js';
 import type { Machine } from '../machine.js';
 import { membersMax } from '../plan.js';
+import { order, orderTransfer } from './order.js';
 import { someRunning, type Fault, type FaultScene } from './scene.js';
 
 /** So long a removal whose outcome is not known may still happen. */
 const afterRemovalMs = 15_000;
-
-/** A call to one member. What it comes to is looked at when the run ends; a process that has ended answers nobody. */
-function order(
-  cluster: Cluster,
-  machine: Machine,
-  asked: MembershipCall,
-  call: (member: RaftMember) => Promise<MembershipAnswer>,
-): void {
-  const life = machine.life!;
-  const caller = cluster.membershipCalls.invoke(machine, asked);
-  life.process
-    .call(() => call(life.member!))
-    .then(
-      (answer) => {
-        if (!life.process.ended) caller.answered(answer);
-      },
-      (error: unknown) => {
-        if (!life.process.ended) caller.failed(error);
-      },
-    )
-    .catch((error: unknown) => cluster.fail(error));
-}
 
 const transfer: Fault = (scene) => {
   const { cluster, dice } = scene;
   const machine = someRunning(scene);
   if (machine === undefined) return undefined;
   const target = dice.chance(0.5) ? noMember : dice.pick(cluster.machines).id;
-  order(cluster, machine, { type: 'transfer', target }, async (member) => ({
-    type: 'transfer',
-    leader: await member.transferLeadership(target, { timeoutMs: 2000 }),
-  }));
+  orderTransfer(cluster, machine, target);
   return `at ${machine.name} to ${target}`;
 };
 

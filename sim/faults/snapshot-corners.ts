@@ -1,6 +1,7 @@
 import type { Ready } from '../../src/raft/types.js';
 import type { Machine } from '../machine.js';
 import { castOf, playMsMax } from './cast.js';
+import { orderTransfer } from './order.js';
 import type { Fault, FaultScene } from './scene.js';
 import { holdOffer, play, type LateOffer, type Stage } from './stage.js';
 
@@ -36,7 +37,7 @@ async function comeBackBehind(stage: Stage, away: Machine, others: readonly Mach
 }
 
 async function handOver(stage: Stage, from: Machine, to: Machine): Promise<void> {
-  stage.order(from, (member) => member.transferLeadership(to.id, { timeoutMs: 2000 }));
+  orderTransfer(stage.cluster, from, to.id);
   await stage.until(() => stage.cluster.leader() === to, stage.cluster.options.electionTimeoutMs * 3);
 }
 

@@ -1,6 +1,4 @@
-import { KvorumError } from '../../src/base/errors.js';
 import type { MemberId } from '../../src/base/ids.js';
-import type { RaftMember } from '../../src/member/raft-member.js';
 import type { IncomingSnapshot, PeerIdentity, SnapshotHeader } from '../../src/ports/peers.js';
 import type { Message } from '../../src/raft/types.js';
 import type { Cluster } from '../cluster.js';
@@ -65,18 +63,6 @@ export class Stage {
   /** The play has no sense without it. */
   need(holds: boolean): void {
     if (!holds) throw new Missed();
-  }
-
-  /** A call to one member; what it comes to does not matter here. */
-  order(machine: Machine, call: (member: RaftMember) => Promise<unknown>): void {
-    const { life } = machine;
-    if (life?.member === undefined) return;
-    const { process, member } = life;
-    process
-      .call(() => call(member))
-      .catch((error: unknown) => {
-        if (!(error instanceof KvorumError) && !process.ended) this.cluster.fail(error);
-      });
   }
 
   gate(machine: Machine, holds: (message: Message) => boolean): Gate {
