@@ -215,16 +215,10 @@ export class Cluster {
       turnMs: turnMsMax === 0 ? () => 0 : () => this.dice.ms(0, turnMsMax),
       entered: () => this.#touch(machine),
     });
-    const peers = new MemoryPeers(this.network, {
-      clusterId,
-      memberId: machine.id,
-      name: machine.name,
-      address: machine.address,
-    });
     const life: Life = {
       number,
       process,
-      closePeers: () => void peers.close(),
+      peers: this.#peersOf(machine, process),
       parts: undefined,
       member: undefined,
       ended: new Set(),
@@ -232,13 +226,28 @@ export class Cluster {
     machine.life = life;
     machine.storage.attach(machine.disk, machine.backend, process);
     this.trace(machine.name, 'restart', `life ${number}, log format ${machine.logFormat}`);
-    this.#run(machine, life, peers).catch((error: unknown) => {
+    this.#run(machine, life).catch((error: unknown) => {
       if (machine.life === life) this.#endedByItself(machine, error);
     });
   }
 
-  async #run(machine: Machine, life: Life, peers: MemoryPeers): Promise<void> {
-    const { process } = life;
+  #peersOf(machine: Machine, process: Process): GatedPeers {
+    const { id, name, address } = machine;
+    return new GatedPeers(
+      new MemoryPeers(this.network, { clusterId, memberId: id, name, address }),
+      process,
+      (messages) => {
+        for (const message of messages) {
+          this.observer.sent(machine, message);
+          if (this.tracing) this.trace(name, 'send', describeMessage(message));
+        }
+      },
+      (error) => this.fail(error),
+    );
+  }
+
+  async #run(machine: Machine, life: Life): Promise<void> {
+    const { process, peers } = life;
     const contacts = machine.entrance === 'joining' ? await this.#join(machine, life) : [];
     if (process.ended) return;
     const { id, name, address } = machine;
@@ -258,17 +267,7 @@ export class Cluster {
       },
       disk: machine.disk,
       backend: machine.backend,
-      peers: new GatedPeers(
-        peers,
-        process,
-        (messages) => {
-          for (const message of messages) {
-            this.observer.sent(machine, message);
-            if (this.tracing) this.trace(name, 'send', describeMessage(message));
-          }
-        },
-        (error) => this.fail(error),
-      ),
+      peers,
       clock: process,
       random: new Prng(this.dice.nextUint32()),
       log: this.#log(machine, life),
@@ -405,7 +404,7 @@ export class Cluster {
     machine.disk = ending === 'kill' ? machine.disk.kill() : machine.disk.crash(this.dice);
     machine.disk.capacityBytes = machine.capacityBytes;
     machine.disk.lies = machine.lying;
-    life.closePeers();
+    void life.peers.close();
     for (const ended of life.ended) ended();
     if (this.supervised) this.startLater(machine, this.dice.ms(0, 1500));
   }

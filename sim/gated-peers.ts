@@ -20,6 +20,7 @@ export class GatedPeers implements Peers {
   readonly #failed: (error: unknown) => void;
   /** Ids of snapshots that arrived damaged. */
   readonly #damaged = new Set<bigint>();
+  #closed = false;
 
   constructor(
     peers: MemoryPeers,
@@ -73,7 +74,13 @@ export class GatedPeers implements Peers {
     }
   }
 
+  /** The process has nothing more to do with the others, though it may still have its disk to wait for. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   close(): Promise<void> {
+    this.#closed = true;
     return this.#peers.close();
   }
 }

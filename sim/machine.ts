@@ -8,14 +8,15 @@ import { MemoryDisk } from '../src/storage/disk/memory-disk.js';
 import { newestLogFormat, type LogFormat } from '../src/storage/wal/format.js';
 import type { DiskModel } from './disk-model.js';
 import type { DurableLog } from './durable-log.js';
+import type { GatedPeers } from './gated-peers.js';
 import type { Process } from './process.js';
 
 /** One run of a member's process. */
 export interface Life {
   readonly number: number;
   readonly process: Process;
-  /** Closes its connections when it ends. */
-  readonly closePeers: () => void;
+  /** Its connections, closed when it ends at the latest. */
+  readonly peers: GatedPeers;
   /** Once its data folder is open. */
   parts: MemberParts | undefined;
   /** Once it takes part. */

@@ -1,5 +1,7 @@
 import type { FailingOperation } from '../disk-model.js';
 import { mayLoseOne, possibleConfigs } from '../budget.js';
+import type { Cluster } from '../cluster.js';
+import type { Life, Machine } from '../machine.js';
 import { someRunning, type Fault, type FaultScene } from './scene.js';
 
 const slowDisk: Fault = (scene) => {
@@ -80,6 +82,19 @@ function rot(folder: 'wal/' | 'snapshot/'): Fault {
 /** So long a member may go on that has met a row which is not as it was written. */
 const goesOnMsMax = 1000;
 
+/**
+ * Fails the run if the member goes on in this life, in which it has met such a row. One that has closed its
+ * connections may take as long to end as its disk takes for what it has begun; one that is stopped by a signal stops
+ * once it goes on.
+ */
+function mustStop(cluster: Cluster, machine: Machine, life: Life): void {
+  cluster.clock.setTimer(goesOnMsMax, () => {
+    if (machine.life !== life || life.peers.closed) return;
+    if (life.process.paused) mustStop(cluster, machine, life);
+    else cluster.fail(new Error(`${machine.name} goes on with a damaged state`));
+  });
+}
+
 /** One bit changes in a row of the state: whoever reads it is told so, and the member ends. */
 const rotState: Fault = (scene) => {
   const { cluster, dice } = scene;
@@ -89,13 +104,11 @@ const rotState: Fault = (scene) => {
   if (possibleConfigs(cluster).some(({ learners }) => learners.includes(machine.id))) return undefined;
   const changed = machine.backend.flipBit((below) => dice.below(below));
   if (changed === undefined) return undefined;
-  const { life } = machine;
+  const life = machine.life!;
   machine.backend.damageMet = () => {
     machine.backend.damageMet = () => {};
     cluster.trace(machine.name, 'log', 'has met a damaged row');
-    cluster.clock.setTimer(goesOnMsMax, () => {
-      if (machine.life === life) cluster.fail(new Error(`${machine.name} goes on with a damaged state`));
-    });
+    mustStop(cluster, machine, life);
   };
   return `${machine.name} ${changed}`;
 };
