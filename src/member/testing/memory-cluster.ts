@@ -17,6 +17,8 @@ import type { RaftMember } from '../raft-member.js';
 
 export const testClusterId = 77n;
 const flushIntervalMs = 50;
+/** Of the log: what a segment of the usual size costs, a disk in memory pays each time one is begun. */
+const segmentSizeBytes = 64 * 1024;
 
 /** The clock of one life of a process: after its end nothing is called any more. */
 class LifeClock implements Clock {
@@ -188,6 +190,7 @@ export class MemoryCluster {
         found: how.found ?? false,
         contacts: how.contacts ?? [],
         options: this.options,
+        walOptions: { segmentSizeBytes },
         disk: machine.disk,
         backend: machine.backend,
         peers,
