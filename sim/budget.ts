@@ -16,9 +16,9 @@ export function holdMajority(cluster: Cluster, counts: (machine: Machine) => boo
   });
 }
 
-/** Holds all that it ever said was durable, as far as is known. */
+/** Holds all that it ever said was durable, as far as is known, and can start with it. */
 export function isSound(machine: Machine): boolean {
-  return !machine.gone && !machine.rottenLog && !machine.backend.holdsRot;
+  return !machine.gone && !machine.rottenLog && !machine.rottenHeader && !machine.backend.holdsRot;
 }
 
 /**

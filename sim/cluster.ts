@@ -275,6 +275,7 @@ export class Cluster {
     if (machine.life !== life) return;
     life.parts = parts;
     machine.rottenLog = false;
+    machine.rottenHeader = false;
     this.observer.attach(machine, parts);
     const member = new RaftMember(parts);
     void member.stopped.then((reason) => {
@@ -382,7 +383,7 @@ export class Cluster {
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     this.trace(machine.name, 'log', `ended by itself: ${text}`);
     if (error instanceof KvorumError && error.code === 'MEMBER_REMOVED') machine.retired = true;
-    else if (isDamage(error) && (machine.rottenLog || machine.backend.holdsRot)) machine.lost = true;
+    else if (isDamage(error) && machine.mayRefuseToStart) machine.lost = true;
     else if (isDamage(error) && machine.rottenSnapshot) machine.rottenSnapshot = false;
     else if (!isInjected(error)) {
       this.fail(new Error(`${machine.name} ended by itself: ${text}`, { cause: error }));

@@ -48,6 +48,8 @@ export class Machine {
   rottenLog = false;
   /** A bit of a snapshot on its way was changed: it will be found, and the snapshot sent again. */
   rottenSnapshot = false;
+  /** A bit of that snapshot's header was changed, and it has not started since. */
+  rottenHeader = false;
   /** Its disk says that things are durable which are not: only processes may die. */
   lying = false;
   /** What fits on its disk. */
@@ -75,6 +77,20 @@ export class Machine {
   /** It need not be let in: it founds the cluster, or holds a state that came from it. */
   get knowsCluster(): boolean {
     return this.entrance !== 'joining' || this.backend.applied.index > 0;
+  }
+
+  /** What was changed may keep it from starting, for good. */
+  get mayRefuseToStart(): boolean {
+    return this.rottenLog || this.backend.holdsRot || (this.rottenHeader && this.#isBetweenStateAndLog());
+  }
+
+  /**
+   * Its state is that of a snapshot, and its log does not begin there yet: all that tells this from a log that has
+   * lost its end is the header of the snapshot's file.
+   */
+  #isBetweenStateAndLog(): boolean {
+    const { applied } = this.backend;
+    return this.durable !== undefined && this.durable.term(applied.index) !== applied.term;
   }
 
   /** It will not run again. */

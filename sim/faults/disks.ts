@@ -3,6 +3,7 @@ import { mayLoseOne, possibleConfigs } from '../budget.js';
 import type { Cluster } from '../cluster.js';
 import type { Life, Machine } from '../machine.js';
 import { someRunning, type Fault, type FaultScene } from './scene.js';
+import { incomingHeader } from './snapshot-corners.js';
 
 const slowDisk: Fault = (scene) => {
   const { cluster, dice } = scene;
@@ -74,6 +75,7 @@ function rot(folder: 'wal/' | 'snapshot/'): Fault {
     // A log is read when a process starts.
     if (folder === 'wal/') machine.rottenLog = true;
     else machine.rottenSnapshot = true;
+    if (path === incomingHeader) machine.rottenHeader = true;
     if (folder === 'wal/' || dice.chance(0.5)) cluster.end(machine, 'kill');
     return `${machine.name} ${path} at ${position}`;
   };
