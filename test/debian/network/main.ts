@@ -3,8 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { parseArgs } from 'node:util';
 import { fileURLToPath } from 'node:url';
+import { parseArguments, usage, UsageError, type Arguments } from './arguments.js';
 import { machineCount, runRounds } from './rounds.js';
 import { VirtualNetwork } from './virtual-network.js';
 
@@ -76,17 +76,7 @@ function flagsOf({ seconds, seed, fault }: NetworkSetup): string[] {
   return [`--seed=${seed}`, `--seconds=${seconds}`, ...(fault === undefined ? [] : [`--fault=${fault}`])];
 }
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      seconds: { type: 'string', default: '600' },
-      seed: { type: 'string', default: String(Date.now() % 1_000_000_000) },
-      fault: { type: 'string' },
-      inside: { type: 'string' },
-    },
-  });
-  const { inside, fault } = values;
-  const [seconds, seed] = [Number(values.seconds), Number(values.seed)];
+async function main({ seconds, seed, fault, inside }: Arguments): Promise<void> {
   const tell = (line: string): void => void process.stdout.write(`${line}\n`);
   if (inside !== undefined) {
     await runRounds({ prefix: inside, seed, durationMs: seconds * 1000, fault, tell });
@@ -102,4 +92,14 @@ async function main(): Promise<void> {
   process.exitCode = outcome === 'passed' ? 0 : 1;
 }
 
-if (process.argv[1] === script) await main();
+if (process.argv[1] === script) {
+  try {
+    const args = parseArguments(process.argv.slice(2));
+    if (args.help) process.stdout.write(`${usage}\n`);
+    else await main(args);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`${error.message}\n\n${usage}\n`);
+    process.exitCode = 2;
+  }
+}
