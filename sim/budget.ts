@@ -1,3 +1,4 @@
+import type { MemberId } from '../src/base/ids.js';
 import type { ClusterConfig } from '../src/raft/types.js';
 import type { Cluster } from './cluster.js';
 import type { Machine } from './machine.js';
@@ -16,16 +17,24 @@ export function holdMajority(cluster: Cluster, counts: (machine: Machine) => boo
   });
 }
 
-/** Holds all that it ever said was durable, as far as is known, and can start with it. */
+/** Holds all that it ever said was durable, will go on to, as far as is known, and can start with it. */
 export function isSound(machine: Machine): boolean {
-  return !machine.gone && !machine.rottenLog && !machine.rottenHeader && !machine.backend.holdsRot;
+  const { gone, forgetful, rottenLog, rottenHeader, backend } = machine;
+  return !gone && !forgetful && !rottenLog && !rottenHeader && !backend.holdsRot;
 }
 
 /**
- * Whether `victim` may lose what it has: a minority may, for good (DESIGN: durability). While a removal is under
- * way nothing may, for the majority of what it leads to is not known.
+ * Whether `victim` may lose what it has: a minority may, for good. While a removal is under way nothing may, for the
+ * majority of what it leads to is not known. A learner that is lost may be made a voter yet: its last
+ * acknowledgements may be on their way.
  */
 export function mayLoseOne(cluster: Cluster, victim: Machine): boolean {
   if (cluster.removals > 0) return false;
-  return holdMajority(cluster, (machine) => machine !== victim && isSound(machine));
+  const lost = new Set<MemberId>();
+  for (const machine of cluster.machines) if (machine === victim || !isSound(machine)) lost.add(machine.id);
+  return possibleConfigs(cluster).every(({ voters, learners }) => {
+    const held = voters.filter((id) => !lost.has(id)).length;
+    const mayCount = voters.length + learners.filter((id) => lost.has(id)).length;
+    return mayCount === 0 || held > mayCount / 2;
+  });
 }

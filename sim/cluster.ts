@@ -8,11 +8,12 @@ import { Prng } from '../src/base/prng.js';
 import type { MemberRecord } from '../src/fsm/membership.js';
 import { openParts } from '../src/member/open.js';
 import { memberDefaults, type MemberOptions } from '../src/member/options.js';
-import type { StopReason } from '../src/member/parts.js';
+import type { MemberParts, StopReason } from '../src/member/parts.js';
 import { RaftMember } from '../src/member/raft-member.js';
 import { MemoryNetwork } from '../src/peer/memory-network.js';
 import { MemoryPeers } from '../src/peer/memory-peers.js';
 import { DiskError } from '../src/ports/disk.js';
+import type { Peers } from '../src/ports/peers.js';
 import { VirtualClock } from '../src/ports/virtual-clock.js';
 import { newestLogFormat } from '../src/storage/wal/format.js';
 import { History } from './checkers/history.js';
@@ -247,31 +248,9 @@ export class Cluster {
   }
 
   async #run(machine: Machine, life: Life): Promise<void> {
-    const { process, peers } = life;
     const contacts = machine.entrance === 'joining' ? await this.#join(machine, life) : [];
-    if (process.ended) return;
-    const { id, name, address } = machine;
-    const parts = await openParts({
-      clusterId,
-      id,
-      name,
-      version: 'sim',
-      clientAddress: `${name}:50051`,
-      peerAddress: address,
-      found: machine.entrance === 'founding',
-      contacts,
-      options: this.options,
-      walOptions: {
-        segmentSizeBytes: this.dice.pick(this.plan.segmentSizesBytes),
-        format: machine.logFormat,
-      },
-      disk: machine.disk,
-      backend: machine.backend,
-      peers,
-      clock: process,
-      random: new Prng(this.dice.nextUint32()),
-      log: this.#log(machine, life),
-    });
+    if (life.process.ended) return;
+    const parts = await this.open(machine, life, contacts, this.dice);
     if (machine.life !== life) return;
     life.parts = parts;
     machine.rottenLog = false;
@@ -288,6 +267,37 @@ export class Cluster {
     if (machine.entrance === 'joining') this.#joinAgainLater(machine, life);
     await member.start();
     if (machine.life === life) life.member = member;
+  }
+
+  /** Reads the machine's data folder, or makes it. */
+  open(
+    machine: Machine,
+    { process, peers }: { readonly process: Process; readonly peers: Peers },
+    contacts: readonly MemberRecord[],
+    dice: Dice,
+  ): Promise<MemberParts> {
+    const { id, name, address } = machine;
+    return openParts({
+      clusterId,
+      id,
+      name,
+      version: 'sim',
+      clientAddress: `${name}:50051`,
+      peerAddress: address,
+      found: machine.entrance === 'founding',
+      contacts,
+      options: this.options,
+      walOptions: {
+        segmentSizeBytes: dice.pick(this.plan.segmentSizesBytes),
+        format: machine.logFormat,
+      },
+      disk: machine.disk,
+      backend: machine.backend,
+      peers,
+      clock: process,
+      random: new Prng(dice.nextUint32()),
+      log: this.#log(machine, process),
+    });
   }
 
   /**
@@ -355,10 +365,10 @@ export class Cluster {
     });
   }
 
-  #log(machine: Machine, life: Life): Log {
+  #log(machine: Machine, process: Process): Log {
     if (!this.tracing) return silentLog;
     const tell = (fields: Readonly<Record<string, unknown>>, message: string): void => {
-      if (life.process.ended) return;
+      if (process.ended) return;
       // Stacks name files of this machine.
       const shown = JSON.stringify({ ...fields, error: undefined });
       this.trace(machine.name, 'log', shown === '{}' ? message : `${message} ${shown}`);

@@ -52,6 +52,8 @@ export class Machine {
   rottenHeader = false;
   /** Its disk says that things are durable which are not: only processes may die. */
   lying = false;
+  /** What its disk has said since it began to lie will be gone: it cannot be counted on. */
+  forgetful = false;
   /** What fits on its disk. */
   capacityBytes = Infinity;
   /** What is known to be on its disk. */

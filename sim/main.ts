@@ -24,8 +24,16 @@ const shownEvents = new Set<TraceEvent['event']>([
   'failure',
 ]);
 
+function openTrace(path: string): number {
+  try {
+    return openSync(path, 'w');
+  } catch (error) {
+    throw new UsageError(`--trace: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
 function printTrace(args: Arguments): { sink: TraceSink; end: (failed: boolean) => void } {
-  const file = args.traceFile === undefined ? undefined : openSync(args.traceFile, 'w');
+  const file = args.traceFile === undefined ? undefined : openTrace(args.traceFile);
   const recent: TraceEvent[] = [];
   return {
     sink: (event) => {
@@ -91,13 +99,13 @@ function describeUndecided(undecided: SwarmSummary['undecided']): string {
 }
 
 async function runMany(args: Arguments): Promise<boolean> {
-  const first = args.seed ?? Math.floor(Math.random() * freshSeedMax);
-  const runs = args.untilFailure ? Infinity : args.runs;
-  if (!args.kept) console.log(`first seed ${first}`);
-  const seeds = args.kept ? keptSeeds() : { from: first, count: runs };
-  const summary = await runSwarm(seeds, {
+  const { mode } = args;
+  const first = freshOr(args.seed);
+  if (mode !== 'kept') console.log(`first seed ${first}`);
+  const runs = mode === 'until-failure' ? Infinity : args.runs;
+  const summary = await runSwarm(mode === 'kept' ? keptSeeds() : { from: first, count: runs }, {
     workers: args.workers,
-    untilFailure: args.untilFailure,
+    untilFailure: mode === 'until-failure',
     changes: args.changes,
     failed: ({ seed, failure }) =>
       console.log(`\n${failure}\nreplay: ${replayCommand(seed, args.changes)}\n`),
@@ -106,18 +114,33 @@ async function runMany(args: Arguments): Promise<boolean> {
   return summary.failed.length === 0;
 }
 
+function freshOr(seed: number | undefined): number {
+  return seed ?? Math.floor(Math.random() * freshSeedMax);
+}
+
+/** @returns whether all was well */
+async function act(args: Arguments): Promise<boolean> {
+  const { mode, mutant: name, seed, recorded, workers } = args;
+  const print = (line: string): void => console.log(line);
+  switch (mode) {
+    case 'help':
+      print(usage);
+      return true;
+    case 'shrink':
+      return shrink(freshOr(seed), args.changes, print);
+    case 'mutants':
+      return huntMutants({ name, firstSeed: seed, recorded, workers }, print);
+    case 'one-run':
+      return runOne(freshOr(seed), args);
+    case 'runs':
+    case 'until-failure':
+    case 'kept':
+      return runMany(args);
+  }
+}
+
 async function main(): Promise<void> {
-  const args = parseArguments(process.argv.slice(2));
-  let ok: boolean;
-  if (args.shrink) {
-    if (args.seed === undefined) throw new UsageError('--shrink needs the --seed that fails');
-    ok = await shrink(args.seed, args.changes, (line) => console.log(line));
-  } else if (args.mutants) {
-    const { mutant: name, seed: firstSeed, recorded, workers } = args;
-    ok = await huntMutants({ name, firstSeed, recorded, workers }, (line) => console.log(line));
-  } else if (args.runs > 1 || args.untilFailure || args.kept) ok = await runMany(args);
-  else ok = await runOne(args.seed ?? Math.floor(Math.random() * freshSeedMax), args);
-  process.exitCode = ok ? 0 : 1;
+  process.exitCode = (await act(parseArguments(process.argv.slice(2)))) ? 0 : 1;
 }
 
 main().catch((error: unknown) => {

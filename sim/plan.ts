@@ -97,7 +97,12 @@ export const membersMax = 7;
 /** The numbers were chosen so that the seeds which had been written down before draw none of these: they run as they did. */
 const comparisonKnob = 'comparisons 1544400';
 const cornerKnob = 'corner 1496';
-const faultKnobs: Partial<Record<FaultKind, string>> = { 'rot-state': 'rot-state 232150' };
+const sixKnob = 'six 103';
+const faultKnobs: Partial<Record<FaultKind, string>> = {
+  'rot-state': 'rot-state 232150',
+  'lost-syncs': 'lost-syncs 5267481',
+  'rolling-upgrade': 'rolling-upgrade 9068870',
+};
 
 /** Of runs. */
 const cornerPart = 0.1;
@@ -153,7 +158,7 @@ class Draft {
     const leaseReads = corner?.leaseReads ?? this.#pick('lease reads', [false, false, false, true]);
     return {
       seed: this.#seed,
-      members: corner?.members ?? this.#pick('members', [1, 2, 3, 3, 3, 3, 4, 5, 5, 7]),
+      members: corner?.members ?? this.#members(),
       durationMs,
       options: { ...this.#options(heartbeatIntervalMs, leaseReads), ...corner?.options },
       segmentSizesBytes:
@@ -168,6 +173,11 @@ class Draft {
       faults:
         this.#cornerKind === undefined ? this.#faults(durationMs) : this.#cornerFaults(this.#cornerKind),
     };
+  }
+
+  #members(): number {
+    const members = this.#pick('members', [1, 2, 3, 3, 3, 3, 4, 5, 5, 7]);
+    return members === 7 && this.#dice(sixKnob).chance(0.5) ? 6 : members;
   }
 
   #options(heartbeatIntervalMs: number, leaseReads: boolean): Partial<MemberOptions> {

@@ -11,7 +11,7 @@ export interface SwarmTask {
   readonly changes: PlanChanges;
 }
 
-/** A worker's run, and the processor time that it took. */
+/** A worker's run, and the processor time that it took: of the first, with the start of the process. */
 export interface SwarmResult extends RunResult {
   readonly cpuMs: number;
 }
@@ -20,6 +20,7 @@ export interface SwarmSummary {
   readonly runs: number;
   readonly failed: readonly number[];
   readonly virtualMs: number;
+  /** Of all processes, this one too, from their start on. */
   readonly cpuMs: number;
   readonly realMs: number;
   readonly events: number;
@@ -71,11 +72,12 @@ class Swarm {
   async run(): Promise<SwarmSummary> {
     await Promise.all(Array.from({ length: this.#options.workers }, () => this.#work()));
     this.#progress.end();
+    const { user, system } = process.cpuUsage();
     return {
       runs: this.#runs,
       failed: this.#failed,
       virtualMs: this.#virtualMs,
-      cpuMs: this.#cpuMs,
+      cpuMs: this.#cpuMs + (user + system) / 1000,
       realMs: performance.now() - this.#began,
       events: this.#events,
       operations: this.#operations,

@@ -61,10 +61,10 @@ const damagedHeader: Fault = (scene) => {
 
 /**
  * A leader hears its followers later and later while they hear it, so that it goes on leading for long when they hear
- * it no more.
+ * it no more. Then its time of day is set back: a lease that it measured would have no end.
  */
 const lateLease: Fault = (scene) => {
-  const { cluster } = scene;
+  const { cluster, dice } = scene;
   const cast = castOf(cluster);
   if (cast === undefined) return undefined;
   const { leader, others } = cast;
@@ -77,7 +77,9 @@ const lateLease: Fault = (scene) => {
       for (const { id } of others) cluster.network.setLink(id, leader.id, conditions);
       await stage.pass(electionTimeoutMs * 0.7);
     }
-    stage.tell(`${leader.name} is heard no more`);
+    const backMs = dice.between(100, 100_000);
+    leader.life?.process.jumpWall(-backMs);
+    stage.tell(`${leader.name} is heard no more, and its clock is ${backMs} ms back`);
     for (const { id } of others) stage.lasts(cluster.network.cut(leader.id, id));
     await stage.pass(electionTimeoutMs * 3);
   });

@@ -1,5 +1,7 @@
 import type { Ending } from '../cluster.js';
+import { stop } from './order.js';
 import { someRunning, type Fault, type FaultScene } from './scene.js';
+import { upgradeFaults } from './upgrades.js';
 
 function endOne(scene: FaultScene, how: Ending): string | undefined {
   const { cluster, dice } = scene;
@@ -27,10 +29,8 @@ const everywhere: Fault = ({ cluster }) => {
 /** Stops and starts again, perhaps with another segment size of the log. */
 const gracefully: Fault = (scene) => {
   const machine = someRunning(scene);
-  const life = machine?.life;
-  if (machine === undefined || life?.member === undefined) return undefined;
-  const { member } = life;
-  life.process.call(() => member.stop()).catch((error: unknown) => scene.cluster.fail(error));
+  if (machine === undefined) return undefined;
+  stop(scene.cluster, machine);
   return machine.name;
 };
 
@@ -53,4 +53,5 @@ export const crashFaults = {
   kill: (scene: FaultScene) => endOne(scene, 'kill'),
   'restart-gracefully': gracefully,
   pause,
+  ...upgradeFaults,
 };

@@ -2,6 +2,7 @@ import type { FailingOperation } from '../disk-model.js';
 import { mayLoseOne, possibleConfigs } from '../budget.js';
 import type { Cluster } from '../cluster.js';
 import type { Life, Machine } from '../machine.js';
+import { lyingDiskFaults } from './lying-disks.js';
 import { someRunning, type Fault, type FaultScene } from './scene.js';
 import { incomingHeader } from './snapshot-corners.js';
 
@@ -38,24 +39,6 @@ const fullDisk: Fault = (scene) => {
     machine.disk.capacityBytes = Infinity;
   });
   return `${machine.name}, ${freeBytes} bytes left`;
-};
-
-/**
- * Syncs that are reported and not done. No log can survive this and a power loss, so nothing is promised for it;
- * what is promised is that the death of the process alone does no harm.
- */
-const lyingSync: Fault = (scene) => {
-  const { cluster, dice } = scene;
-  const machine = someRunning(scene);
-  if (machine === undefined || machine.lying) return undefined;
-  machine.lying = true;
-  machine.disk.lies = true;
-  scene.lasts(dice.ms(100, cluster.options.electionTimeoutMs * 10), () => {
-    machine.lying = false;
-    machine.disk.lies = false;
-    machine.disk.syncAll();
-  });
-  return machine.name;
 };
 
 /** One bit changes in one of the files: it is found, or does no harm, but is never served. */
@@ -122,7 +105,7 @@ export const diskFaults = {
   'failing-read': failing('read'),
   'failing-state': failing('flush'),
   'full-disk': fullDisk,
-  'lying-sync': lyingSync,
+  ...lyingDiskFaults,
   'rot-log': rot('wal/'),
   'rot-snapshot': rot('snapshot/'),
   'rot-state': rotState,

@@ -35,3 +35,11 @@ export function orderTransfer(cluster: Cluster, machine: Machine, target: Member
     leader: await member.transferLeadership(target, { timeoutMs: 2000 }),
   }));
 }
+
+/** As its operator ends it. */
+export function stop(cluster: Cluster, machine: Machine): void {
+  const { life } = machine;
+  if (life?.member === undefined) return;
+  const { process, member } = life;
+  process.call(() => member.stop()).catch((error: unknown) => cluster.fail(error));
+}

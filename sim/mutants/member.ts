@@ -13,7 +13,7 @@ export const memberMutants: readonly Mutant[] = [
   ),
   mutant(
     'lease-outlives-a-pause',
-    'a leader that was paused serves from its lease when it wakes up (etcd #21417)',
+    'a leader that was paused serves from its lease when it wakes up',
     member('loop'),
     '      raft.timeLost();\n',
     '',

@@ -248,6 +248,41 @@ const reads: readonly Mutant[] = [
     'core.options.electionTicks * 3',
   ),
   mutant(
+    'late-answer-confirms-a-later-read',
+    'a late answer to an earlier round of heartbeats confirms reads that came after it (etcd #20418, mended by #21417)',
+    raft('read-index'),
+    'progress.readRound = message.readRound;',
+    'progress.readRound = core.reads.round;',
+  ),
+  {
+    name: 'lease-on-the-wall-clock',
+    fault: 'a lease is measured by the time of day, which jumps',
+    patches: [
+      {
+        file: 'src/member/open.ts',
+        original: '      committedSizeBytesMax: options.committedSizeBytesMax,\n',
+        replacement: `      committedSizeBytesMax: options.committedSizeBytesMax,
+      wallTick: () => Math.floor(open.clock.wallMs() / options.heartbeatIntervalMs),
+`,
+      },
+      {
+        file: raft('ready'),
+        original: 'reads.openRound(core.tickCount);',
+        replacement: 'reads.openRound(core.options.wallTick());',
+      },
+      {
+        file: raft('read-index'),
+        original: 'core.tickCount - core.reads.confirmedTick <=',
+        replacement: 'core.options.wallTick() - core.reads.confirmedTick <=',
+      },
+      {
+        file: raft('read-index'),
+        original: 'core.reads.leaseFromTick = core.tickCount + 1;',
+        replacement: 'core.reads.leaseFromTick = core.options.wallTick() + 1;',
+      },
+    ],
+  },
+  mutant(
     'lease-outlives-transfer',
     'a leader serves from its lease while it hands over',
     raft('transfer'),

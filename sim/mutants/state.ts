@@ -6,14 +6,14 @@ const fsm = (file: string): string => `src/fsm/${file}.ts`;
 export const stateMutants: readonly Mutant[] = [
   mutant(
     'applied-index-ahead-of-data',
-    'the applied index is saved before the data that belongs to it',
+    'the applied index is saved before the data that belongs to it (etcd #13766)',
     fsm('state-machine'),
     '    this.#keys.compactStep();\n',
     '    this.#backend.commit(this.#applied);\n    this.#keys.compactStep();\n',
   ),
   mutant(
     'applied-index-behind-data',
-    'data is saved with the applied index of the batch before, and applied again (etcd #13766)',
+    'data is saved with the applied index of the batch before, and applied again',
     fsm('state-machine'),
     '    this.#backend.commit(this.#applied);',
     `    const saved = this as unknown as { before?: AppliedPosition };

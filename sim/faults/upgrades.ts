@@ -1,0 +1,54 @@
+import { noMember } from '../../src/base/ids.js';
+import { newestLogFormat } from '../../src/storage/wal/format.js';
+import type { Machine } from '../machine.js';
+import { orderTransfer, stop } from './order.js';
+import type { Fault } from './scene.js';
+import { play, type Stage } from './stage.js';
+
+const upgradeMsMax = 30_000;
+
+/**
+ * A rolling upgrade: one member after the other is stopped and comes back with the newest format of the log, the
+ * leader last, and none before the last has caught up. Meanwhile the log of one is in both formats, and its entries
+ * come from members with either.
+ */
+const rollingUpgrade: Fault = (scene) => {
+  const { cluster } = scene;
+  const old = cluster.running().filter(isOld);
+  if (old.length === 0) return undefined;
+  play(scene, upgradeMsMax, async (stage) => {
+    for (let next = nextOf(stage); next !== undefined; next = nextOf(stage)) await upgrade(stage, next);
+    stage.tell('all are upgraded');
+  });
+  return old.map(({ name }) => name).join(' ');
+};
+
+function isOld(machine: Machine): boolean {
+  return machine.logFormat !== newestLogFormat;
+}
+
+function nextOf({ cluster, dice }: Stage): Machine | undefined {
+  const old = cluster.running().filter(isOld);
+  const followers = old.filter((each) => each !== cluster.leader());
+  return followers.length > 0 ? dice.pick(followers) : old[0];
+}
+
+async function upgrade(stage: Stage, machine: Machine): Promise<void> {
+  const { cluster, dice } = stage;
+  const { electionTimeoutMs } = cluster.options;
+  if (machine === cluster.leader() && dice.chance(0.5)) {
+    orderTransfer(cluster, machine, noMember);
+    await stage.pass(dice.ms(0, electionTimeoutMs));
+  }
+  machine.logFormat = newestLogFormat;
+  stage.tell(`${machine.name} is upgraded`);
+  stop(cluster, machine);
+  const { lives } = machine;
+  const wanted = cluster.observer.invariants.commit;
+  const isBack = (): boolean =>
+    machine.gone ||
+    (machine.running && machine.lives > lives && machine.parts.machine.applied.index >= wanted);
+  await stage.until(isBack, upgradeMsMax);
+}
+
+export const upgradeFaults = { 'rolling-upgrade': rollingUpgrade };
