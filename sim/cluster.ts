@@ -21,6 +21,7 @@ import { describeMessage } from './describe.js';
 import { Dice } from './dice.js';
 import { DiskModel, injectedError } from './disk-model.js';
 import { GatedPeers } from './gated-peers.js';
+import { join, joinTimeoutMs } from './joining.js';
 import { Machine, type Life } from './machine.js';
 import { MembershipCalls } from './membership-calls.js';
 import { Observer } from './observer.js';
@@ -29,9 +30,6 @@ import { Process } from './process.js';
 import type { TraceEvent, TraceSink } from './trace.js';
 
 const clusterId = 77n;
-
-/** How long a new member waits for the cluster's state. */
-const joinTimeoutMs = 10_000;
 
 /** How a process ends. */
 export type Ending = 'kill' | 'power-loss';
@@ -248,7 +246,7 @@ export class Cluster {
   }
 
   async #run(machine: Machine, life: Life): Promise<void> {
-    const contacts = machine.entrance === 'joining' ? await this.#join(machine, life) : [];
+    const contacts = machine.entrance === 'joining' ? await join(this, machine, life.process) : [];
     if (life.process.ended) return;
     const parts = await this.open(machine, life, contacts, this.dice);
     if (machine.life !== life) return;
@@ -300,51 +298,10 @@ export class Cluster {
     });
   }
 
-  /**
-   * Asks whoever runs to be let in, again and again; the id stays. One that holds a state goes on without an answer
-   * after a while: it may be what the others lack to have a leader.
-   */
-  async #join(machine: Machine, life: Life): Promise<readonly MemberRecord[]> {
-    const beganMs = this.clock.monotonicMs();
-    for (;;) {
-      if (machine.knowsCluster && this.clock.monotonicMs() - beganMs > joinTimeoutMs / 2) return [];
-      await new Promise<void>((resolve) => life.process.setTimer(this.dice.ms(1, 100), resolve));
-      const through = this.running().filter((each) => each !== machine);
-      if (through.length === 0) continue;
-      const contact = this.dice.pick(through);
-      const caller = this.membershipCalls.invoke(contact, { type: 'join', target: machine.id });
-      try {
-        const { id, name, address } = machine;
-        const answer = await this.#callAt(contact, (member) =>
-          member.join({ id, name, peerAddress: address }, { timeoutMs: 3000 }),
-        );
-        caller.answered({ type: 'join', members: answer.members.map((each) => each.id) });
-        this.trace(name, 'log', `was let in by ${contact.name}`);
-        return answer.members;
-      } catch (error) {
-        caller.failed(error);
-        if (error instanceof KvorumError && error.code === 'MEMBER_REMOVED') throw error;
-      }
-    }
-  }
-
   /** As the server does: one that was let in and hears nothing starts again, and is told if it was removed since. */
   #joinAgainLater(machine: Machine, life: Life): void {
     life.process.setTimer(joinTimeoutMs, () => {
       if (machine.entrance === 'joining') this.end(machine, 'kill');
-    });
-  }
-
-  /** A call to another machine: rejects when it ends meanwhile. */
-  #callAt<T>(machine: Machine, call: (member: RaftMember) => Promise<T>): Promise<T> {
-    const { life } = machine;
-    return new Promise((resolve, reject) => {
-      const lost = (): void => reject(new KvorumError('OUTCOME_UNKNOWN', 'the connection was lost'));
-      life!.ended.add(lost);
-      life!.process
-        .call(() => call(life!.member!))
-        .then(resolve, reject)
-        .finally(() => life!.ended.delete(lost));
     });
   }
 
