@@ -56,6 +56,8 @@ export class Cluster {
   events = 0;
   /** Machines come back by themselves after a crash, and members that stop are started again. */
   supervised = true;
+  /** A rolling upgrade is under way. */
+  upgrading = false;
   /** Removals of members that are under way, or may be. */
   removals = 0;
   /** Told when somebody leads in a newer term than anybody before. */

@@ -140,6 +140,11 @@ async function act(args: Arguments): Promise<boolean> {
 }
 
 async function main(): Promise<void> {
+  // Whoever reads the story of a run may have read enough of it.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit();
+  });
   process.exitCode = (await act(parseArguments(process.argv.slice(2)))) ? 0 : 1;
 }
 

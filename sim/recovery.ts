@@ -18,12 +18,18 @@ export class Recovery {
     this.#clients = clients;
   }
 
-  /** With the time that the state takes to a member that has nothing, each chunk with an answer of its own. */
+  /**
+   * With the time that the state takes to a member that has nothing: each chunk has an answer of its own, and waits for
+   * the disk.
+   */
   get #timeoutMs(): number {
     const { machines, options, plan } = this.#cluster;
+    const { writeDelayProbability, reportDelayProbability, syncMsMax } = plan.disk;
     const stateSizeBytes = Math.max(...machines.map(({ backend }) => backend.sizeBytes()));
     const chunks = stateSizeBytes / plan.network.snapshotChunkSizeBytes;
-    return 40 * options.electionTimeoutMs + 20_000 + Math.ceil(2 * chunks * plan.network.latencyMsMax);
+    const writeMs = (writeDelayProbability + reportDelayProbability) * Math.max(1, syncMsMax);
+    const chunkMs = 2 * plan.network.latencyMsMax + writeMs;
+    return 40 * options.electionTimeoutMs + 20_000 + Math.ceil(chunks * chunkMs);
   }
 
   async ofMajority(): Promise<void> {

@@ -1,5 +1,6 @@
 import { noMember } from '../../src/base/ids.js';
 import { newestLogFormat } from '../../src/storage/wal/format.js';
+import type { Cluster } from '../cluster.js';
 import type { Machine } from '../machine.js';
 import { orderTransfer, stop } from './order.js';
 import type { Fault } from './scene.js';
@@ -14,34 +15,38 @@ const upgradeMsMax = 30_000;
  */
 const rollingUpgrade: Fault = (scene) => {
   const { cluster } = scene;
-  const old = cluster.running().filter(isOld);
-  if (old.length === 0) return undefined;
+  const old = oldMachines(cluster);
+  if (cluster.upgrading || old.length === 0) return undefined;
+  cluster.upgrading = true;
   play(scene, upgradeMsMax, async (stage) => {
+    stage.lasts(() => (cluster.upgrading = false));
     for (let next = nextOf(stage); next !== undefined; next = nextOf(stage)) await upgrade(stage, next);
     stage.tell('all are upgraded');
   });
   return old.map(({ name }) => name).join(' ');
 };
 
-function isOld(machine: Machine): boolean {
-  return machine.logFormat !== newestLogFormat;
+function oldMachines({ machines }: Cluster): Machine[] {
+  return machines.filter((each) => !each.gone && each.logFormat !== newestLogFormat);
 }
 
+/** Those that run come first. */
 function nextOf({ cluster, dice }: Stage): Machine | undefined {
-  const old = cluster.running().filter(isOld);
-  const followers = old.filter((each) => each !== cluster.leader());
-  return followers.length > 0 ? dice.pick(followers) : old[0];
+  const old = oldMachines(cluster);
+  const followers = old.filter((each) => each.running && each !== cluster.leader());
+  return followers.length > 0 ? dice.pick(followers) : (old.find((each) => each.running) ?? old[0]);
 }
 
 async function upgrade(stage: Stage, machine: Machine): Promise<void> {
   const { cluster, dice } = stage;
   const { electionTimeoutMs } = cluster.options;
+  await stage.until(() => machine.running || machine.gone, upgradeMsMax);
   if (machine === cluster.leader() && dice.chance(0.5)) {
     orderTransfer(cluster, machine, noMember);
     await stage.pass(dice.ms(0, electionTimeoutMs));
   }
   machine.logFormat = newestLogFormat;
-  stage.tell(`${machine.name} is upgraded`);
+  stage.tell(`${machine.name} is stopped to be upgraded`);
   stop(cluster, machine);
   const { lives } = machine;
   const wanted = cluster.observer.invariants.commit;
