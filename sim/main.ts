@@ -1,7 +1,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { parseArguments, replayCommand, usage, UsageError, type Arguments } from './arguments.js';
 import { keptSeeds } from './kept-seeds.js';
-import { huntMutants } from './mutants/command.js';
 import { makePlan } from './plan.js';
 import { Run, type RunResult } from './run.js';
 import { shrink } from './shrink.js';
@@ -128,8 +127,11 @@ async function act(args: Arguments): Promise<boolean> {
       return true;
     case 'shrink':
       return shrink(freshOr(seed), args.changes, print);
-    case 'mutants':
+    case 'mutants': {
+      // Takes the TypeScript compiler with it, which nothing else needs and which is slow to load.
+      const { huntMutants } = await import('./mutants/command.js');
       return huntMutants({ name, firstSeed: seed, recorded, workers }, print);
+    }
     case 'one-run':
       return runOne(freshOr(seed), args);
     case 'runs':

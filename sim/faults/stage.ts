@@ -6,7 +6,7 @@ import type { Dice } from '../dice.js';
 import type { Machine } from '../machine.js';
 import type { FaultScene } from './scene.js';
 
-/** How often what is waited for is looked at. */
+/** How often what is waited for is looked at, where the moment counts. */
 const lookEveryMs = 0.5;
 
 /** What the play waited for did not come. */
@@ -51,12 +51,12 @@ export class Stage {
     });
   }
 
-  /** Ends the play if it does not come to hold within `ms`. */
-  async until(holds: () => boolean, ms: number): Promise<void> {
+  /** Ends the play if it does not come to hold within `ms`. @param everyMs how often that is looked at */
+  async until(holds: () => boolean, ms: number, everyMs = lookEveryMs): Promise<void> {
     const endMs = this.cluster.clock.monotonicMs() + ms;
     while (!holds()) {
       if (this.cluster.clock.monotonicMs() >= endMs) throw new Missed();
-      await this.pass(lookEveryMs);
+      await this.pass(everyMs);
     }
   }
 

@@ -7,6 +7,8 @@ import type { Fault } from './scene.js';
 import { play, type Stage } from './stage.js';
 
 const upgradeMsMax = 30_000;
+/** An operator looks now and then. */
+const lookEveryMs = 20;
 
 /**
  * A rolling upgrade: one member after the other is stopped and comes back with the newest format of the log, the
@@ -40,7 +42,7 @@ function nextOf({ cluster, dice }: Stage): Machine | undefined {
 async function upgrade(stage: Stage, machine: Machine): Promise<void> {
   const { cluster, dice } = stage;
   const { electionTimeoutMs } = cluster.options;
-  await stage.until(() => machine.running || machine.gone, upgradeMsMax);
+  await stage.until(() => machine.running || machine.gone, upgradeMsMax, lookEveryMs);
   if (machine === cluster.leader() && dice.chance(0.5)) {
     orderTransfer(cluster, machine, noMember);
     await stage.pass(dice.ms(0, electionTimeoutMs));
@@ -53,7 +55,7 @@ async function upgrade(stage: Stage, machine: Machine): Promise<void> {
   const isBack = (): boolean =>
     machine.gone ||
     (machine.running && machine.lives > lives && machine.parts.machine.applied.index >= wanted);
-  await stage.until(isBack, upgradeMsMax);
+  await stage.until(isBack, upgradeMsMax, lookEveryMs);
 }
 
 export const upgradeFaults = { 'rolling-upgrade': rollingUpgrade };
