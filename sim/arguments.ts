@@ -67,6 +67,7 @@ const options = {
   faults: text,
 } as const;
 type OptionName = keyof typeof options;
+export const optionNames = Object.keys(options) as readonly OptionName[];
 
 /** Options that say what is to be done; at most one of them may be given, but for the two of mutants. */
 const modeOptions: Partial<Record<OptionName, Mode>> = {
@@ -125,6 +126,7 @@ function parse(args: readonly string[]) {
 }
 
 function modeOf(given: readonly OptionName[]): Mode {
+  if (given.includes('help')) return 'help';
   const [first, ...others] = given.filter((name) => modeOptions[name] !== undefined);
   const mode = (first === undefined ? undefined : modeOptions[first]) ?? 'one-run';
   const stranger = others.find((name) => modeOptions[name] !== mode);

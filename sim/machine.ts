@@ -40,7 +40,7 @@ export class Machine {
   logFormat: LogFormat = newestLogFormat;
   /** As the data folder's identity says. */
   entrance: 'founding' | 'joining' | 'member';
-  /** What it held is lost or damaged: it does not start again, and another member takes its place. */
+  /** What it held is lost or damaged: it does not start again. */
   lost = false;
   /** It was removed from the cluster, or never let in: it does not start again. */
   retired = false;

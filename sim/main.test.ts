@@ -59,13 +59,14 @@ describe('the simulator as a command', () => {
     assert.equal(code, 2);
     assert.equal(out, '');
     assert.match(err, /^--trace does not go with --runs\n\nnpm run simulate/);
+    assert.match((await simulate('--seed 1 --faults kill.999')).err, /^--faults: seed 1 has no kill\.999\n/);
     assert.match((await simulate('--seed 1 --trace /no/such/folder')).err, /^--trace: ENOENT/);
     assert.equal((await simulate('--help')).code, 0);
   });
 
   it('goes on until a run fails, and prints the command that replays it, which fails too', async (t) => {
     const faulty = mutants.find(({ name }) => name === 'leader-counts-memory')!;
-    const copy = buildMutant({ ...faulty, name: 'until-failure' });
+    const copy = buildMutant(faulty);
     t.after(() => rmSync(copy, { recursive: true, force: true }));
     const main = join(copy, 'sim/main.js');
     const { code, out } = await simulate('--until-failure --seed 1 --workers 1', main);

@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { parseArguments, replayCommand, usage, UsageError, type Arguments } from './arguments.js';
 import { keptSeeds } from './kept-seeds.js';
-import { makePlan } from './plan.js';
+import { makePlan, type PlanChanges } from './plan.js';
 import { Run, type RunResult } from './run.js';
 import { shrink } from './shrink.js';
 import { runSwarm, type SwarmSummary } from './swarm.js';
@@ -50,7 +50,15 @@ function printTrace(args: Arguments): { sink: TraceSink; end: (failed: boolean) 
   };
 }
 
+/** A fault that is left out because its name is wrong would look like one that does no harm. */
+function checkFaults(seed: number, { faults, ...others }: PlanChanges): void {
+  const planned = new Set(makePlan(seed, others).faults.map(({ id }) => id));
+  const odd = faults?.find((id) => !planned.has(id));
+  if (odd !== undefined) throw new UsageError(`--faults: seed ${seed} has no ${odd}`);
+}
+
 async function runOne(seed: number, args: Arguments): Promise<boolean> {
+  checkFaults(seed, args.changes);
   const { sink, end } = printTrace(args);
   const began = performance.now();
   const result = await new Run(makePlan(seed, args.changes), sink).play();
@@ -97,9 +105,8 @@ function describeUndecided(undecided: SwarmSummary['undecided']): string {
   return `${keys} keys undecided${keys === 0 ? '' : ` (seeds ${seeds})`}`;
 }
 
-async function runMany(args: Arguments): Promise<boolean> {
+async function runMany(first: number, args: Arguments): Promise<boolean> {
   const { mode } = args;
-  const first = freshOr(args.seed);
   if (mode !== 'kept') console.log(`first seed ${first}`);
   const runs = mode === 'until-failure' ? Infinity : args.runs;
   const summary = await runSwarm(mode === 'kept' ? keptSeeds() : { from: first, count: runs }, {
@@ -113,31 +120,33 @@ async function runMany(args: Arguments): Promise<boolean> {
   return summary.failed.length === 0;
 }
 
-function freshOr(seed: number | undefined): number {
-  return seed ?? Math.floor(Math.random() * freshSeedMax);
+function freshSeed(): number {
+  return Math.floor(Math.random() * freshSeedMax);
 }
 
 /** @returns whether all was well */
 async function act(args: Arguments): Promise<boolean> {
-  const { mode, mutant: name, seed, recorded, workers } = args;
+  const { mode, mutant: name, recorded, workers } = args;
+  const seed = args.seed ?? freshSeed();
   const print = (line: string): void => console.log(line);
   switch (mode) {
     case 'help':
       print(usage);
       return true;
     case 'shrink':
-      return shrink(freshOr(seed), args.changes, print);
+      checkFaults(seed, args.changes);
+      return shrink(seed, args.changes, print);
     case 'mutants': {
       // Takes the TypeScript compiler with it, which nothing else needs and which is slow to load.
       const { huntMutants } = await import('./mutants/command.js');
-      return huntMutants({ name, firstSeed: seed, recorded, workers }, print);
+      return huntMutants({ name, firstSeed: args.seed, recorded, workers }, print);
     }
     case 'one-run':
-      return runOne(freshOr(seed), args);
+      return runOne(seed, args);
     case 'runs':
     case 'until-failure':
     case 'kept':
-      return runMany(args);
+      return runMany(seed, args);
   }
 }
 

@@ -32,7 +32,7 @@ export class Observer {
   readonly #watched = new Map<Machine, Watched>();
   readonly invariants = new Invariants(this.#members);
   readonly #trace: ((where: string, event: TraceEvent['event'], text: string) => void) | undefined;
-  /** Over term, type and bytes of the entry that was applied at an index. */
+  /** Over term and bytes of the entry that was applied at an index. */
   readonly #applied = new Map<Index, number>();
   readonly #hashes = new Map<Index, { readonly hash: number; readonly by: string }>();
   /** Of each member: the newest term that it has told anyone, and in which terms it voted for whom. */

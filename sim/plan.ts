@@ -98,6 +98,7 @@ export const membersMax = 7;
 const comparisonKnob = 'comparisons 1544400';
 const cornerKnob = 'corner 1496';
 const sixKnob = 'six 103';
+const cornerLeaseKnob = 'corner lease reads 0';
 const faultKnobs: Partial<Record<FaultKind, string>> = {
   'rot-state': 'rot-state 232150',
   'lost-syncs': 'lost-syncs 5267481',
@@ -155,7 +156,10 @@ class Draft {
     const durationMs =
       corner === undefined ? this.#pick('duration', [4000, 8000, 15_000, 30_000]) : cornerDurationMs;
     const heartbeatIntervalMs = corner?.heartbeatIntervalMs ?? this.#pick('heartbeat', [20, 50, 100, 100]);
-    const leaseReads = corner?.leaseReads ?? this.#pick('lease reads', [false, false, false, true]);
+    const leaseReads =
+      corner?.leaseReads === undefined
+        ? this.#pick('lease reads', [false, false, false, true])
+        : this.#pick(cornerLeaseKnob, corner.leaseReads);
     return {
       seed: this.#seed,
       members: corner?.members ?? this.#members(),

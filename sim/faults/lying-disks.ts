@@ -18,10 +18,9 @@ const lyingSync: Fault = (scene) => {
 };
 
 /**
- * Syncs are reported and not done, and then the power fails: any part of what was written meanwhile is gone. No log
- * survives that, and with what it has forgotten, votes and acknowledgements, the member must not come back: another
- * takes its place. What is promised is that a start which looks at such a folder refuses it, or finds nothing that is
- * not true.
+ * Syncs are reported and not done, and then the power fails: any sectors that were written meanwhile are gone. No log
+ * survives that, and with what it has forgotten, votes and acknowledgements, the member must not come back. What is
+ * promised is that a start which looks at such a folder refuses it, or finds nothing that is not true.
  */
 const lostSyncs: Fault = (scene) => {
   const { cluster, dice } = scene;

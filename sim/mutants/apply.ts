@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 import type { Mutant, Patch } from './mutant.js';
@@ -46,13 +46,12 @@ export function compile(file: string, source: string): string {
 /**
  * Makes a copy of the compiled code with the fault in it. It stands below the compiled code itself, where imports
  * of packages are found as always.
- * @returns its folder, laid out as dist/
+ * @returns its folder, laid out as dist/; another each time
  */
 export function buildMutant(mutant: Mutant): string {
   const compiled = join(repositoryFolder, 'dist');
-  const folder = join(compiled, 'mutants', mutant.name);
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
+  mkdirSync(join(compiled, 'mutants'), { recursive: true });
+  const folder = mkdtempSync(join(compiled, 'mutants', `${mutant.name}-`));
   const wanted = (path: string): boolean => !/\.(?:map|d\.ts|test\.js)$/.test(path);
   for (const part of ['src', 'sim'])
     cpSync(join(compiled, part), join(folder, part), { recursive: true, filter: wanted });

@@ -1,6 +1,6 @@
 import { mutant, type Mutant } from './mutant.js';
 
-/** Faults that were in the code until the simulator found them: the seeds that catch them are kept seeds. */
+/** Faults that were in the code until the simulator found them; the seeds that found them are in sim/seeds.txt. */
 export const mendedMutants: readonly Mutant[] = [
   mutant(
     'commit-index-before-its-entries',

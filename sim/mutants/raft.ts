@@ -251,8 +251,12 @@ const reads: readonly Mutant[] = [
     'late-answer-confirms-a-later-read',
     'a late answer to an earlier round of heartbeats confirms reads that came after it (etcd #20418, mended by #21417)',
     raft('read-index'),
-    'progress.readRound = message.readRound;',
-    'progress.readRound = core.reads.round;',
+    `  if (message.readRound <= progress.readRound) return;
+  progress.readRound = message.readRound;`,
+    `  // Leases show it sooner, and are not what is meant.
+  const { leaseReads } = core.options;
+  if (leaseReads && message.readRound <= progress.readRound) return;
+  progress.readRound = leaseReads ? message.readRound : core.reads.round;`,
   ),
   {
     name: 'lease-on-the-wall-clock',

@@ -27,37 +27,22 @@ export const stateMutants: readonly Mutant[] = [
     '    this.#keys.save();\n',
     '',
   ),
-  {
-    name: 'revision-from-the-changes',
-    fault:
-      'a compaction removes all changes, and after a restart the revision is that of the newest one left (etcd #17780)',
-    patches: [
-      {
-        file: fsm('mvcc/revision-log'),
-        original: `    const end = this.#open?.key;
-    if (end === undefined) return undefined;`,
-        replacement: '    const end = undefined;',
-      },
-      {
-        file: fsm('mvcc/revision-log'),
-        original: '      return { changes, remove: () => this.#backend.delete(',
-        replacement: `      return { changes, remove: () => ((this.#open = undefined), this.#backend.delete(`,
-      },
-      {
-        file: fsm('mvcc/revision-log'),
-        original: "'revisions', own) };",
-        replacement: "'revisions', own)) };",
-      },
-      {
-        file: fsm('mvcc/key-space'),
-        original: '    this.#storedRevision = this.#revision;\n    this.#log.reload();',
-        replacement: `    this.#log.reload();
-    let newest = 1;
-    for (const change of this.#log.since({ revision: 0, sub: 0 })) newest = change.place.revision;
+  mutant(
+    'revision-from-what-is-left',
+    'after a restart the revision is the newest that a key or a change has which is not compacted: a compacted deletion takes it back (etcd #17780)',
+    fsm('mvcc/key-space'),
+    `    this.#storedRevision = this.#revision;
+    this.#log.reload();
+    this.#compaction.reload();`,
+    `    this.#log.reload();
+    this.#compaction.reload();
+    let newest: Revision = firstRevision;
+    for (const { value } of this.#backend.range('current', {}))
+      newest = Math.max(newest, decodeVersion(value).mod.revision);
+    for (const change of this.#log.since({ revision: this.compactRevision + 1, sub: 0 }))
+      newest = Math.max(newest, change.place.revision);
     this.#storedRevision = this.#revision = newest;`,
-      },
-    ],
-  },
+  ),
   mutant(
     'changes-not-saved',
     'the changes of the last turns are kept in memory alone, and are gone after a crash',

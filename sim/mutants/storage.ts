@@ -102,6 +102,13 @@ export const storageMutants: readonly Mutant[] = [
     "    for (const row of view.rows()) {\n      if (row.table === 'meta' && row.key[0] === 0x6d) continue;\n",
   ),
   mutant(
+    'state-without-its-log-accepted',
+    'a state whose log has lost its end is taken for one that a snapshot has just brought',
+    'src/member/open.ts',
+    '  if (!(await snapshots.holds(applied))) {',
+    '  if (!(await snapshots.holds(applied)) && applied.index < 0) {',
+  ),
+  mutant(
     'segment-changes-its-format',
     'a segment that was begun in an older format goes on in the newest',
     storage('wal/wal'),
