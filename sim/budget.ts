@@ -1,4 +1,3 @@
-import type { MemberId } from '../src/base/ids.js';
 import type { ClusterConfig } from '../src/raft/types.js';
 import type { Cluster } from './cluster.js';
 import type { Machine } from './machine.js';
@@ -8,12 +7,21 @@ export function possibleConfigs(cluster: Cluster): ClusterConfig[] {
   return cluster.machines.flatMap((machine) => machine.configs());
 }
 
-/** Whether the machines that `counts` accepts are a majority in every configuration that may count. */
-export function holdMajority(cluster: Cluster, counts: (machine: Machine) => boolean): boolean {
+/**
+ * Whether the machines that `counts` accepts are a majority in every configuration that may count, even where learners
+ * that `mayVote` accepts become voters.
+ */
+export function holdMajority(
+  cluster: Cluster,
+  counts: (machine: Machine) => boolean,
+  mayVote: (machine: Machine) => boolean = () => false,
+): boolean {
   const ids = new Set(cluster.machines.filter(counts).map((each) => each.id));
-  return possibleConfigs(cluster).every(({ voters }) => {
-    const held = voters.filter((id) => ids.has(id)).length;
-    return voters.length === 0 || held > voters.length / 2;
+  const promoted = new Set(cluster.machines.filter(mayVote).map((each) => each.id));
+  return possibleConfigs(cluster).every(({ voters, learners }) => {
+    const all = [...voters, ...learners.filter((id) => promoted.has(id))];
+    const held = all.filter((id) => ids.has(id)).length;
+    return all.length === 0 || held > all.length / 2;
   });
 }
 
@@ -30,11 +38,6 @@ export function isSound(machine: Machine): boolean {
  */
 export function mayLoseOne(cluster: Cluster, victim: Machine): boolean {
   if (cluster.removals > 0) return false;
-  const lost = new Set<MemberId>();
-  for (const machine of cluster.machines) if (machine === victim || !isSound(machine)) lost.add(machine.id);
-  return possibleConfigs(cluster).every(({ voters, learners }) => {
-    const held = voters.filter((id) => !lost.has(id)).length;
-    const mayCount = voters.length + learners.filter((id) => lost.has(id)).length;
-    return mayCount === 0 || held > mayCount / 2;
-  });
+  const holds = (machine: Machine): boolean => machine !== victim && isSound(machine);
+  return holdMajority(cluster, holds, (machine) => !holds(machine));
 }

@@ -1,8 +1,8 @@
 import { isDamage } from '../src/base/errors.js';
 import type { MemberParts } from '../src/member/parts.js';
-import type { AppliedPosition } from '../src/ports/backend.js';
 import { MemoryNetwork, perfectNetwork } from '../src/peer/memory-network.js';
 import { MemoryPeers } from '../src/peer/memory-peers.js';
+import type { AppliedPosition } from '../src/ports/backend.js';
 import type { Cluster } from './cluster.js';
 import type { Dice } from './dice.js';
 import type { Machine } from './machine.js';
@@ -22,7 +22,6 @@ export function openApart(cluster: Cluster, machine: Machine, dice: Dice): void 
     name: machine.name,
     address: machine.address,
   });
-  machine.disk.lies = false;
   machine.disk.capacityBytes = Infinity;
   machine.storage.disarm();
   machine.storage.attach(machine.disk, machine.backend, process);
