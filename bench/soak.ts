@@ -2,17 +2,28 @@ import { randomInt } from 'node:crypto';
 import type { FlagSpec, FlagValues } from '../src/cli/flags.js';
 import { flagLines } from './report/flag-lines.js';
 import { runProgram } from './report/run-program.js';
+import { runHostile } from './soak/hostile/run-hostile.js';
 import type { Deeds } from './soak/lives.js';
 import type { Sample } from './soak/server-process.js';
 import { soak } from './soak/soak.js';
 
 /**
  * Soaks the gRPC server: connections that open, call, stream, reset and go, thousands at a time, while its memory
- * and descriptors are watched. Prints how they move, and a verdict.
+ * and descriptors are watched. Prints how they move, and a verdict. With --hostile it is three members that are soaked,
+ * in all the attacks of `test/hostile`, several at a time, beside honest clients.
  */
 const flags: readonly FlagSpec[] = [
   { name: 'help', kind: 'boolean', summary: 'show this' },
   { name: 'minutes', kind: 'number', value: 'N', summary: 'how long, 10 unless told', min: 1, default: '10' },
+  { name: 'hostile', kind: 'boolean', summary: 'attack three members' },
+  {
+    name: 'attackers',
+    kind: 'number',
+    value: 'N',
+    summary: 'attacks at a time, 4 unless told',
+    min: 1,
+    default: '4',
+  },
   { name: 'hour', kind: 'boolean', summary: 'the same as --minutes=60' },
   {
     name: 'connections',
@@ -79,7 +90,9 @@ const help = (): string => `usage: node dist/bench/soak.js [FLAGS]\n\nflags:\n${
 
 async function main(values: FlagValues): Promise<void> {
   const minutes = values.boolean('hour') ? 60 : values.number('minutes');
-  const passed = await run(minutes, values.number('connections'), values.number('seed'));
+  const passed = values.boolean('hostile')
+    ? await runHostile(minutes, values.number('attackers'), values.number('seed'))
+    : await run(minutes, values.number('connections'), values.number('seed'));
   process.exitCode = passed ? 0 : 1;
 }
 

@@ -6,9 +6,14 @@ import { readCorpus, writeCorpus } from '../src/grpc/testing/fuzz/corpus.js';
 import { fuzz, FuzzFailure } from '../src/grpc/testing/fuzz/fuzzer.js';
 import type { FuzzTarget } from '../src/grpc/testing/fuzz/target.js';
 import { fuzzTargets } from '../src/grpc/testing/fuzz/targets.js';
+import { checkGrowth } from '../test/parsers/growth.js';
+import { parserTarget } from '../test/parsers/parser-target.js';
+import { parsers } from '../test/parsers/parsers.js';
 
 /**
- * Feeds the gRPC server's frames, header blocks, messages and whole connections with mutated inputs:
+ * Feeds the gRPC server's frames, header blocks, messages and whole connections, and every parser of what comes from
+ * elsewhere, with mutated inputs; then parsers with what is repeated again and again. An input fails when it does what
+ * must not happen, and when its time is out of proportion to its length.
  *
  *     npm run fuzz -- [--inputs 1000000] [--seed N] [--target NAME] [--input HEX] [--keep]
  *
@@ -62,7 +67,10 @@ async function run(target: FuzzTarget, inputs: number, seed: number): Promise<vo
   if (grownBytes > grownBytesMax) throw new Error(`${target.name} keeps memory`);
 }
 
-const chosen = fuzzTargets.filter(
+/** Repeated fragments grow to this. */
+const grownSizeBytesMax = 1024 * 1024;
+
+const chosen = [...fuzzTargets, { target: parserTarget, share: 0.2 }].filter(
   ({ target }) => values.target === undefined || target.name === values.target,
 );
 const share = chosen.reduce((sum, each) => sum + each.share, 0);
@@ -77,6 +85,16 @@ for (const each of chosen) {
   } catch (error) {
     failed++;
     console.error(error instanceof FuzzFailure ? [error.message, error.cause] : error);
+  }
+}
+if (values.input === undefined && (values.target === undefined || values.target === parserTarget.name)) {
+  for (const parser of parsers) {
+    try {
+      await checkGrowth(parser, grownSizeBytesMax);
+    } catch (error) {
+      failed++;
+      console.error(error);
+    }
   }
 }
 console.log(`${chosen.length - failed} passed, ${failed} failed`);

@@ -28,7 +28,7 @@ async function runTests(node: string): Promise<{ passed: number; failed: number 
     process.stdout.write(chunk as string);
     printed = (printed + (chunk as string)).slice(-1000);
   }
-  const found = /(\d+) passed, (\d+) failed[^\n]*\n$/.exec(printed);
+  const found = /^(\d+) passed, (\d+) failed/.exec(printed.trimEnd().split('\n').at(-1)!);
   return found === null ? undefined : { passed: Number(found[1]), failed: Number(found[2]) };
 }
 

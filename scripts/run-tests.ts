@@ -7,7 +7,10 @@ import { spec } from 'node:test/reporters';
 /** A file that takes longer has hung. */
 const fileTimeoutMs = 170_000;
 
-/** Runs the compiled test files below the folders that are named, and ends with one line that counts them. */
+/**
+ * Runs the compiled test files below the folders that are named, and ends with one line that counts them. A folder
+ * behind a minus is left out; `--one-at-a-time` is for files that measure.
+ */
 function testFiles(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.test.js'))
@@ -20,8 +23,10 @@ function waitsMost(file: string): boolean {
   return file.includes(join('test', 'system'));
 }
 
-const folders = process.argv.slice(2).filter((word) => !word.startsWith('-'));
-const excluded = process.argv.slice(2).flatMap((word) => (word.startsWith('-') ? [word.slice(1)] : []));
+const oneAtATime = '--one-at-a-time';
+const words = process.argv.slice(2).filter((word) => word !== oneAtATime);
+const folders = words.filter((word) => !word.startsWith('-'));
+const excluded = words.flatMap((word) => (word.startsWith('-') ? [word.slice(1)] : []));
 const files = folders
   .flatMap(testFiles)
   .filter((file) => !excluded.some((folder) => file.startsWith(folder)))
@@ -30,7 +35,8 @@ const files = folders
 let passed = 0;
 let failed = 0;
 let skipped = 0;
-const stream = run({ files, concurrency: availableParallelism(), timeout: fileTimeoutMs });
+const concurrency = process.argv.includes(oneAtATime) ? 1 : availableParallelism();
+const stream = run({ files, concurrency, timeout: fileTimeoutMs });
 const isSuite = (details: object): boolean => 'type' in details && details.type === 'suite';
 /** With a file a process, the file itself is reported as a test too, where nothing in it was one. */
 stream.on('test:pass', (event) => {

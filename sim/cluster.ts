@@ -1,5 +1,5 @@
 import { assert } from '../src/base/assert.js';
-import { encodeUtf8 } from '../src/base/bytes.js';
+import { emptyBytes, encodeUtf8 } from '../src/base/bytes.js';
 import { crc32c } from '../src/base/crc32c.js';
 import { isDamage, KvorumError } from '../src/base/errors.js';
 import type { MemberId } from '../src/base/ids.js';
@@ -266,7 +266,9 @@ export class Cluster {
     this.#flushRegularly(machine, life);
     if (machine.entrance === 'joining') this.#joinAgainLater(machine, life);
     await member.start();
-    if (machine.life === life) life.member = member;
+    if (machine.life !== life) return;
+    member.announce();
+    life.member = member;
   }
 
   /** Reads the machine's data folder, or makes it. */
@@ -279,6 +281,7 @@ export class Cluster {
     const { id, name, address } = machine;
     return openParts({
       clusterId,
+      secret: emptyBytes,
       id,
       name,
       version: 'sim',

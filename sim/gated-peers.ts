@@ -39,7 +39,8 @@ export class GatedPeers implements Peers {
     return this.#peers.start({
       message: (message) => process.enter(() => handler.message(message)),
       connectionLost: (id) => process.enter(() => handler.connectionLost(id)),
-      unreachable: (id) => process.enter(() => handler.unreachable(id)),
+      reachable: (id, address) => process.enter(() => handler.reachable(id, address)),
+      unreachable: (id, address, reason) => process.enter(() => handler.unreachable(id, address, reason)),
       removedFromCluster: (by) => process.enter(() => handler.removedFromCluster(by)),
       refused: (by, code, reason) => process.enter(() => handler.refused(by, code, reason)),
       incomingSnapshot: async (from, header) => {

@@ -48,10 +48,9 @@ describe('the simulator as a command', () => {
   it('sums up many runs', async () => {
     const { code, out } = await simulate('--runs 4 --seed 1 --workers 2 --duration 1000');
     assert.equal(code, 0);
-    assert.match(
-      out,
-      /^first seed 1\n4 runs; [^]*virtual time \/ processor time: \d+[^]*\n4 passed, 0 failed\n$/,
-    );
+    assert.ok(out.startsWith('first seed 1\n4 runs; '), out);
+    assert.match(out, /virtual time \/ processor time: \d/);
+    assert.ok(out.endsWith('\n4 passed, 0 failed\n'), out);
   });
 
   it('says what is wrong with its options, and how they are', async () => {

@@ -4,6 +4,7 @@ import type { ClusterId, MemberId } from './base/ids.js';
 import type { Log } from './base/log.js';
 import { connect, type KvorumClient } from './client/index.js';
 import type { MemberRecord } from './fsm/membership.js';
+import { secretSizeBytes } from './storage/data-folder/identity.js';
 
 interface JoinOptions {
   readonly endpoints: readonly string[];
@@ -18,6 +19,8 @@ interface JoinOptions {
 interface Joined {
   readonly clusterId: ClusterId;
   readonly members: readonly MemberRecord[];
+  /** Empty in a cluster that was founded without one. */
+  readonly secret: Uint8Array;
 }
 
 const attemptTimeoutMs = 5000;
@@ -56,12 +59,19 @@ export async function joinCluster(options: JoinOptions): Promise<Joined> {
 async function attempt(client: KvorumClient, options: JoinOptions, remainingMs: number): Promise<Joined> {
   const { name, raftAddress, memberId, signal } = options;
   const timeoutMs = Math.min(attemptTimeoutMs, remainingMs);
-  const { clusterId, members } = await client.join(
+  const { clusterId, members, secret } = await client.join(
     { name, raftAddress, id: memberId },
     { timeoutMs, ...(signal === undefined ? {} : { signal }) },
   );
+  if (secret.length !== 0 && secret.length !== secretSizeBytes) {
+    throw new KvorumError(
+      'INTERNAL',
+      `let in with a secret of ${secret.length} bytes, not ${secretSizeBytes}`,
+    );
+  }
   return {
     clusterId,
+    secret,
     members: members.map((each) => ({
       id: each.id,
       name: each.name,

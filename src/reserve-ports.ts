@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { KvorumError } from './base/errors.js';
 
 interface Wanted {
@@ -8,39 +8,103 @@ interface Wanted {
   readonly port: number;
 }
 
+/** Held at a time by one port; one more is closed at once. */
+const heldMax = 256;
+/** Whoever says nothing for so long is closed too. */
+const silenceTimeoutMs = 5000;
+
 /**
- * Finds out early whether ports can be had, before the cluster is told of them.
- *
- * @returns the ports, all different, free a moment ago
- * @throws KvorumError ADDRESS_UNAVAILABLE
+ * A port that this process listens on and does not serve yet. Whoever connects meanwhile is sent away, and goes on to
+ * another member: when he has said something, for a connection that is closed before is made anew at once by some clients
+ * (Node's fetch), over and over.
  */
-export async function reservePorts(host: string, wanted: readonly Wanted[]): Promise<readonly number[]> {
-  const held: Held[] = [];
-  try {
-    for (const each of wanted) held.push(await hold(host, each));
-  } finally {
-    // Only now, so that none of them is taken for free twice.
-    await Promise.all(held.map(({ server }) => new Promise((resolve) => server.close(resolve))));
-  }
-  return held.map(({ port }) => port);
-}
-
-interface Held {
-  readonly server: Server;
+export class ReservedPort {
   readonly port: number;
+  readonly #server: Server;
+  readonly #held: ReadonlySet<Socket>;
+  #taken = false;
+
+  private constructor(server: Server, port: number, held: ReadonlySet<Socket>) {
+    this.#server = server;
+    this.port = port;
+    this.#held = held;
+  }
+
+  /** @throws KvorumError ADDRESS_UNAVAILABLE */
+  static reserve(host: string, { field, port }: Wanted): Promise<ReservedPort> {
+    return new Promise((resolve, reject) => {
+      const held = new Set<Socket>();
+      const server = createServer((socket) => sendAway(socket, held));
+      server.maxConnections = heldMax;
+      const refuse = (error: NodeJS.ErrnoException): void => {
+        const why =
+          error.code === 'EADDRINUSE' ? 'is in use' : `cannot be used (${error.code ?? error.message})`;
+        reject(
+          new KvorumError('ADDRESS_UNAVAILABLE', `${field} ${port} on ${host} ${why}`, { cause: error }),
+        );
+      };
+      server.once('error', refuse);
+      server.listen(port, host, () => {
+        server.off('error', refuse);
+        // Whoever cannot be accepted is sent away too.
+        server.on('error', () => {});
+        const address = server.address();
+        const got = typeof address === 'object' && address !== null ? address.port : port;
+        resolve(new ReservedPort(server, got, held));
+      });
+    });
+  }
+
+  /** For `listen` of the server that serves it: it goes on with this very socket, and closes it at its end. */
+  take(): Server {
+    this.#taken = true;
+    return this.#server;
+  }
+
+  /** Gives the port back, unless it was taken. */
+  async release(): Promise<void> {
+    if (this.#taken) return;
+    this.#taken = true;
+    for (const socket of this.#held) socket.destroy();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
 }
 
-function hold(host: string, { field, port }: Wanted): Promise<Held> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const why =
-        error.code === 'EADDRINUSE' ? 'is in use' : `cannot be used (${error.code ?? error.message})`;
-      reject(new KvorumError('ADDRESS_UNAVAILABLE', `${field} ${port} on ${host} ${why}`, { cause: error }));
-    });
-    server.listen(port, host, () => {
-      const address = server.address();
-      resolve({ server, port: typeof address === 'object' && address !== null ? address.port : port });
-    });
-  });
+function sendAway(socket: Socket, held: Set<Socket>): void {
+  held.add(socket);
+  const end = (): void => void socket.destroy();
+  socket.on('error', end);
+  socket.on('close', () => held.delete(socket));
+  socket.setTimeout(silenceTimeoutMs, end);
+  socket.once('data', end);
+}
+
+export interface ReservedPorts {
+  readonly grpc: ReservedPort;
+  readonly raft: ReservedPort;
+}
+
+/**
+ * Takes both ports before the cluster is told of them: a start that cannot have them must not leave a member behind.
+ *
+ * @throws KvorumError ADDRESS_UNAVAILABLE; none is kept then
+ */
+export async function reservePorts(
+  host: string,
+  ports: { readonly grpcPort: number; readonly raftPort: number },
+): Promise<ReservedPorts> {
+  const grpc = await ReservedPort.reserve(host, { field: 'grpcport', port: ports.grpcPort });
+  try {
+    return {
+      grpc,
+      raft: await ReservedPort.reserve(host, { field: 'raftport', port: ports.raftPort }),
+    };
+  } catch (error) {
+    await grpc.release();
+    throw error;
+  }
+}
+
+export async function releasePorts({ grpc, raft }: ReservedPorts): Promise<void> {
+  await Promise.all([grpc.release(), raft.release()]);
 }

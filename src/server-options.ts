@@ -1,4 +1,5 @@
 import { checkMemberName, formatHostPort, parseHostPort } from './base/address.js';
+import { echoed } from './base/echo.js';
 import { KvorumError } from './base/errors.js';
 import type { Log } from './base/log.js';
 import { memberDefaults } from './member/options.js';
@@ -106,10 +107,14 @@ function checkHost(field: string, host: string): void {
   try {
     parseHostPort(field, formatHostPort(host, 1));
   } catch (cause) {
-    const shown = JSON.stringify(host.slice(0, 100));
-    throw new KvorumError('INVALID_REQUEST', `${field} must be a host name or an address, not ${shown}`, {
-      cause,
-    });
+    const shown = JSON.stringify(echoed(host));
+    throw new KvorumError(
+      'INVALID_REQUEST',
+      `${field} must be a host name or an address (letters, digits, '.', '-', '_', or IPv6), not ${shown}`,
+      {
+        cause,
+      },
+    );
   }
 }
 

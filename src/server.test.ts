@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type Socket } from 'node:net';
+import { connect as connectTo, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { KvorumError } from './base/errors.js';
 import { connect } from './client/index.js';
 import type { ServerOptions } from './server.js';
 import { ownLoopback } from './testing/own-loopback.js';
-import { placeOf, RunningServers } from './testing/running-servers.js';
+import { placeOf, portOf, RunningServers } from './testing/running-servers.js';
 
 /** What serves on an endpoint, while the test runs. */
 function clientOf(t: TestContext, endpoint: string) {
@@ -17,13 +18,31 @@ function clientOf(t: TestContext, endpoint: string) {
   return client;
 }
 
-async function busyPort(t: TestContext): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => server.close());
+async function listening(server: Server, port: number, host: string): Promise<number> {
+  await once(server.listen(port, host), 'listening');
   const address = server.address();
   assert.ok(typeof address === 'object' && address !== null);
   return address.port;
+}
+
+async function busyPort(t: TestContext, host = '127.0.0.1'): Promise<number> {
+  const server = createServer();
+  t.after(() => server.close());
+  return await listening(server, 0, host);
+}
+
+function codeOf(settled: PromiseSettledResult<unknown>): string | undefined {
+  if (settled.status === 'fulfilled') return undefined;
+  return settled.reason instanceof KvorumError ? settled.reason.code : String(settled.reason);
+}
+
+/** Free a moment ago. */
+async function freePort(host: string): Promise<number> {
+  const server = createServer();
+  const port = await listening(server, 0, host);
+  server.close();
+  await once(server, 'close');
+  return port;
 }
 
 /** Where connections are taken and nothing is ever said. */
@@ -45,7 +64,13 @@ describe('startServer', () => {
   const wrong: [string, Partial<ServerOptions>, RegExp][] = [
     ['an id that would leave the folder', { id: '../x' }, /^id must be 1 to 128 letters/],
     ['an id that is too long', { id: 'n'.repeat(129) }, /^id must be/],
-    ['no host', { host: '' }, /^host must be a host name or an address, not ""$/],
+    ['no host', { host: '' }, /^host must be a host name or an address .*, not ""$/],
+    [
+      'a host that is no address of IPv6',
+      { host: 'a:b:c' },
+      /^host must be a host name or an address .*IPv6/,
+    ],
+    ['a pattern to advertise', { advertiseHost: '*' }, /^advertise-host must be a host name .*, not "\*"$/],
     ['a host with a port', { host: 'localhost:1' }, /^host must be/],
     ['an advertised host with a space', { advertiseHost: 'a b' }, /^advertise-host must be a host name/],
     ['a wildcard that others would be told', { host: '0.0.0.0' }, /^advertise-host must be an address that/],
@@ -105,6 +130,55 @@ describe('startServer', () => {
     });
   }
 
+  it('leaves no member behind where ports are taken, however many start at once', async (t) => {
+    const servers = await RunningServers.in(t);
+    const host = ownLoopback();
+    const founder = await servers.start({ id: 'node1', host, bootstrap: true });
+    const grpcPort = await busyPort(t, host);
+    const start = (id: string, ports: Partial<ServerOptions>) =>
+      servers.start({ id, host, join: [founder.grpcAddress], ...ports });
+    const started = await Promise.allSettled(
+      [2, 3, 4, 5, 6].flatMap((at) => [
+        start(`node${at}`, {}),
+        start(`late${at}`, at % 2 === 0 ? { grpcPort } : { raftPort: grpcPort }),
+      ]),
+    );
+    for (const [at, each] of started.entries()) {
+      if (at % 2 === 0) assert.equal(each.status, 'fulfilled', String(at));
+      else assert.equal(codeOf(each), 'ADDRESS_UNAVAILABLE');
+    }
+    const client = clientOf(t, founder.grpcAddress);
+    let { members } = await client.members();
+    while (!members.every(({ voter }) => voter)) ({ members } = await client.members());
+    assert.deepEqual(
+      members.map(({ name }) => name).sort(),
+      [1, 2, 3, 4, 5, 6].map((at) => `node${at}`),
+    );
+  });
+
+  it('keeps both ports while it waits to be let in, and gives them back when that comes to nothing', async (t) => {
+    const servers = await RunningServers.in(t);
+    const host = ownLoopback();
+    const { endpoint, called } = await muteServer(t);
+    const [grpcPort, raftPort] = [await freePort(host), await freePort(host)];
+    const ask = new AbortController();
+    const join = [endpoint];
+    const refused = assert.rejects(
+      servers.start({ id: 'node1', host, grpcPort, raftPort, join }, ask.signal),
+    );
+    await called;
+    for (const port of [grpcPort, raftPort]) {
+      await assert.rejects(listening(createServer(), port, host), { code: 'EADDRINUSE' });
+    }
+    ask.abort();
+    await refused;
+    for (const port of [grpcPort, raftPort]) {
+      const server = createServer();
+      await listening(server, port, host);
+      server.close();
+    }
+  });
+
   it('names a host that is not of this machine', async (t) => {
     const servers = await RunningServers.in(t);
     // TEST-NET-3, RFC 5737.
@@ -160,7 +234,7 @@ describe('startServer', () => {
     for (const bootstrap of [true, false]) {
       await assert.rejects(servers.start({ id: 'node1', bootstrap }), {
         code: 'DATA_DAMAGED',
-        message: /has lost its log \(folder wal\): restore the folder as a whole/,
+        message: /has lost its log \(folder wal\): remove this member \(kvorum remove\) and join it anew/,
       });
     }
   });
@@ -230,6 +304,31 @@ describe('startServer', () => {
     assert.equal(members.length, 3);
   });
 
+  it('keeps its folder when it was let in and cannot write that down, and goes on with it', async (t) => {
+    const servers = await RunningServers.in(t);
+    const founder = await servers.start({ id: 'node1', bootstrap: true });
+    const inTheWay = join(servers.dataDir('node2'), 'identity.json.tmp');
+    const proxy = createServer((socket) => {
+      mkdirSync(inTheWay, { recursive: true });
+      const onward = connectTo(portOf(founder.grpcAddress), '127.0.0.1');
+      for (const each of [socket, onward]) each.on('error', () => {});
+      socket.pipe(onward).pipe(socket);
+    });
+    t.after(() => proxy.close());
+    const through = `127.0.0.1:${await listening(proxy, 0, '127.0.0.1')}`;
+    const host = ownLoopback();
+    const place = { id: 'node2', host, raftPort: await freePort(host) };
+    await assert.rejects(servers.start({ ...place, join: [through] }), {
+      code: 'OUTCOME_UNKNOWN',
+      message:
+        /^the cluster has let this member in, but data folder .*; mend that and start it again to go on$/,
+    });
+    await rm(inTheWay, { recursive: true });
+    await servers.start({ ...place, join: [founder.grpcAddress] });
+    const { members } = await clientOf(t, founder.grpcAddress).members();
+    assert.deepEqual(members.map(({ name }) => name).sort(), ['node1', 'node2']);
+  });
+
   it('gives up joining where nobody answers, and leaves nothing', async (t) => {
     const servers = await RunningServers.in(t);
     const server = await servers.start({ id: 'node1', bootstrap: true });
@@ -237,7 +336,7 @@ describe('startServer', () => {
     const join = [server.grpcAddress];
     await assert.rejects(servers.start({ id: 'node2', join, joinTimeoutMs: 200 }), {
       code: 'SERVER_UNREACHABLE',
-      message: `cannot connect to ${server.grpcAddress}`,
+      message: `cannot connect to ${server.grpcAddress}: connection refused: nothing listens there`,
     });
     assert.deepEqual(await readdir(servers.dataRoot), ['node1']);
   });

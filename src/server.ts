@@ -1,27 +1,30 @@
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { availableMemoryBytes, fitMemory } from './available-memory.js';
 import { ApiServer } from './api/api-server.js';
 import { cluster } from './api/kvstore/cluster.js';
 import { keyValueStore } from './api/kvstore/key-value-store.js';
 import { store } from './api/kvstore/store.js';
-import { memberMetrics } from './api/member-metrics.js';
+import { hostMetrics, memberMetrics } from './api/member-metrics.js';
 import { makeApiLimits, type ApiLimits } from './api/limits.js';
 import { formatHostPort } from './base/address.js';
 import { KvorumError } from './base/errors.js';
-import { formatId, noMember, type ClusterId } from './base/ids.js';
-import { Prng, randomId } from './base/prng.js';
-import type { MemberRecord } from './fsm/membership.js';
-import { clustersAt, joinCluster } from './join-cluster.js';
-import { memberDefaults } from './member/options.js';
-import { openMember, walFolder } from './member/open.js';
+import { noMember } from './base/ids.js';
+import { enter, entropy, type Addresses, type Entrance } from './entrance.js';
+import { HostWatch } from './host-watch.js';
+import { memberDefaults, type MemberOptions } from './member/options.js';
+import { openMember } from './member/open.js';
 import type { StopReason } from './member/parts.js';
 import type { RaftMember } from './member/raft-member.js';
 import { TcpPeers } from './peer/tcp-peers.js';
+import { fitConnections, openFilesMax, type ConnectionLimits } from './open-files.js';
 import { RealClock } from './ports/real-clock.js';
-import { reservePorts } from './reserve-ports.js';
+import { releasePorts, reservePorts, type ReservedPorts } from './reserve-ports.js';
 import { checkServerOptions, serverDefaults, type ServerOptions } from './server-options.js';
 import { LmdbBackend } from './storage/backend/lmdb-backend.js';
-import { DataFolder, type Identity } from './storage/data-folder/data-folder.js';
+import { DataFolder } from './storage/data-folder/data-folder.js';
+import { readPassedOver } from './storage/data-folder/passed-over-file.js';
+import { DescriptorWait } from './storage/disk/descriptor-wait.js';
+import { PatientDisk } from './storage/disk/patient-disk.js';
 import { version } from './version.js';
 
 export { serverDefaults, type ServerOptions } from './server-options.js';
@@ -34,6 +37,8 @@ export interface RunningServer {
   /** host:port for members. */
   readonly raftAddress: string;
   readonly dataDir: string;
+  /** In memory for clients: streams, requests, answers. */
+  readonly heldBytes: () => number;
   /** Why it ended; the process may exit then. */
   readonly stopped: Promise<StopReason>;
   /** Hands leadership over, ends what is being served, and stops. */
@@ -42,7 +47,7 @@ export interface RunningServer {
 
 /** How long open calls may go on once a stop was asked for. */
 const drainTimeoutMs = 2000;
-const stateFolder = 'state';
+export const stateFolder = 'state';
 
 /**
  * Starts one member on the real disk and network. Rejects with KvorumError when the options, the ports, the
@@ -57,69 +62,69 @@ export async function startServer(
   const host = given.host ?? serverDefaults.host;
   const options: ServerOptions = { ...serverDefaults, host, advertiseHost: host, ...given };
   checkServerOptions(options);
+  const connections = fitConnections(options.connectionsMax, openFilesMax(), options.log);
   const limits = makeApiLimits({
     valueSizeBytesMax: options.valueSizeBytesMax,
-    connectionsMax: options.connectionsMax,
+    connectionsMax: connections.clientConnectionsMax,
+    memoryBytesMax: fitMemory(availableMemoryBytes()).clientBytes,
   });
   const folder = await DataFolder.open(options.dataDir, options.id);
   const entered = await enterFrom(folder, options, signal);
+  const watch = await HostWatch.start(folder.path, options.log);
   try {
-    return await startIn(folder, options, limits, entered, signal);
+    return await startIn({ folder, options, limits, connections, host: watch, ...entered }, signal);
   } catch (error) {
+    watch.close();
+    await releasePorts(entered.ports);
     await folder.close();
     throw error;
   }
 }
 
-interface Addresses {
-  readonly grpcPort: number;
-  readonly raftPort: number;
-  readonly grpcAddress: string;
-  readonly raftAddress: string;
-}
-
 interface Entered {
+  readonly ports: ReservedPorts;
   readonly addresses: Addresses;
   readonly entrance: Entrance;
 }
 
+/** What one start has gathered. */
+interface Start extends Entered {
+  readonly folder: DataFolder;
+  readonly options: ServerOptions;
+  readonly limits: ApiLimits;
+  readonly connections: ConnectionLimits;
+  readonly host: HostWatch;
+}
+
 /** Takes the folder back where it is certain that no cluster counts on it. */
 async function enterFrom(folder: DataFolder, options: ServerOptions, signal?: AbortSignal): Promise<Entered> {
+  let ports: ReservedPorts | undefined;
   try {
     const { host, advertiseHost } = options;
-    const [grpcPort, raftPort] = await reservePorts(host, [
-      { field: 'grpcport', port: options.grpcPort },
-      { field: 'raftport', port: options.raftPort },
-    ]);
+    ports = await reservePorts(host, options);
     const addresses: Addresses = {
-      grpcPort: grpcPort!,
-      raftPort: raftPort!,
-      grpcAddress: formatHostPort(advertiseHost, grpcPort!),
-      raftAddress: formatHostPort(advertiseHost, raftPort!),
+      grpcAddress: formatHostPort(advertiseHost, ports.grpc.port),
+      raftAddress: formatHostPort(advertiseHost, ports.raft.port),
     };
-    return { addresses, entrance: await enter(folder, options, addresses, signal) };
+    return { ports, addresses, entrance: await enter(folder, options, addresses, signal) };
   } catch (error) {
+    if (ports !== undefined) await releasePorts(ports);
     if (error instanceof KvorumError && error.outcome === 'not-applied') await folder.abandon();
     else await folder.close();
     throw error;
   }
 }
 
-async function startIn(
-  folder: DataFolder,
-  options: ServerOptions,
-  limits: ApiLimits,
-  { addresses, entrance }: Entered,
-  signal?: AbortSignal,
-): Promise<RunningServer> {
-  const member = await openRealMember(folder, options, addresses, entrance);
+async function startIn(start: Start, signal?: AbortSignal): Promise<RunningServer> {
+  const { folder, options, limits, ports, addresses, entrance, host } = start;
+  const member = await openRealMember(start);
   const { identity } = entrance;
   const api = new ApiServer({
-    services: [keyValueStore(member, limits), store(member, limits), cluster(member)],
+    services: [keyValueStore(member, limits), store(member, limits), cluster(member, () => host.status)],
     limits,
     log: options.log,
     version,
-    metrics: () => memberMetrics(member),
+    metrics: () => [...memberMetrics(member), ...hostMetrics(host.status)],
   });
   const showHealth = (): void => api.setServing(member.status().leader !== noMember);
   member.onChange(showHealth);
@@ -130,11 +135,12 @@ async function startIn(
     await caughtUpOnce(member, options.joinTimeoutMs, signal);
     // Its state names it: from now on it starts without being told to found or to join.
     if (identity.state !== 'member') await folder.saveIdentity({ ...identity, state: 'member' });
-    await api.listen(options.host, addresses.grpcPort);
+    await api.listen(options.host, ports.grpc.port, ports.grpc.take());
   } catch (error) {
     await member.stop();
     throw error;
   }
+  member.announce();
   showHealth();
   options.log.info(
     {
@@ -146,18 +152,13 @@ async function startIn(
     },
     'member is up',
   );
-  return run(folder, options, addresses, member, api);
+  return run(start, member, api);
 }
 
-function run(
-  folder: DataFolder,
-  options: ServerOptions,
-  addresses: Addresses,
-  member: RaftMember,
-  api: ApiServer,
-): RunningServer {
+function run({ folder, options, addresses, host }: Start, member: RaftMember, api: ApiServer): RunningServer {
   const stopped = member.stopped.then(async (reason) => {
     await api.closeGracefully(reason.kind === 'requested' ? drainTimeoutMs : 0);
+    host.close();
     await folder.close();
     options.log.info({ reason: reason.kind }, 'member has stopped');
     return reason;
@@ -167,6 +168,7 @@ function run(
     grpcAddress: addresses.grpcAddress,
     raftAddress: addresses.raftAddress,
     dataDir: options.dataDir,
+    heldBytes: () => api.heldBytes,
     stopped,
     stop: async () => {
       options.log.info({}, 'stopping');
@@ -176,108 +178,6 @@ function run(
       await stopped;
     },
   };
-}
-
-interface Entrance {
-  readonly identity: Identity;
-  readonly contacts: readonly MemberRecord[];
-  readonly found: boolean;
-}
-
-/** Who this member is: from its folder, by founding a cluster, or by joining one. */
-async function enter(
-  folder: DataFolder,
-  options: ServerOptions,
-  addresses: Addresses,
-  signal?: AbortSignal,
-): Promise<Entrance> {
-  const known = folder.identity;
-  if (known !== undefined && known.state !== 'joining') {
-    const found = known.state === 'founding';
-    if (!found) await requireLog(folder, options);
-    await checkCluster(options, known);
-    return { identity: known, contacts: [], found };
-  }
-  if (options.bootstrap && known === undefined) {
-    const identity: Identity = {
-      clusterId: randomId(entropy()),
-      memberId: randomId(entropy()),
-      name: options.id,
-      state: 'founding',
-    };
-    await folder.saveIdentity(identity);
-    options.log.info({ cluster: formatId(identity.clusterId) }, 'founding a new cluster');
-    return { identity, contacts: [], found: true };
-  }
-  if (options.join.length === 0) {
-    throw new KvorumError(
-      'INVALID_REQUEST',
-      known === undefined
-        ? `data folder ${options.dataDir} is empty: start with -bootstrap to found a cluster, or with -join=HOST:PORT to join one`
-        : `member ${options.id} had begun to join a cluster: start it with -join=HOST:PORT (any member's client address) to go on, or with an empty data folder`,
-    );
-  }
-  return joinAsNew(folder, options, addresses, signal);
-}
-
-/** A member that starts with -join again may have been given another cluster's address. */
-async function checkCluster(options: ServerOptions, { clusterId }: Identity): Promise<void> {
-  for (const { endpoint, clusterId: found } of await clustersAt(options.join)) {
-    if (found !== clusterId) throw wrongCluster(options, clusterId, endpoint, found);
-  }
-}
-
-function wrongCluster(
-  { dataDir }: ServerOptions,
-  own: ClusterId,
-  endpoint: string,
-  found: ClusterId,
-): KvorumError {
-  return new KvorumError(
-    'WRONG_CLUSTER',
-    `data folder ${dataDir} belongs to cluster ${formatId(own)}, but ${endpoint} is of cluster ${formatId(found)}`,
-  );
-}
-
-/** Without it, this member would forget its votes and what it acknowledged: it must not take part any more. */
-async function requireLog(folder: DataFolder, options: ServerOptions): Promise<void> {
-  if ((await folder.disk.list(walFolder)).length > 0) return;
-  throw new KvorumError(
-    'DATA_DAMAGED',
-    `data folder ${options.dataDir} has lost its log (folder ${walFolder}): restore the folder as a whole, or remove this member and join it anew with an empty one`,
-  );
-}
-
-/** The id is kept before the cluster hears it, so that a join that was cut short is taken up again. */
-async function joinAsNew(
-  folder: DataFolder,
-  options: ServerOptions,
-  addresses: Addresses,
-  signal?: AbortSignal,
-): Promise<Entrance> {
-  let identity: Identity = folder.identity ?? {
-    clusterId: 0n,
-    memberId: randomId(entropy()),
-    name: options.id,
-    state: 'joining',
-  };
-  await folder.saveIdentity(identity);
-  const answer = await joinCluster({
-    endpoints: options.join,
-    name: options.id,
-    raftAddress: addresses.raftAddress,
-    memberId: identity.memberId,
-    timeoutMs: options.joinTimeoutMs,
-    log: options.log,
-    signal,
-  });
-  if (identity.clusterId !== 0n && identity.clusterId !== answer.clusterId) {
-    throw wrongCluster(options, identity.clusterId, options.join.join(', '), answer.clusterId);
-  }
-  identity = { ...identity, clusterId: answer.clusterId };
-  await folder.saveIdentity(identity);
-  options.log.info({ cluster: formatId(answer.clusterId) }, 'joined; catching up');
-  return { identity, contacts: answer.members, found: false };
 }
 
 /** A new member serves when the cluster's state has reached it for the first time: before, it knows nothing. */
@@ -309,16 +209,24 @@ function caughtUpOnce(member: RaftMember, timeoutMs: number, signal?: AbortSigna
   });
 }
 
-async function openRealMember(
-  folder: DataFolder,
-  options: ServerOptions,
-  addresses: Addresses,
-  entrance: Entrance,
-): Promise<RaftMember> {
+function memberMemory(): Partial<MemberOptions> {
+  const { waitingWritesBytes, entryBytes } = fitMemory(availableMemoryBytes());
+  return {
+    uncommittedSizeBytesMax: waitingWritesBytes,
+    stateBacklogSizeBytesMax: waitingWritesBytes,
+    logSizeBytesKept: waitingWritesBytes,
+    entrySizeBytesMax: entryBytes,
+  };
+}
+
+async function openRealMember(start: Start): Promise<RaftMember> {
+  const { folder, options, ports, addresses, entrance, connections } = start;
   const clock = new RealClock();
   const { identity } = entrance;
-  await folder.disk.makeFolder(stateFolder);
-  const backend = await LmdbBackend.open(join(folder.path, stateFolder), { clock });
+  const descriptors = new DescriptorWait(clock, options.log);
+  const disk = new PatientDisk(folder.disk, descriptors);
+  await disk.makeFolder(stateFolder);
+  const backend = await LmdbBackend.open(join(folder.path, stateFolder), { clock, descriptors });
   const peers = new TcpPeers({
     identity: {
       clusterId: identity.clusterId,
@@ -326,15 +234,20 @@ async function openRealMember(
       name: identity.name,
       address: addresses.raftAddress,
     },
+    secret: identity.secret,
     listenHost: options.host,
-    listenPort: addresses.raftPort,
+    listenPort: ports.raft.port,
+    reserved: ports.raft,
     random: entropy(),
     clock,
     log: options.log,
+    connectionsMax: connections.peerConnectionsMax,
   });
   try {
     return await openMember({
+      passedOver: await readPassedOver(folder.path, disk),
       clusterId: identity.clusterId,
+      secret: identity.secret,
       id: identity.memberId,
       name: identity.name,
       version,
@@ -344,15 +257,17 @@ async function openRealMember(
       contacts: entrance.contacts,
       options: {
         ...memberDefaults,
+        ...memberMemory(),
         heartbeatIntervalMs: options.heartbeatIntervalMs,
         electionTimeoutMs: options.electionTimeoutMs,
         leaseReads: options.leaseReads,
         requestTimeoutMs: options.requestTimeoutMs,
         logEntriesKept: options.logEntriesKept,
       },
-      disk: folder.disk,
+      disk,
       backend,
       peers,
+      stopWaiting: () => descriptors.end(),
       clock,
       random: entropy(),
       log: options.log,
@@ -361,9 +276,4 @@ async function openRealMember(
     await backend.close();
     throw error;
   }
-}
-
-/** A generator that no other member has: its seed is the operating system's. */
-function entropy(): Prng {
-  return new Prng(randomBytes(8).readBigUInt64LE());
 }

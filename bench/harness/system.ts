@@ -1,4 +1,4 @@
-import type { MethodPath } from '../../src/client/connection.js';
+import type { MethodPath } from '../../src/client/unary-stream.js';
 import type { ClientLoad } from '../load/client-load.js';
 import type { Program } from './server-process.js';
 

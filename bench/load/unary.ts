@@ -1,4 +1,4 @@
-import type { MethodPath } from '../../src/client/connection.js';
+import type { MethodPath } from '../../src/client/unary-stream.js';
 import { Calls } from '../harness/calls.js';
 import type { Cluster } from '../harness/cluster.js';
 import { until } from '../harness/until.js';

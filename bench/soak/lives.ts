@@ -83,7 +83,10 @@ export class Lives {
         socket.resetAndDestroy();
         break;
       case 1:
+        // Calls that it has left open are not cut off for that: their answers are awaited until it goes.
         socket.end();
+        await this.#pause();
+        socket.destroy();
         break;
       case 2:
         // Within a frame.

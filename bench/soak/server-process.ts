@@ -10,6 +10,8 @@ export interface Sample extends GrpcServerStats {
   readonly rssBytes: number;
   /** Open file descriptors. */
   readonly descriptors: number;
+  /** Why connections were ended, as the log has it; each reason once. */
+  readonly reasons: readonly string[];
 }
 
 export type ServerMessage = { readonly port: number } | { readonly sample: Sample };

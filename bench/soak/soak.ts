@@ -76,7 +76,9 @@ function kept(before: Sample, after: Sample): string[] {
     .filter((name) => after[name] > before[name])
     .map((name) => `${name}: ${before[name]} before, ${after[name]} behind the last connection`);
   if (after.connectionsRefused > 0) faults.push(`${after.connectionsRefused} connections were refused`);
-  if (after.connectionsFaulted > 0) faults.push(`${after.connectionsFaulted} connections were ended`);
+  if (after.connectionsFaulted > 0) {
+    faults.push(`${after.connectionsFaulted} connections were ended`, ...after.reasons);
+  }
   return faults;
 }
 

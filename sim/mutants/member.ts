@@ -169,10 +169,10 @@ export const memberMutants: readonly Mutant[] = [
     'dropped-change-told-as-done',
     'a change of members that the leader did not take is told as done',
     member('membership-changes'),
-    `fit the cluster as it is');
+    `throw this.#unfitError(change);
         }
         return 'not-applied';`,
-    `fit the cluster as it is');
+    `throw this.#unfitError(change);
         }
         return 'applied';`,
   ),

@@ -43,8 +43,8 @@ export const mendedMutants: readonly Mutant[] = [
     'second-snapshot-takes-the-file',
     'a second snapshot may begin to arrive while the first is handed over, and takes its file away',
     'src/member/snapshot-transfers.ts',
-    'this.#receiving || raft.installing) return undefined;',
-    'this.#receiving) return undefined;',
+    'this.#closed || raft.installing || !this.#givesWay',
+    'this.#closed || !this.#givesWay',
   ),
   mutant(
     'transfer-given-up-too-late',

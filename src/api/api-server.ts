@@ -1,3 +1,4 @@
+import type { Server as NetServer } from 'node:net';
 import type { Log } from '../base/log.js';
 import type { Service } from '../base/rpc.js';
 import { GrpcServer, type GrpcLimits } from '../grpc/index.js';
@@ -52,11 +53,12 @@ export class ApiServer {
 
   /**
    * @param port 0: any free one
+   * @param reserved listens there already; its socket is served from now on, and closed by this one
    * @returns the port
    * @throws KvorumError ADDRESS_UNAVAILABLE
    */
-  listen(host: string, port: number): Promise<number> {
-    return this.#server.listen(host, port);
+  listen(host: string, port: number, reserved?: NetServer): Promise<number> {
+    return this.#server.listen(host, port, reserved);
   }
 
   /** What health answers, for the server ("") and each service. NOT_SERVING until this is called. */
@@ -72,6 +74,11 @@ export class ApiServer {
     this.setServing(false);
     this.#process.close();
     await this.#server.closeGracefully(deadlineMs);
+  }
+
+  /** In memory for clients: streams, requests, answers. */
+  get heldBytes(): number {
+    return this.#server.stats().heldBytes;
   }
 
   #metrics(): readonly Metric[] {
@@ -97,19 +104,26 @@ export class ApiServer {
           { labels: { kind: 'streaming' }, value: stats.streaming },
         ],
       },
-      gauge('kvorum_client_held_bytes', 'Received and unsent messages in memory.', stats.heldBytes),
+      gauge('kvorum_client_held_bytes', 'In memory for streams, requests and answers.', stats.heldBytes),
       ...this.#process.collect(),
     ];
   }
 }
 
 function serverLimits(limits: ApiLimits, prefaceTimeoutMs: number | undefined): Partial<GrpcLimits> {
-  const { requestSizeBytesMax, requestsInFlightMax, connectionsMax, streamsPerConnectionMax } = limits;
+  const {
+    requestSizeBytesMax,
+    requestsInFlightMax,
+    connectionsMax,
+    streamsPerConnectionMax,
+    memoryBytesMax,
+  } = limits;
   return {
     requestSizeBytesMax,
     requestsInFlightMax,
     connectionsMax,
     streamsPerConnectionMax,
+    memoryBytesMax,
     ...(prefaceTimeoutMs === undefined ? {} : { prefaceTimeoutMs }),
   };
 }

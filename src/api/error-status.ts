@@ -2,9 +2,6 @@ import { errorCodeKey, errorCodes, KvorumError, outcomeKey, type ErrorCode } fro
 import type { Metadata } from '../base/metadata.js';
 import { StatusError, type CallStatus } from '../base/status.js';
 
-/** Messages travel percent-encoded in a header, and clients limit headers to some KiB. */
-const messageLengthMax = 512;
-
 /** What the caller is told of an error. One that is a bug is told without its inside. */
 export function errorStatus(error: unknown, trailers: () => Metadata): CallStatus | undefined {
   if (error instanceof StatusError) return error;
@@ -12,9 +9,5 @@ export function errorStatus(error: unknown, trailers: () => Metadata): CallStatu
   const code: ErrorCode = known ? error.code : 'INTERNAL';
   const { grpc, outcome } = errorCodes[code];
   trailers().set(errorCodeKey, code).set(outcomeKey, outcome);
-  return known ? { status: grpc, message: shortened(error.message) } : undefined;
-}
-
-function shortened(message: string): string {
-  return message.length <= messageLengthMax ? message : `${message.slice(0, messageLengthMax)}...`;
+  return known ? { status: grpc, message: error.message } : undefined;
 }

@@ -21,6 +21,8 @@ export interface ApiLimits {
   readonly rangePairsMax: number;
   /** Open connections; one more is closed at once. */
   readonly connectionsMax: number;
+  /** Of what clients make the member hold: streams, requests, answers. */
+  readonly memoryBytesMax: number;
   /** Calls open on one connection; clients wait with the next one (HTTP/2 SETTINGS). */
   readonly streamsPerConnectionMax: number;
 }
@@ -47,6 +49,7 @@ export function makeApiLimits(given: Partial<ApiLimits> = {}): ApiLimits {
     batchOperationsMax: 4096,
     rangePairsMax: 1000,
     connectionsMax: 10_000,
+    memoryBytesMax: 512 * mebibyte,
     streamsPerConnectionMax: 4096,
     ...given,
     keySizeBytesMax,

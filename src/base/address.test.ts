@@ -13,7 +13,16 @@ describe('parseHostPort', () => {
   });
 
   it('takes what formatHostPort makes', () => {
-    for (const host of ['localhost', '10.0.0.1', '::1', 'fe80::1%eth0']) {
+    for (const host of [
+      'localhost',
+      '10.0.0.1',
+      '::1',
+      'fe80::1%eth0',
+      '::',
+      '::ffff:10.0.0.1',
+      '1:2:3:4:5:6:7:8',
+      'my_host-1.example',
+    ]) {
       assert.deepEqual(parseHostPort('address', formatHostPort(host, 7)), { host, port: 7 });
     }
   });
@@ -37,5 +46,38 @@ describe('parseHostPort', () => {
         message: /^raft_addr must be host:port/,
       });
     }
+  });
+
+  it('takes no host that is not printed as it is, nor one too long for a greeting', () => {
+    const wrong = [
+      'a\u001bc',
+      'a\u0000',
+      'a\u009b',
+      'a%00%n$s',
+      '*',
+      'a..b',
+      '.a',
+      'a.',
+      'h'.repeat(254),
+      '漢'.repeat(255),
+    ];
+    const wrongIpv6 = [
+      'a:b:c',
+      '1.2.3.4',
+      ':::',
+      '1::2::3',
+      '12345::',
+      '1:2:3:4:5:6:7:8:9',
+      '::1%',
+      '::1%\u001bc',
+      'x::',
+    ];
+    for (const text of [...wrong, ...wrongIpv6.map((each) => `[${each}]`)]) {
+      assert.throws(() => parseHostPort('raft_addr', `${text}:1`), {
+        code: 'INVALID_REQUEST',
+        message: /^raft_addr must be host:port with a host name \(letters, digits.* IPv6 address in brackets/,
+      });
+    }
+    assert.equal(parseHostPort('raft_addr', `${'h'.repeat(253)}:1`).port, 1);
   });
 });

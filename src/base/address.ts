@@ -1,3 +1,4 @@
+import { echoed } from './echo.js';
 import { KvorumError } from './errors.js';
 
 interface HostPort {
@@ -8,23 +9,53 @@ interface HostPort {
 
 const addressLengthMax = 261;
 
+/** Of a name in DNS (RFC 1035, section 2.3.4). */
+const hostNameLengthMax = 253;
+
 /**
- * Splits `host:port`, `[ipv6]:port`.
+ * Splits `host:port`, `[ipv6]:port`. A host is told to other members and printed by them: nothing may stand in it that
+ * a terminal or a log takes for its own.
  *
  * @param field what the message calls it
  * @throws KvorumError INVALID_REQUEST
  */
 export function parseHostPort(field: string, text: string): HostPort {
-  const match = /^(?:\[([0-9A-Fa-f:.]+(?:%\w+)?)\]|([^\s:/[\]@]+)):(\d{1,5})$/.exec(text);
-  const host = match?.[1] ?? match?.[2];
+  const match = text.length > addressLengthMax ? null : /^(?:\[(.+)\]|([^[\]]+)):(\d{1,5})$/s.exec(text);
   const port = Number(match?.[3]);
-  if (text.length > addressLengthMax || host === undefined || !(port >= 1 && port <= 65_535)) {
-    throw new KvorumError(
-      'INVALID_REQUEST',
-      `${field} must be host:port with a port from 1 to 65535, not ${JSON.stringify(text.slice(0, 100))}`,
+  if (match === null || !(port >= 1 && port <= 65_535)) {
+    throw refused(field, 'host:port with a port from 1 to 65535', text);
+  }
+  const [, bracketed, plain] = match;
+  if (bracketed === undefined ? !isHostName(plain!) : !isIpv6(bracketed)) {
+    const rule = `letters, digits, '.', '-', '_', up to ${hostNameLengthMax}`;
+    throw refused(
+      field,
+      `host:port with a host name (${rule}), an IPv4 address, or an IPv6 address in brackets`,
+      text,
     );
   }
-  return { host, port };
+  return { host: bracketed ?? plain!, port };
+}
+
+function refused(field: string, rule: string, text: string): KvorumError {
+  return new KvorumError('INVALID_REQUEST', `${field} must be ${rule}, not ${JSON.stringify(echoed(text))}`);
+}
+
+/** An IPv4 address is one too. */
+function isHostName(text: string): boolean {
+  return text.length <= hostNameLengthMax && text.split('.').every((label) => /^[A-Za-z0-9_-]+$/.test(label));
+}
+
+/** RFC 4291, section 2.2, and a zone of RFC 4007, section 11. */
+function isIpv6(text: string): boolean {
+  const match = /^([0-9A-Fa-f:.]{2,45})(?:%[A-Za-z0-9._-]{1,32})?$/.exec(text);
+  if (match === null) return false;
+  // What ends as an IPv4 address has two groups there.
+  const address = match[1]!.replace(/(^|:)(?:\d{1,3}\.){3}\d{1,3}$/, '$10:0');
+  const halves = address.split('::').map((half) => (half === '' ? [] : half.split(':')));
+  const groups = halves.flat();
+  if (!groups.every((group) => /^[0-9A-Fa-f]{1,4}$/.test(group))) return false;
+  return halves.length === 1 ? groups.length === 8 : halves.length === 2 && groups.length < 8;
 }
 
 /** `host:port`, with brackets around an IPv6 address. */
@@ -45,6 +76,6 @@ export function checkMemberName(field: string, name: string): void {
   if (name.length <= memberNameLengthMax && /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) return;
   throw new KvorumError(
     'INVALID_REQUEST',
-    `${field} must be 1 to ${memberNameLengthMax} letters, digits, '.', '_' or '-', beginning with a letter or digit, not ${JSON.stringify(name.slice(0, 100))}`,
+    `${field} must be 1 to ${memberNameLengthMax} letters, digits, '.', '_' or '-', beginning with a letter or digit, not ${JSON.stringify(echoed(name))}`,
   );
 }

@@ -153,14 +153,18 @@ export class ByteReader {
 
   varint(): number {
     let value = 0;
-    let scale = 1;
-    for (;;) {
+    for (let scale = 1; scale < 2 ** 56; scale *= 0x80) {
       const byte = this.uint8();
       value += (byte & 0x7f) * scale;
       if (value > Number.MAX_SAFE_INTEGER) throw new MalformedBytesError('varint beyond 2^53');
       if (byte < 0x80) return value;
-      scale *= 0x80;
     }
+    // Zeros without end would be scaled up to no number at all.
+    throw new MalformedBytesError('varint of more than eight bytes');
+  }
+
+  skip(count: number): void {
+    this.#take(count);
   }
 
   boolean(): boolean {

@@ -35,6 +35,8 @@ export const errorCodes = {
   DATA_FOLDER_UNUSABLE: { grpc: 'FAILED_PRECONDITION', outcome: 'not-applied' },
   ADDRESS_UNAVAILABLE: { grpc: 'FAILED_PRECONDITION', outcome: 'not-applied' },
   DATA_DAMAGED: { grpc: 'DATA_LOSS', outcome: 'unknown' },
+  /** Of the log: a member that cannot apply it stops, rather than differ from the others. */
+  ENTRY_NOT_APPLICABLE: { grpc: 'DATA_LOSS', outcome: 'unknown' },
   INTERNAL: { grpc: 'INTERNAL', outcome: 'unknown' },
 } as const satisfies Record<string, { grpc: string; outcome: 'not-applied' | 'unknown' }>;
 

@@ -5,7 +5,7 @@ import type { Metadata, ReadonlyMetadata } from './metadata.js';
  * The shape of a service, apart from what carries it: services are written against these types, never
  * against a transport's classes.
  */
-export interface CallContext {
+export interface CallContext extends AnswerRoom {
   /** Aborted when the caller cancels, its deadline passes or its connection is lost. */
   readonly signal: AbortSignal;
   /** Milliseconds that a handler may wait, see handlerTimeoutMs; undefined without a deadline. */
@@ -16,6 +16,28 @@ export interface CallContext {
   readonly responseMetadata: Metadata;
   /** Sent behind the last response message, also when the call ends with an error. */
   readonly trailers: Metadata;
+}
+
+/** For answers that may be large: they are made only while there is room for them. */
+export interface AnswerRoom {
+  /** Why the call is over although it has no answer: nobody waits for one. Undefined while somebody does. */
+  readonly cutShort: Error | undefined;
+  /** Undefined: there is room now. Rejects with the signal's reason when the call is over before there is. */
+  room(): Promise<void> | undefined;
+  /** So many more bytes have been gathered for the answer, and are kept until it is given. */
+  gathered(sizeBytes: number): void;
+}
+
+/** Makes the response to a call, when there is room for it. */
+export interface AnswerMaker {
+  /** @throws KvorumError, StatusError what the call is answered with instead */
+  makeAnswer(): Uint8Array;
+}
+
+/** Takes the response of a unary call. One of its methods is called, once. */
+export interface UnaryCompletion extends Completion<Uint8Array> {
+  /** Has the response made at once, or later, when the caller takes what it has asked for before. */
+  resolveWith(maker: AnswerMaker): void;
 }
 
 /** What a handler needs that only waits. */
@@ -91,6 +113,8 @@ export type BoundMethod = BoundUnaryMethod | BoundStreamMethod;
 export interface BoundUnaryMethod {
   readonly kind: 'unary';
   readonly name: string;
+  /** Part of the limit on running calls is kept for it: a server full of waiting calls still answers it. */
+  readonly reserved?: boolean;
   /**
    * The request is good until the call ends and must not be changed; the response is the transport's then.
    *
@@ -99,7 +123,7 @@ export interface BoundUnaryMethod {
   call(
     request: Uint8Array,
     context: CallContext,
-    completion: Completion<Uint8Array>,
+    completion: UnaryCompletion,
   ): Promise<Uint8Array> | Uint8Array | undefined;
 }
 
@@ -131,6 +155,11 @@ export function unary<Request, Response>(method: UnaryMethod<Request, Response>)
       return response instanceof Promise ? response.then(encode) : encode(response);
     },
   };
+}
+
+/** The same method, with room kept for it. */
+export function reserved(method: BoundUnaryMethod): BoundUnaryMethod {
+  return { ...method, reserved: true };
 }
 
 export function clientStream<Request, Response>(

@@ -1,16 +1,16 @@
-import { connect } from '../client/index.js';
-import { parseEndpoints } from '../client/options.js';
 import type { ClientAction, Command } from './command.js';
 import type { FlagSpec } from './flags.js';
+import { parseServerList } from './server-list.js';
 
 export const clientFlags: readonly FlagSpec[] = [
   {
     name: 'server',
     kind: 'text',
     default: 'localhost:50051',
+    environment: 'KVORUM_ENDPOINTS',
     value: 'HOST:PORT,...',
-    summary: 'client addresses of one or more members',
-    check: parseEndpoints,
+    summary: 'client addresses of one or more members; not given: those in KVORUM_ENDPOINTS',
+    check: parseServerList,
   },
   {
     name: 'timeout',
@@ -30,25 +30,36 @@ export const jsonFlag: FlagSpec = {
   summary: 'answer in JSON, for programs',
 };
 
+export const serializableFlag: FlagSpec = {
+  name: 'serializable',
+  kind: 'boolean',
+  default: 'false',
+  summary: "take the member's own state: maybe old, works without a quorum",
+};
+
 /** People do not wait for a server that is not there: refused connections end this within half a second. */
 const connectTriesMax = 4;
 
-type ClientCommand = Omit<Command, 'run'> & { readonly run: ClientAction };
+interface ClientCommand extends Omit<Command, 'run'> {
+  /** Loads the code. */
+  readonly load: () => Promise<ClientAction>;
+}
 
 /** A command with the client's flags, and a client that is closed when it ends. */
-export function clientCommand(command: ClientCommand): Command {
+export function clientCommand({ load, ...command }: ClientCommand): Command {
   return {
     ...command,
     flags: [...clientFlags, ...command.flags],
     run: async (invocation) => {
       const { flags } = invocation;
+      const [{ connect }, action] = await Promise.all([import('../client/index.js'), load()]);
       const client = connect({
-        endpoints: flags.text('server'),
+        endpoints: parseServerList(flags.text('server')),
         timeoutMs: flags.number('timeout'),
         connectTriesMax,
       });
       try {
-        return await command.run(client, invocation);
+        return await action(client, invocation);
       } finally {
         client.close();
       }

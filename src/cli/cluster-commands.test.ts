@@ -6,9 +6,10 @@ import { exitCodes } from './exit-codes.js';
 import { byName } from './status.js';
 import { runWords, type Ran } from './testing/fake-io.js';
 
-/** A table's cells, without its header. */
+/** A table's cells, without its header and what stands below the table. */
 function cells(table: string): string[][] {
   return table
+    .split('\n\n')[0]!
     .trimEnd()
     .split('\n')
     .slice(1)
@@ -72,6 +73,18 @@ describe('commands for operators', () => {
       );
       assert.equal(rows.filter(([, , , role]) => role === 'leader').length, 1);
       assert.equal(rows.filter(([, , , role]) => role === 'follower').length, 2);
+    }
+  });
+
+  it('status: shows how far behind a member is, the space on its disk, and its open files', async () => {
+    const { stdout } = await at(first(), 'status');
+    const [header] = stdout.split('\n');
+    assert.match(header!, / APPLIED +BEHIND +REVISION +DATABASE +LOG +DISK FREE +FILES +VERSION$/);
+    assert.ok(!stdout.includes('\n\n'), 'there is no trouble');
+    for (const row of cells(stdout)) {
+      assert.match(row[7]!, /^\d+$/);
+      assert.match(row[11]!, /^[\d.]+ [KMGT]iB$/);
+      assert.match(row[12]!, /^\d+ of \d+$/);
     }
   });
 
@@ -150,6 +163,23 @@ describe('commands for operators', () => {
     assert.deepEqual(Object.keys(silent).sort(), ['endpoint', 'error', 'id', 'name']);
   });
 
+  it('status: says below the table who cannot be reached, by whom, since when, and how far behind it is', async () => {
+    const { name, raftAddress } = third();
+    const wanted = new RegExp(
+      `\\n\\n${name} at ${raftAddress} cannot be reached by node1 since \\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d, by node2 since .*: .+\\n$`,
+    );
+    // A connection that a process closed is noticed a little later.
+    let { stdout } = await at(first(), 'status');
+    while (!wanted.test(stdout)) ({ stdout } = await at(first(), 'status'));
+    assert.match(cells(stdout)[2]!.at(-1)!, /^\d+$/);
+    const json = JSON.parse((await at(first(), 'status', '--json')).stdout) as {
+      readonly peers: readonly Record<string, unknown>[];
+    }[];
+    const seen = json[0]!.peers.find((peer) => peer['name'] === name)!;
+    assert.deepEqual([seen['reachable'], seen['voter'], seen['raftAddress']], [false, true, raftAddress]);
+    assert.ok(Math.abs(Date.now() - Number(seen['sinceMs'])) < 600_000);
+  });
+
   it('update-member: the cluster knows the new address', async () => {
     assert.equal((await at(first(), 'update-member', 'node3', '127.0.0.1:1')).stdout, 'OK\n');
     assert.equal(cells((await at(second(), 'members')).stdout)[2]![4], '127.0.0.1:1');
@@ -168,6 +198,10 @@ describe('commands for operators', () => {
       cells(stdout).map(([name]) => name),
       ['node1'],
     );
+    // A leader that nobody answers any more gives up after an election time-out.
+    let below = stdout;
+    while (!below.includes('knows no leader')) below = (await at(first(), '-timeout=500', 'status')).stdout;
+    assert.match(below, /^node1 knows no leader: it can reach 1 of 2 voters, and 2 are needed$/m);
     const members = await at(first(), '-timeout=500', 'members');
     assert.equal(members.code, exitCodes.unavailable);
   });

@@ -1,5 +1,5 @@
 import type { KvorumClient } from '../client/index.js';
-import type { ExitCode } from './exit-codes.js';
+import type { ExitCode, StopSignal } from './exit-codes.js';
 import type { FlagSpec, FlagValues } from './flags.js';
 
 /** The process as a command sees it; tests give their own. */
@@ -15,13 +15,19 @@ export interface Io {
   /** How a server is started: `kvorum serve`, `./bin/server`. */
   readonly server: string;
   /** Calls `stop` with the name of each signal that asks the process to end. @returns ends that */
-  onSignal(stop: (signal: 'SIGINT' | 'SIGTERM') => void): () => void;
+  onSignal(stop: (signal: StopSignal) => void): () => void;
+  /** Calls `reload` at each SIGHUP of a process whose terminal, if it has one, is still there. @returns ends that */
+  onReload(reload: () => void): () => void;
 }
 
 export interface Output {
   readonly isTTY: boolean;
   /** Resolves when it is taken. Rejects with OutputClosedError when whoever reads it has left. */
   write(text: string | Uint8Array): Promise<void>;
+  /** Opens the file anew that it writes to: it may have been moved away. @returns what that came to, for people */
+  reopen?(): Promise<string>;
+  /** Writes what `rest` returns when the process ends, as far as that can be done without waiting. */
+  atExit?(rest: () => string): void;
 }
 
 export interface Invocation {
@@ -30,10 +36,15 @@ export interface Invocation {
   readonly io: Io;
 }
 
-/** One entry of the command table: parsing, help and documentation come from it. */
+/**
+ * One entry of the command table: parsing, help, completion and documentation come from it. The table is loaded for
+ * every command, the code of a command only when it runs.
+ */
 export interface Command {
   readonly name: string;
-  /** Arguments as shown, like `KEY VALUE`. */
+  /** Other names that it answers to. */
+  readonly aliases?: readonly string[];
+  /** Arguments as shown, like `KEY VALUE` and `[FILE]`. */
   readonly usage: string;
   readonly summary: string;
   readonly flags: readonly FlagSpec[];

@@ -13,15 +13,40 @@ export const exitCodes = {
   unknown: 4,
   /** `serve`: this member was removed from the cluster. */
   removed: 5,
-  /** Ctrl-C, and SIGTERM, where the work was not at its end. As shells have it: 128 and the signal's number. */
+  /** SIGHUP, Ctrl-C and SIGTERM, where the work was not at its end. As shells have it: 128 and the signal's number. */
+  hungUp: 129,
   interrupted: 130,
   terminated: 143,
 } as const;
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
+export const signalCodes = {
+  SIGHUP: exitCodes.hungUp,
+  SIGINT: exitCodes.interrupted,
+  SIGTERM: exitCodes.terminated,
+} as const;
+/** Asks the process to end. SIGHUP: its terminal was closed, or there is nothing that it could reload. */
+export type StopSignal = keyof typeof signalCodes;
+
 /** The command line breaks a rule. The message names the flag or argument. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
+}
+
+/** A command or flag that is not there. */
+export class UnknownNameError extends UsageError {
+  readonly written: string;
+  readonly known: readonly string[];
+
+  /**
+   * @param written as it is to be compared with the known ones
+   * @param known what might have been meant
+   */
+  constructor(message: string, written: string, known: readonly string[]) {
+    super(message);
+    this.written = written;
+    this.known = known;
+  }
 }
 
 /** A command ends with one line on stderr and this code. */

@@ -1,10 +1,12 @@
-import { UsageError } from './exit-codes.js';
+import { UnknownNameError, UsageError } from './exit-codes.js';
 
 export interface FlagSpec {
   readonly name: string;
   readonly kind: 'text' | 'number' | 'boolean';
   /** As it would be typed; undefined: not given. */
   readonly default?: string;
+  /** Of the environment: what is there comes before the default. Empty is as if it were not there. */
+  readonly environment?: string;
   /** What the value is, as shown in help: `HOST:PORT`. */
   readonly value?: string;
   readonly summary: string;
@@ -48,6 +50,10 @@ export class FlagValues {
   }
 }
 
+/** What Node makes of bytes that are no UTF-8; the bytes themselves are lost. */
+export const notDecoded = '\ufffd';
+export const notDecodedRule = 'is no UTF-8, or holds U+FFFD, which stands for such bytes';
+
 export interface Parsed {
   readonly given: Map<string, string>;
   readonly args: string[];
@@ -68,7 +74,7 @@ export function parseFlags(words: readonly string[], specs: readonly FlagSpec[])
       continue;
     }
     const { spec, value } = part;
-    check(spec, value);
+    check(spec, value, `flag -${spec.name}`);
     if (given.has(spec.name)) throw new UsageError(`flag -${spec.name} is given twice`);
     given.set(spec.name, value);
   }
@@ -104,18 +110,41 @@ function* scan(words: readonly string[], specs: readonly FlagSpec[]): Generator<
     const equals = word.indexOf('=');
     const written = equals < 0 ? word : word.slice(0, equals);
     const spec = specs.find(({ name }) => name === written.replace(/^--?/, ''));
-    if (spec === undefined) throw new UsageError(`unknown flag ${written}`);
+    if (spec === undefined) {
+      const known = specs.map(({ name }) => `-${name}`);
+      throw new UnknownNameError(`unknown flag ${written}`, written.replace(/^--/, '-'), known);
+    }
     let value = equals < 0 ? undefined : word.slice(equals + 1);
     if (value === undefined) value = spec.kind === 'boolean' ? 'true' : words[++at];
     if (value === undefined) throw new UsageError(`flag -${spec.name} needs a value`);
+    if (value.includes(notDecoded)) throw new UsageError(`flag -${spec.name} ${notDecodedRule}`);
     yield { kind: 'flag', spec, value };
   }
 }
 
-function check(spec: FlagSpec, value: string): void {
-  const { name, kind, choices, min = 0, max = Number.MAX_SAFE_INTEGER } = spec;
+/**
+ * Adds what the environment says of flags that are not given.
+ *
+ * @throws UsageError that names the variable and the rule
+ */
+export function addEnvironment(
+  given: Map<string, string>,
+  specs: readonly FlagSpec[],
+  env: Readonly<Record<string, string | undefined>>,
+): void {
+  for (const spec of specs) {
+    const value = spec.environment === undefined ? undefined : env[spec.environment];
+    if (value === undefined || value === '' || given.has(spec.name)) continue;
+    check(spec, value, spec.environment!);
+    given.set(spec.name, value);
+  }
+}
+
+/** @param called what the message calls it */
+function check(spec: FlagSpec, value: string, called: string): void {
+  const { kind, choices, min = 0, max = Number.MAX_SAFE_INTEGER } = spec;
   const wrong = (rule: string): UsageError =>
-    new UsageError(`flag -${name} must be ${rule}, not ${JSON.stringify(value)}`);
+    new UsageError(`${called} must be ${rule}, not ${JSON.stringify(value)}`);
   if (kind === 'boolean' && value !== 'true' && value !== 'false') throw wrong('true or false');
   if (choices !== undefined && !choices.includes(value)) throw wrong(`one of ${choices.join(', ')}`);
   if (kind === 'number' && (!/^\d+$/.test(value) || Number(value) < min || Number(value) > max)) {
@@ -125,6 +154,6 @@ function check(spec: FlagSpec, value: string): void {
     spec.check?.(value);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    throw new UsageError(`flag -${name}: ${error.message}`, { cause: error });
+    throw new UsageError(`${called}: ${error.message}`, { cause: error });
   }
 }

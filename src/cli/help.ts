@@ -18,13 +18,14 @@ function columns(rows: readonly (readonly string[])[]): string {
 /** All commands. */
 export function overview({ program }: Names, commands: readonly Command[]): string {
   const rows = commands.map(({ name, usage, summary }) => [`${name} ${usage}`.trim(), summary]);
+  const others = commands.flatMap(({ name, aliases = [] }) => aliases.map((alias) => `${alias} is ${name}`));
   return `Kvorum ${version}: a strongly consistent, distributed key-value store
 
 usage: ${program} COMMAND [ARGUMENTS] [-FLAG=VALUE ...]
 
 ${columns(rows)}
-Each command shows its flags and examples with -help. -flag=x, --flag=x and --flag x are the same; what follows
-a lone -- is no flag.
+${others.join(', ')}. Each command shows its flags and examples with -help. -flag=x, --flag=x and
+--flag x are the same; what follows a lone -- is no flag.
 Exit status: 0 done, 1 failed or key not found, 2 wrong usage, 3 no server or no quorum, 4 outcome of a
 write unknown, 5 this member was removed.
 `;
@@ -40,14 +41,14 @@ function flagRow(flag: FlagSpec): string[] {
 
 /** One command: usage, flags, examples. */
 export function commandHelp({ program, server }: Names, command: Command): string {
-  const { name, usage, summary, flags, examples } = command;
+  const { name, aliases = [], usage, summary, flags, examples } = command;
   const called = name === 'serve' ? server : `${program} ${name}`;
   const typed = examples.map((example) => `${program} ${example}`.replace(`${program} ${name}`, called));
   const taken = [usage, flags.length > 0 ? '[-FLAG=VALUE ...]' : ''].filter((part) => part !== '');
   return `${called}: ${summary}
 
 usage: ${[called, ...taken].join(' ')}
-${flags.length > 0 ? `\n${columns(flags.map(flagRow))}` : ''}
+${aliases.length > 0 ? `also called: ${aliases.join(', ')}\n` : ''}${flags.length > 0 ? `\n${columns(flags.map(flagRow))}` : ''}
 examples:
 ${indented(typed.map((line) => `${line}\n`).join(''))}`;
 }

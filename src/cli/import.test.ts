@@ -177,7 +177,35 @@ describe('import', () => {
     await writeFile(file, jsonLines(2000));
     const { code, stderr } = await importing(store, '-retry-for=0', file);
     assert.equal(code, exitCodes.unavailable);
-    assert.equal(stderr, `line 1: cannot connect to ${store.endpoint} (nothing is set)\n`);
+    assert.equal(
+      stderr,
+      `line 1: cannot connect to ${store.endpoint}: connection refused: nothing listens there (nothing is set)\n`,
+    );
+  });
+
+  it('says of a JSON array, and of an object in many lines, what is expected instead', async (t) => {
+    const store = await ScriptedStore.serve(t, allDone);
+    const pairs = [{ key: 'a', value: '1' }];
+    const each = "each line is to be one object (jq -c '.[]' makes such lines of an array)";
+    const whole = 'each line is to be a whole one (jq -c . makes such lines)';
+    const cases: [string, string][] = [
+      [JSON.stringify(pairs), `it is a JSON array, where ${each}`],
+      [JSON.stringify(pairs, undefined, 2), `it begins a JSON array, where ${each}`],
+      ['[\n', `it begins a JSON array, where ${each}`],
+      [JSON.stringify(pairs[0], undefined, 2), `it is a part of a JSON object, where ${whole}`],
+    ];
+    for (const [text, message] of cases) {
+      await writeFile(file, text);
+      assert.deepEqual(await importing(store, file), {
+        code: exitCodes.usage,
+        stdout: '',
+        stderr: `line 1: ${message} (nothing is set)\n`,
+      });
+    }
+    // A key may begin with a bracket all the same.
+    await writeFile(file, '[a]\t1\n');
+    assert.equal((await importing(store, file)).code, exitCodes.ok);
+    assert.deepEqual(setsOf(store), ['[a]=1']);
   });
 
   it('takes up where it was cut off in the middle of a long file', async (t) => {

@@ -1,7 +1,13 @@
 import type { KvorumClient } from '../client/index.js';
-import { clientCommand } from './client-command.js';
-import type { Command, Invocation, Io } from './command.js';
-import { CommandError, exitCodeOf, exitCodes, type ExitCode } from './exit-codes.js';
+import type { Invocation, Io } from './command.js';
+import {
+  CommandError,
+  exitCodeOf,
+  exitCodes,
+  signalCodes,
+  type ExitCode,
+  type StopSignal,
+} from './exit-codes.js';
 import { Importer } from './importer.js';
 import { endedBy, openSource, type Source } from './import-source.js';
 import { decodePair, formatOf, LineError, linesOf, type Pair, type PairFormat } from './pair-lines.js';
@@ -10,7 +16,7 @@ import { Progress } from './progress.js';
 /** Lines between two records of how far it got. */
 const checkpointLines = 2000;
 
-async function runImport(client: KvorumClient, invocation: Invocation): Promise<ExitCode> {
+export async function runImport(client: KvorumClient, invocation: Invocation): Promise<ExitCode> {
   const { flags } = invocation;
   const source = await openSource(invocation);
   try {
@@ -28,7 +34,10 @@ async function importFrom(
   client: KvorumClient,
   { flags, io }: Invocation,
 ): Promise<ExitCode> {
-  const importer = new Importer(client, skip, flags.number('retry-for'));
+  const importer = new Importer(client, skip, {
+    timeoutMs: flags.number('timeout'),
+    retryForMs: flags.number('retry-for'),
+  });
   const interrupt = new AbortController();
   const ignoreSignals = io.onSignal((signal) => {
     interrupt.abort(signal);
@@ -97,8 +106,7 @@ async function setAll(source: Source, setting: Setting): Promise<number> {
 
 function stopped(signal: AbortSignal): CommandError | undefined {
   if (!signal.aborted) return undefined;
-  const code = signal.reason === 'SIGINT' ? exitCodes.interrupted : exitCodes.terminated;
-  return new CommandError(code, 'the import was stopped');
+  return new CommandError(signalCodes[signal.reason as StopSignal], 'the import was stopped');
 }
 
 function parse(number: number, text: string, format: PairFormat): Pair {
@@ -130,36 +138,3 @@ function setText(acknowledgedLine: number): string {
   if (acknowledgedLine === 0) return 'nothing is set';
   return acknowledgedLine === 1 ? 'line 1 is set' : `lines 1 to ${acknowledgedLine} are set`;
 }
-
-export const importCommand: Command = clientCommand({
-  name: 'import',
-  usage: '[FILE]',
-  summary: 'set the pairs of a file, or of stdin: JSON lines or tab-separated',
-  flags: [
-    {
-      name: 'format',
-      kind: 'text',
-      value: 'jsonl|tsv',
-      choices: ['jsonl', 'tsv'],
-      summary: 'how the lines are written; told from the first line if not given',
-    },
-    {
-      name: 'resume',
-      kind: 'boolean',
-      default: 'false',
-      summary: 'go on behind the lines that FILE.progress says are acknowledged',
-    },
-    {
-      name: 'retry-for',
-      kind: 'number',
-      default: '30000',
-      value: 'MS',
-      summary: 'milliseconds to go on trying when the cluster cannot serve',
-      max: 2 ** 31 - 1,
-    },
-  ],
-  argumentsMin: 0,
-  argumentsMax: 1,
-  examples: ['import pairs.jsonl', 'import pairs.jsonl --resume', 'import --format=tsv < pairs.tsv'],
-  run: runImport,
-});

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { KvorumError, type KvorumClient } from '../client/index.js';
+import { KvorumError, type CallOptions, type KvorumClient } from '../client/index.js';
 import { CommandError, exitCodeOf, exitCodes } from './exit-codes.js';
 import type { Pair } from './pair-lines.js';
 
@@ -17,6 +17,7 @@ interface Sent {
 /** Sets pairs, many at a time, each key in the order of its lines, until each is acknowledged. */
 export class Importer {
   readonly #client: Pick<KvorumClient, 'set'>;
+  readonly #timeoutMs: number;
   readonly #retryForMs: number;
   readonly #lastOfKey = new Map<string, Promise<void>>();
   /** In the order of the lines. */
@@ -27,12 +28,18 @@ export class Importer {
 
   /**
    * @param acknowledgedLine the last line that needs no import
-   * @param retryForMs how long a set is tried again while the cluster cannot serve
+   * @param times.timeoutMs of one attempt
+   * @param times.retryForMs how long a set is tried again while the cluster cannot serve
    */
-  constructor(client: Pick<KvorumClient, 'set'>, acknowledgedLine: number, retryForMs: number) {
+  constructor(
+    client: Pick<KvorumClient, 'set'>,
+    acknowledgedLine: number,
+    times: { readonly timeoutMs: number; readonly retryForMs: number },
+  ) {
     this.#client = client;
     this.#acknowledgedLine = acknowledgedLine;
-    this.#retryForMs = retryForMs;
+    this.#timeoutMs = times.timeoutMs;
+    this.#retryForMs = times.retryForMs;
   }
 
   /** All lines up to this one are acknowledged. */
@@ -88,16 +95,21 @@ export class Importer {
   /** Setting a pair again does no harm, so an unknown outcome is asked for again too. */
   async #set(line: number, pair: Pair): Promise<void> {
     const deadlineMs = performance.now() + this.#retryForMs;
+    const leftMs = (): number => deadlineMs - performance.now();
+    let options: CallOptions = {};
     for (;;) {
       try {
-        await this.#client.set(pair.key, pair.value);
+        await this.#client.set(pair.key, pair.value, options);
         return;
       } catch (error) {
-        if (!mayPass(error) || performance.now() > deadlineMs || this.#stopping) {
-          const reason = error instanceof Error ? error.message : String(error);
-          throw new CommandError(exitCodeOf(error), `line ${line}: ${reason}`);
+        if (mayPass(error) && leftMs() > 0 && !this.#stopping) {
+          await delay(Math.min(retryPauseMs, leftMs()));
+          // The last attempt ends with the time.
+          options = { timeoutMs: Math.max(1, Math.min(this.#timeoutMs, leftMs())) };
+          continue;
         }
-        await delay(retryPauseMs);
+        const reason = error instanceof Error ? error.message : String(error);
+        throw new CommandError(exitCodeOf(error), `line ${line}: ${reason}`);
       }
     }
   }

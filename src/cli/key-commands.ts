@@ -1,25 +1,32 @@
-import type { Command, Io } from './command.js';
-import { clientCommand } from './client-command.js';
-import { CommandError, exitCodes } from './exit-codes.js';
+import { clientCommand, jsonFlag, serializableFlag } from './client-command.js';
+import type { Command } from './command.js';
+import type { FlagSpec } from './flags.js';
 
-/** The most that any server can be set to take as a value. */
-const stdinSizeBytesMax = 8 * 1024 * 1024;
+const keyStdinFlag: FlagSpec = {
+  name: 'key-stdin',
+  kind: 'boolean',
+  default: 'false',
+  summary: 'read the key from stdin, any bytes, and leave KEY out',
+};
 
-async function readAll(io: Io): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let sizeBytes = 0;
-  for await (const chunk of io.stdin) {
-    chunks.push(chunk);
-    sizeBytes += chunk.length;
-    if (sizeBytes > stdinSizeBytesMax) {
-      throw new CommandError(
-        exitCodes.usage,
-        `the value on stdin is longer than ${stdinSizeBytesMax} bytes, which no server takes`,
-      );
-    }
-  }
-  return Buffer.concat(chunks);
-}
+const ifRevisionFlag: FlagSpec = {
+  name: 'if-revision',
+  kind: 'number',
+  value: 'N',
+  summary: 'only if the modRevision of the key, which get -json tells, is N; 0: only if there is no such key',
+};
+
+const keysOnlyFlag: FlagSpec = {
+  name: 'keys-only',
+  kind: 'boolean',
+  default: 'false',
+  summary: 'print no values',
+};
+
+const jsonLinesFlag: FlagSpec = {
+  ...jsonFlag,
+  summary: 'print each pair as a line of JSON, with its revisions',
+};
 
 export const keyCommands: readonly Command[] = [
   clientCommand({
@@ -27,57 +34,74 @@ export const keyCommands: readonly Command[] = [
     usage: 'KEY',
     summary: 'print the value of a key, and nothing else',
     flags: [
+      serializableFlag,
+      { name: 'raw', kind: 'boolean', default: 'false', summary: 'print no line break behind the value' },
       {
-        name: 'serializable',
-        kind: 'boolean',
-        default: 'false',
-        summary: "take the member's own state: maybe old, works without a quorum",
+        name: 'prefix',
+        kind: 'text',
+        value: 'TEXT',
+        summary: 'instead of KEY: list all keys that begin with this',
       },
-      {
-        name: 'raw',
-        kind: 'boolean',
-        default: 'false',
-        summary: 'print no line break behind the value',
-      },
+      keysOnlyFlag,
+      jsonLinesFlag,
+      keyStdinFlag,
     ],
-    argumentsMin: 1,
+    argumentsMin: 0,
     argumentsMax: 1,
-    examples: ['get mykey', '-server=localhost:50053 get mykey', 'get -raw photo > photo.jpg'],
-    run: async (client, { args: [key], flags, io }) => {
-      const serializable = flags.boolean('serializable');
-      const value = await client.getBytes(key!, { serializable });
-      if (value === undefined) throw new CommandError(exitCodes.failed, `key ${key!} not found`);
-      const end = flags.boolean('raw') ? '' : '\n';
-      await io.stdout.write(Buffer.concat([value, Buffer.from(end)]));
-      return exitCodes.ok;
-    },
+    examples: [
+      'get mykey',
+      '-server=localhost:50053 get mykey',
+      'get -raw photo > photo.jpg',
+      'get -prefix=app/ -keys-only',
+    ],
+    load: async () => (await import('./key-actions.js')).runGet,
+  }),
+  clientCommand({
+    name: 'list',
+    aliases: ['ls'],
+    usage: '[PREFIX]',
+    summary: 'print keys and values, as they were at one moment, a tab between them',
+    flags: [serializableFlag, keysOnlyFlag, jsonLinesFlag],
+    argumentsMin: 0,
+    argumentsMax: 1,
+    examples: ['list', 'list app/', 'list app/ --json'],
+    load: async () => (await import('./key-actions.js')).runList,
+  }),
+  clientCommand({
+    name: 'keys',
+    usage: '[PREFIX]',
+    summary: 'print the keys, without their values',
+    flags: [serializableFlag, jsonLinesFlag],
+    argumentsMin: 0,
+    argumentsMax: 1,
+    examples: ['keys', 'keys app/'],
+    load: async () => (await import('./key-actions.js')).runKeys,
   }),
   clientCommand({
     name: 'set',
+    aliases: ['put'],
     usage: 'KEY VALUE',
     summary: 'set a key; the value - is read from stdin',
-    flags: [],
-    argumentsMin: 2,
+    flags: [ifRevisionFlag, { ...jsonFlag, summary: 'print the new revision as JSON' }, keyStdinFlag],
+    argumentsMin: 1,
     argumentsMax: 2,
-    examples: ['set mykey myvalue', 'set certificate - < server.pem', 'set -- temperature -5'],
-    run: async (client, { args: [key, value], io }) => {
-      await client.set(key!, value === '-' ? await readAll(io) : value!);
-      await io.stdout.write('OK\n');
-      return exitCodes.ok;
-    },
+    examples: [
+      'set mykey myvalue',
+      'set certificate - < server.pem',
+      'set -- temperature -5',
+      'set -if-revision=0 lock me',
+    ],
+    load: async () => (await import('./key-actions.js')).runSet,
   }),
   clientCommand({
     name: 'delete',
+    aliases: ['del'],
     usage: 'KEY',
     summary: 'delete a key; a missing one is no error',
-    flags: [],
-    argumentsMin: 1,
+    flags: [ifRevisionFlag, { ...jsonFlag, summary: 'print what was done as JSON' }, keyStdinFlag],
+    argumentsMin: 0,
     argumentsMax: 1,
-    examples: ['delete mykey'],
-    run: async (client, { args: [key], io }) => {
-      await client.delete(key!);
-      await io.stdout.write('OK\n');
-      return exitCodes.ok;
-    },
+    examples: ['delete mykey', 'delete -if-revision=7 mykey'],
+    load: async () => (await import('./key-actions.js')).runDelete,
   }),
 ];

@@ -7,6 +7,9 @@ export class OutputClosedError extends Error {
   override readonly name = 'OutputClosedError';
 }
 
+/** Nobody waits longer than this for a message to be read. */
+export const messageTimeoutMs = 1000;
+
 type Stream = Writable & { readonly isTTY?: boolean };
 
 /** Where the answer goes: what cannot be written ends the command. */

@@ -28,7 +28,9 @@ async function lines(...chunks: readonly (string | Uint8Array)[]): Promise<Line[
 /** Text with all that has a meaning in lines. */
 const text = fc.oneof(
   fc.string({ unit: 'grapheme' }),
-  fc.string({ unit: fc.constantFrom('\t', '\n', '\r', '\\', '"', '{', '\ufeff', '\u2028', '\0', 't', 'n') }),
+  fc.string({
+    unit: fc.constantFrom('\t', '\n', '\r', '\\', '"', '{', '[', '\ufeff', '\u2028', '\0', 't', 'n'),
+  }),
 );
 const anyBytes = fc.oneof(text.map(utf8), fc.uint8Array({ maxLength: 20 }));
 
@@ -84,6 +86,9 @@ describe('pair lines', () => {
       ['{"key":\t"a","value":"b"}', 'jsonl'],
       ['  {', 'jsonl'],
       ['{a}\tb', 'tsv'],
+      ['[a]\tb', 'tsv'],
+      ['[', 'jsonl'],
+      ['[{"key":\t"a"}]', 'jsonl'],
       ['a\tb', 'tsv'],
       ['', 'tsv'],
     ];
@@ -95,10 +100,14 @@ describe('pair lines', () => {
     ['tsv', 'a\tb\tc', /there are 3 fields$/],
     ['tsv', 'a\tb\\x', /^\\x is no escape: \\\\, \\t, \\n and \\r are$/],
     ['tsv', 'a\\\tb', /^\\ is no escape/],
-    ['jsonl', '{', /^it is no JSON$/],
+    ['jsonl', 'a', /^it is no JSON$/],
+    ['jsonl', ' {', /^it is a part of a JSON object, where each line is to be a whole one/],
+    ['jsonl', '{"key"', /^it is no JSON$/],
     ['jsonl', 'null', /^it is no JSON object$/],
     ['jsonl', '3', /^it is no JSON object$/],
-    ['jsonl', '[]', /^it needs a string key, or bytes in base64 as keyBase64$/],
+    ['jsonl', '[]', /^it is a JSON array, where each line is to be one object/],
+    ['jsonl', '[{', /^it begins a JSON array, where/],
+    ['jsonl', '{}', /^it needs a string key, or bytes in base64 as keyBase64$/],
     ['jsonl', '{"value":"x"}', /^it needs a string key,/],
     ['jsonl', '{"key":1,"value":"x"}', /^it needs a string key,/],
     ['jsonl', '{"key":"a"}', /^it needs a string value, or bytes in base64 as valueBase64$/],

@@ -59,12 +59,21 @@ export function encodePair(key: Uint8Array, value: Uint8Array, format: PairForma
     }
     return `${escaped(keyText)}\t${escaped(valueText)}\n`;
   }
-  const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
-  const object = {
-    ...(keyText === undefined ? { keyBase64: base64(key) } : { key: keyText }),
-    ...(valueText === undefined ? { valueBase64: base64(value) } : { value: valueText }),
-  };
-  return `${JSON.stringify(object)}\n`;
+  return `${JSON.stringify(pairObject(key, value))}\n`;
+}
+
+/**
+ * A pair for JSON: text as it is, bytes that are no UTF-8 in base64 as `keyBase64` and `valueBase64`.
+ *
+ * @param value undefined: only the key is told
+ */
+export function pairObject(key: Uint8Array, value: Uint8Array | undefined): Readonly<Record<string, string>> {
+  return { ...fieldObject('key', key), ...(value === undefined ? {} : fieldObject('value', value)) };
+}
+
+function fieldObject(name: string, bytes: Uint8Array): Readonly<Record<string, string>> {
+  const text = textOf(bytes);
+  return text === undefined ? { [`${name}Base64`]: Buffer.from(bytes).toString('base64') } : { [name]: text };
 }
 
 /** A key in a message. */
@@ -72,9 +81,9 @@ function shown(key: Uint8Array): string {
   return `key ${JSON.stringify(Buffer.from(key.subarray(0, 64)).toString())}`;
 }
 
-/** JSON when the first line is, or looks like nothing else. A tab-separated key may begin with a brace too. */
+/** JSON when the first line is, or looks like nothing else. A tab-separated key may begin with a brace or a bracket too. */
 export function formatOf(firstLine: string): PairFormat {
-  if (!firstLine.trimStart().startsWith('{')) return 'tsv';
+  if (!/^\s*[[{]/.test(firstLine)) return 'tsv';
   try {
     JSON.parse(firstLine);
     return 'jsonl';
@@ -92,15 +101,28 @@ export function decodePair(line: string, format: PairFormat): Pair {
     }
     return { key: unescaped(fields[0]!), value: unescaped(fields[1]!) };
   }
-  let object: unknown;
-  try {
-    object = JSON.parse(line);
-  } catch {
-    throw new LineError('it is no JSON');
-  }
+  const object = parseLine(line);
   if (typeof object !== 'object' || object === null) throw new LineError('it is no JSON object');
+  if (Array.isArray(object)) throw new LineError(`it is a JSON array, ${objectsExpected}`);
   const fields = object as Record<string, unknown>;
   return { key: field(fields, 'key'), value: field(fields, 'value') };
+}
+
+const objectsExpected = "where each line is to be one object (jq -c '.[]' makes such lines of an array)";
+
+/** @throws LineError */
+function parseLine(line: string): unknown {
+  try {
+    return JSON.parse(line) as unknown;
+  } catch {
+    if (/^\s*\[/.test(line)) throw new LineError(`it begins a JSON array, ${objectsExpected}`);
+    if (/^\s*\{\s*$/.test(line)) {
+      throw new LineError(
+        'it is a part of a JSON object, where each line is to be a whole one (jq -c . makes such lines)',
+      );
+    }
+    throw new LineError('it is no JSON');
+  }
 }
 
 function field(fields: Record<string, unknown>, name: string): string | Uint8Array {

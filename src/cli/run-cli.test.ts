@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { serverDefaults } from '../server-options.js';
 import { version } from '../version.js';
 import { exitCodes } from './exit-codes.js';
 import { firstArgument, parseFlags } from './flags.js';
@@ -66,6 +67,10 @@ describe('help', () => {
         }
         for (const choice of flag.choices ?? []) assert.ok(line.includes(choice), line);
       }
+      for (const alias of command.aliases ?? []) {
+        assert.deepEqual(await runWords(['help', alias]), asked);
+        assert.match(asked.stdout, new RegExp(`^also called: .*\\b${alias}\\b`, 'm'));
+      }
       assert.ok(examples.length > 0);
       for (const example of examples) assert.ok(asked.stdout.includes(`  kvorum ${example}\n`), example);
     });
@@ -104,6 +109,25 @@ describe('the command table', () => {
     }
   });
 
+  it('has names that are told apart', () => {
+    const names = allCommands.flatMap(({ name, aliases = [] }) => [name, ...aliases]);
+    assert.deepEqual(names, [...new Set(names)]);
+  });
+
+  it('has the defaults of the server', () => {
+    const serve = allCommands.find(({ name }) => name === 'serve')!;
+    const fields: Record<string, string> = { grpcport: 'grpcPort', raftport: 'raftPort', 'value-size-max': 'valueSizeBytesMax', 'heartbeat-interval': 'heartbeatIntervalMs', 'election-timeout': 'electionTimeoutMs', 'request-timeout': 'requestTimeoutMs', 'join-timeout': 'joinTimeoutMs', 'connections-max': 'connectionsMax', 'log-entries-kept': 'logEntriesKept', 'lease-reads': 'leaseReads' }; // prettier-ignore
+    const known = new Map(Object.entries(serverDefaults as Record<string, unknown>));
+    const compared = serve.flags.flatMap((flag) => {
+      const value = known.get(fields[flag.name] ?? flag.name);
+      return value === undefined || flag.name === 'join'
+        ? []
+        : [[flag.name, flag.default, typeof value === 'string' ? value : JSON.stringify(value)]];
+    });
+    assert.equal(compared.length, known.size - 1);
+    for (const [name, standard, value] of compared) assert.equal(standard, value, name);
+  });
+
   it('has defaults that keep the rules', () => {
     for (const { name, flags } of allCommands) {
       for (const flag of flags) {
@@ -116,9 +140,82 @@ describe('the command table', () => {
 });
 
 describe('the version', () => {
-  it('comes in every spelling, alone', async () => {
-    for (const words of [['version'], ['-version'], ['--version']]) {
+  it('comes in every spelling, alone and with any command', async () => {
+    const alone = [['version'], ['-version'], ['--version'], ['-v'], ['-v', '-server=a']];
+    const everywhere = allCommands.flatMap(({ name }) => [
+      [name, '-v'],
+      ['--version', name, 'a', 'b', 'c'],
+    ]);
+    for (const words of [...alone, ...everywhere]) {
       assert.deepEqual(await runWords(words), { code: exitCodes.ok, stdout: `${version}\n`, stderr: '' });
+    }
+  });
+});
+
+describe('the environment', () => {
+  const unreachable = (endpoint: string): string =>
+    `cannot connect to ${endpoint}: connection refused: nothing listens there\n`;
+
+  it('names the servers where no flag does', async () => {
+    const env = { KVORUM_ENDPOINTS: '127.0.0.1:1' };
+    assert.equal((await runWords(['get', 'a'], { env })).stderr, unreachable('127.0.0.1:1'));
+    const given = await runWords(['-server=127.0.0.1:2', 'get', 'a'], { env });
+    assert.equal(given.stderr, unreachable('127.0.0.1:2'));
+  });
+
+  it('is refused by the name of the variable', async () => {
+    const env = { KVORUM_ENDPOINTS: 'a b' };
+    const rule = "endpoint must be host:port with a host name (letters, digits, '.', '-', '_', up to 253)";
+    const { code, stderr } = await runWords(['get', 'a'], { env });
+    assert.equal(code, exitCodes.usage);
+    assert.ok(stderr.startsWith(`KVORUM_ENDPOINTS: ${rule}`), stderr);
+    // Whoever needs no server is not held up by it, nor whoever names one.
+    assert.equal((await runWords(['version'], { env })).code, exitCodes.ok);
+    assert.equal((await runWords(['get', '-h'], { env })).code, exitCodes.ok);
+  });
+
+  it('has no say in how the program is called', async () => {
+    const env = { KVORUM_SERVER: 'db:50051', KVORUM_CLIENT: 'me' };
+    assert.deepEqual(await runWords(['help', 'serve'], { env }), await runWords(['help', 'serve']));
+  });
+});
+
+describe('an argument that is no UTF-8', () => {
+  const rule = 'is no UTF-8, or holds U+FFFD, which stands for such bytes';
+  const cases: [string[], string][] = [
+    [['set', 'k', 'a\ufffd'], `VALUE ${rule}: give - as VALUE, and the value on stdin (see kvorum help set)`],
+    [['set', '\ufffd', 'v'], `KEY ${rule}: give the key on stdin, with -key-stdin (see kvorum help set)`],
+    [
+      ['set', '-key-stdin', '\ufffd'],
+      `VALUE ${rule}: give - as VALUE, and the value on stdin (see kvorum help set)`,
+    ],
+    [['get', '\ufffd'], `KEY ${rule}: give the key on stdin, with -key-stdin (see kvorum help get)`],
+    [
+      ['delete', '--', '\ufffd'],
+      `KEY ${rule}: give the key on stdin, with -key-stdin (see kvorum help delete)`,
+    ],
+    [['list', 'a/\ufffd'], `PREFIX ${rule} (see kvorum help list)`],
+    [['import', 'a\ufffd.jsonl'], `FILE ${rule}: give the file on stdin (see kvorum help import)`],
+    [['remove', '\ufffd'], `MEMBER ${rule} (see kvorum help remove)`],
+    [['update-member', 'a', '\ufffd:1'], `HOST:PORT ${rule} (see kvorum help update-member)`],
+    [['export', '-prefix=\ufffd'], `flag -prefix ${rule} (see kvorum help export)`],
+    [['-server', '\ufffd:1', 'get', 'a'], `flag -server ${rule} (see kvorum help)`],
+    [['serve', '-data-dir=\ufffd'], `flag -data-dir ${rule} (see kvorum help serve)`],
+  ];
+  for (const [words, message] of cases) {
+    it(`is refused by its name: ${words.join(' ')}`, async () => {
+      const expected = { code: exitCodes.usage, stdout: '', stderr: `${message}\n` };
+      assert.deepEqual(await runWords(words), expected);
+    });
+  }
+
+  it('is refused before anything is done, whatever the command', async () => {
+    for (const { name, argumentsMax } of allCommands) {
+      if (argumentsMax === 0) continue;
+      const words = Array.from({ length: argumentsMax }, () => '\ufffd');
+      const { code, stdout, stderr } = await runWords([name, ...words]);
+      assert.deepEqual([code, stdout], [exitCodes.usage, ''], name);
+      assert.match(stderr, /U\+FFFD/, name);
     }
   });
 });
@@ -126,6 +223,8 @@ describe('the version', () => {
 describe('wrong usage', () => {
   const wrong: [string, string][] = [
     ['nope', 'unknown command "nope" (see kvorum help)'],
+    ['lst', 'unknown command "lst": did you mean list? (see kvorum help)'],
+    ['nodes', 'unknown command "nodes": did you mean members? (see kvorum help)'],
     ['help nope', 'unknown command "nope" (see kvorum help help)'],
     ['help get set', 'help takes [COMMAND], but 2 arguments are given (see kvorum help help)'],
     ['version now', 'version takes no arguments, but 1 argument is given (see kvorum help version)'],
@@ -134,9 +233,13 @@ describe('wrong usage', () => {
     ['status all', 'status takes no arguments, but 1 argument is given (see kvorum help status)'],
     ['-nope get a', 'unknown flag -nope (see kvorum help)'],
     ['get -nope a', 'unknown flag -nope (see kvorum help get)'],
+    [
+      'get --serialisable a',
+      'unknown flag --serialisable: did you mean -serializable? (see kvorum help get)',
+    ],
+    ['-sever=a get a', 'unknown flag -sever: did you mean -server? (see kvorum help)'],
     ['set temperature -5', 'unknown flag -5 (see kvorum help set)'],
-    ['-json get a', 'unknown flag -json (see kvorum help get)'],
-    ['-version get a', 'unknown flag -version (see kvorum help get)'],
+    ['-resume get a', 'unknown flag -resume (see kvorum help get)'],
     ['-timeout', 'flag -timeout needs a value (see kvorum help)'],
     ['get a -timeout', 'flag -timeout needs a value (see kvorum help get)'],
     ['-server=a:1 get a -server=b:1', 'flag -server is given twice (see kvorum help get)'],
@@ -146,8 +249,8 @@ describe('wrong usage', () => {
     ],
     ['-server= get a', 'flag -server: endpoints must name at least one host:port (see kvorum help get)'],
     [
-      '-server=a:1,b get a',
-      'flag -server: endpoint must be host:port with a port from 1 to 65535, not "b" (see kvorum help get)',
+      '-server=a:1,b:x get a',
+      'flag -server: endpoint must be host:port with a port from 1 to 65535, not "b:x" (see kvorum help get)',
     ],
     [
       'serve -grpcport=x',
@@ -159,6 +262,16 @@ describe('wrong usage', () => {
       'import -resume',
       'flag -resume needs a FILE: what comes through a pipe cannot be read again (see kvorum help import)',
     ],
+    ['put a', 'set takes KEY VALUE, but 1 argument is given (see kvorum help set)'],
+    ['get a -prefix=b', 'get takes KEY or -prefix=TEXT, not both (see kvorum help get)'],
+    ['get -key-stdin a', 'get takes no arguments, but 1 argument is given (see kvorum help get)'],
+    ['get -raw -prefix=b', 'flag -raw is for one value, -prefix for many keys (see kvorum help get)'],
+    ['set -key-stdin a b', 'set takes VALUE, but 2 arguments are given (see kvorum help set)'],
+    [
+      'set -key-stdin -',
+      'stdin gives the key or the value, not both: import takes pairs of any bytes (see kvorum help set)',
+    ],
+    ['completion csh', 'SHELL must be one of bash, zsh, fish, not "csh" (see kvorum help completion)'],
     ['export -format=xml', 'flag -format must be one of jsonl, tsv, not "xml" (see kvorum help export)'],
   ];
   for (const [line, message] of wrong) {

@@ -1,16 +1,18 @@
-import { commands } from './commands.js';
-import type { Command, Io } from './command.js';
-import { exitCodeOf, exitCodes, UsageError, type ExitCode } from './exit-codes.js';
-import { firstArgument, FlagValues, parseFlags, type FlagSpec } from './flags.js';
-import { commandHelp, overview } from './help.js';
-import { OutputClosedError } from './output.js';
 import { version } from '../version.js';
+import { checkArguments } from './arguments.js';
+import type { Command, Io } from './command.js';
+import { commands } from './command-table.js';
+import { exitCodeOf, exitCodes, UnknownNameError, UsageError, type ExitCode } from './exit-codes.js';
+import { addEnvironment, firstArgument, FlagValues, parseFlags, type FlagSpec } from './flags.js';
+import { messageTimeoutMs, OutputClosedError } from './output.js';
 
-const helpFlags: readonly FlagSpec[] = [
+/** Every command has these. */
+const commonFlags: readonly FlagSpec[] = [
   { name: 'help', kind: 'boolean', summary: 'show this' },
   { name: 'h', kind: 'boolean', summary: 'show this' },
+  { name: 'version', kind: 'boolean', summary: 'print the version' },
+  { name: 'v', kind: 'boolean', summary: 'print the version' },
 ];
-const versionFlag: FlagSpec = { name: 'version', kind: 'boolean', summary: 'print the version' };
 
 const helpCommand: Command = {
   name: 'help',
@@ -21,6 +23,7 @@ const helpCommand: Command = {
   argumentsMax: 1,
   examples: ['help', 'help serve'],
   run: async ({ args: [name], io }) => {
+    const { commandHelp, overview } = await import('./help.js');
     await io.stdout.write(name === undefined ? overview(io, allCommands) : commandHelp(io, find(name)));
     return exitCodes.ok;
   },
@@ -34,21 +37,34 @@ const versionCommand: Command = {
   argumentsMin: 0,
   argumentsMax: 0,
   examples: ['version'],
-  run: async ({ io }) => {
-    await io.stdout.write(`${version}\n`);
+  run: ({ io }) => printVersion(io),
+};
+
+const completionCommand: Command = {
+  name: 'completion',
+  usage: 'SHELL',
+  summary: 'print what makes a shell complete commands and flags: bash, zsh or fish',
+  flags: [],
+  argumentsMin: 1,
+  argumentsMax: 1,
+  examples: ['completion bash > /etc/bash_completion.d/kvorum', 'completion fish'],
+  run: async ({ args: [shell], io }) => {
+    const { completionOf } = await import('./completion.js');
+    await io.stdout.write(completionOf(shell!, allCommands));
     return exitCodes.ok;
   },
 };
 
+async function printVersion(io: Io): Promise<ExitCode> {
+  await io.stdout.write(`${version}\n`);
+  return exitCodes.ok;
+}
+
 /** The command table. */
-export const allCommands: readonly Command[] = [...commands, helpCommand, versionCommand];
+export const allCommands: readonly Command[] = [...commands, completionCommand, helpCommand, versionCommand];
 
 /** Flags may stand before the command, as in the original: there it is not yet known whose they are. */
-const anyFlag: readonly FlagSpec[] = [
-  ...helpFlags,
-  versionFlag,
-  ...allCommands.flatMap((command) => command.flags),
-];
+const anyFlag: readonly FlagSpec[] = [...commonFlags, ...allCommands.flatMap((command) => command.flags)];
 
 /** Runs one command line. Never throws: what goes wrong is one line on stderr and the exit code. */
 export async function runCli(words: readonly string[], io: Io): Promise<ExitCode> {
@@ -64,32 +80,44 @@ export async function runCli(words: readonly string[], io: Io): Promise<ExitCode
 }
 
 function find(name: string): Command {
-  const command = allCommands.find((each) => each.name === name);
-  if (command === undefined) throw new UsageError(`unknown command ${JSON.stringify(name)}`);
-  return command;
+  const command = allCommands.find((each) => each.name === name || each.aliases?.includes(name) === true);
+  if (command !== undefined) return command;
+  const known = allCommands.flatMap((each) => [each.name, ...(each.aliases ?? [])]);
+  throw new UnknownNameError(`unknown command ${JSON.stringify(name)}`, name, known);
 }
 
 async function runWithoutCommand(words: readonly string[], io: Io): Promise<ExitCode> {
   const flags = new FlagValues(anyFlag, parseFlags(words, anyFlag).given);
-  if (flags.boolean('version')) return versionCommand.run({ args: [], flags, io });
-  if (flags.boolean('help') || flags.boolean('h')) return helpCommand.run({ args: [], flags, io });
+  if (wantsVersion(flags)) return printVersion(io);
+  const { overview } = await import('./help.js');
+  if (wantsHelp(flags)) {
+    await io.stdout.write(overview(io, allCommands));
+    return exitCodes.ok;
+  }
   await io.stderr.write(overview(io, allCommands));
   return exitCodes.usage;
 }
 
 async function runCommand(command: Command, words: readonly string[], io: Io): Promise<ExitCode> {
-  const { given, args } = parseFlags(words, [...command.flags, ...helpFlags]);
-  const flags = new FlagValues(command.flags, given);
-  if (flags.boolean('help') || flags.boolean('h')) {
+  const { given, args } = parseFlags(words, [...command.flags, ...commonFlags]);
+  const asked = new FlagValues(commonFlags, given);
+  if (wantsVersion(asked)) return printVersion(io);
+  if (wantsHelp(asked)) {
+    const { commandHelp } = await import('./help.js');
     await io.stdout.write(commandHelp(io, command));
     return exitCodes.ok;
   }
-  if (args.length < command.argumentsMin || args.length > command.argumentsMax) {
-    const wanted = command.usage === '' ? 'no arguments' : command.usage;
-    const count = args.length === 1 ? '1 argument is' : `${args.length} arguments are`;
-    throw new UsageError(`${command.name} takes ${wanted}, but ${count} given`);
-  }
-  return command.run({ args, flags, io });
+  addEnvironment(given, command.flags, io.env);
+  checkArguments(command, args);
+  return command.run({ args, flags: new FlagValues(command.flags, given), io });
+}
+
+function wantsVersion(flags: FlagValues): boolean {
+  return flags.boolean('version') || flags.boolean('v');
+}
+
+function wantsHelp(flags: FlagValues): boolean {
+  return flags.boolean('help') || flags.boolean('h');
 }
 
 async function fail(error: unknown, command: Command | undefined, io: Io): Promise<ExitCode> {
@@ -98,9 +126,24 @@ async function fail(error: unknown, command: Command | undefined, io: Io): Promi
   const code = exitCodeOf(error);
   const message = error instanceof Error && error.message !== '' ? error.message : String(error);
   const helped = command === undefined ? 'help' : `help ${command.name}`;
+  const meant = error instanceof UnknownNameError ? await suggestion(error) : '';
   const hint = error instanceof UsageError ? ` (see ${io.program} ${helped})` : '';
   const trace = code === exitCodes.failed && io.env['KVORUM_DEBUG'] !== undefined && error instanceof Error;
   const stack = trace ? `${error.stack ?? ''}\n` : '';
-  await io.stderr.write(`${message.replaceAll('\n', ' ')}${hint}\n${stack}`);
+  await untilTold(io.stderr.write(`${message.replaceAll('\n', ' ')}${meant}${hint}\n${stack}`));
   return code;
+}
+
+async function suggestion({ written, known }: UnknownNameError): Promise<string> {
+  const { likeliest } = await import('./suggestion.js');
+  const meant = likeliest(written, known);
+  return meant === undefined ? '' : `: did you mean ${meant}?`;
+}
+
+/** Nobody need read it, and then the command must end all the same. */
+async function untilTold(written: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, messageTimeoutMs)));
+  await Promise.race([written, late]);
+  clearTimeout(timer);
 }

@@ -110,7 +110,11 @@ describe('serve', () => {
       [[], exitCodes.usage, /^data folder \S+ is empty: start with -bootstrap .*, or with -join=HOST:PORT/],
       [['-id=', '-bootstrap'], exitCodes.usage, /^id must be 1 to 128 letters/],
       [['-bootstrap', '-join=a:1'], exitCodes.usage, /^bootstrap and join exclude each other/],
-      [['-join=127.0.0.1:1', '-join-timeout=1'], exitCodes.unavailable, /^cannot connect to 127\.0\.0\.1:1$/],
+      [
+        ['-join=127.0.0.1:1', '-join-timeout=1'],
+        exitCodes.unavailable,
+        /^cannot connect to 127\.0\.0\.1:1: (connection refused|not in time)/,
+      ],
       [['-bootstrap', '-host=203.0.113.1'], exitCodes.failed, /^grpcport 0 on 203\.0\.113\.1 cannot be used/],
       [['-bootstrap', '-data-dir=/dev/null'], exitCodes.failed, /^data folder \/dev\/null is not a folder/],
     ];
@@ -146,6 +150,17 @@ describe('serve', () => {
     await server.stop();
     assert.deepEqual(server.io.stderr.text.trimEnd().split('\n').length, 1);
     await assert.rejects(readdir(folder), { code: 'ENOENT' });
+  });
+
+  it('says what it reloads when it is asked to, and goes on', async (t) => {
+    const server = serving([`-data-dir=${join(await temporary(t), 'data')}`, '-bootstrap']);
+    await server.up();
+    server.io.askToReload();
+    await server.io.stderr.until(/"msg":"SIGHUP: nothing to reload: the log goes to no file"/);
+    server.io.stderr.reopen = () => Promise.resolve('/var/log/kvorum was opened anew');
+    server.io.askToReload();
+    await server.io.stderr.until(/"msg":"SIGHUP: \/var\/log\/kvorum was opened anew"/);
+    await server.stop();
   });
 
   it('serves at once, without waiting for an election', async (t) => {

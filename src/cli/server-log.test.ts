@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { logLevels, makeServerLog, type LogOptions } from './server-log.js';
+import { logLevels } from './log-levels.js';
+import { makeServerLog, type LogOptions } from './server-log.js';
 
 function record(options: Partial<LogOptions> = {}) {
   const lines: string[] = [];

@@ -1,8 +1,6 @@
 import { pino, type DestinationStream } from 'pino';
 import type { Log } from '../base/log.js';
-
-export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
-export type LogLevel = (typeof logLevels)[number];
+import type { LogLevel } from './log-levels.js';
 
 export interface LogOptions {
   readonly level: LogLevel;
@@ -23,6 +21,17 @@ export function makeServerLog(options: LogOptions): Log {
     { level: options.level, base: null, formatters: { level: (label) => ({ level: label }) } },
     destination,
   );
+}
+
+/** The line that stands where others are missing. */
+export function lostLines(lines: number, format: LogOptions['format']): string {
+  const line = JSON.stringify({
+    level: 'warn',
+    time: Date.now(),
+    lines,
+    msg: 'log lines were lost: nobody took them',
+  });
+  return format === 'text' ? textLine(line, false) : `${line}\n`;
 }
 
 /** `22:31:05.123 info  role and term  role=leader  term=2`, in local time. */

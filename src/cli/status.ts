@@ -1,6 +1,7 @@
 import { parseHostPort } from '../base/address.js';
 import { formatId } from '../base/ids.js';
 import { KvorumError, type ClusterMember, type KvorumClient, type ServerStatus } from '../client/index.js';
+import { entriesBehind, troubles } from './status-troubles.js';
 import { sizeText, textTable } from './text-table.js';
 
 /** A server that did not answer. */
@@ -92,14 +93,23 @@ export function byName(left: string, right: string): number {
 }
 
 const header = [
-  ...['NAME', 'ID', 'CLIENT', 'ROLE', 'TERM', 'COMMIT', 'APPLIED', 'REVISION', 'DATABASE', 'LOG', 'VERSION'],
+  ...['NAME', 'ID', 'CLIENT', 'ROLE', 'TERM', 'COMMIT', 'APPLIED', 'BEHIND', 'REVISION', 'DATABASE', 'LOG'],
+  ...['DISK FREE', 'FILES', 'VERSION'],
 ];
 
+/** A row for each member, and below it a line for each trouble. */
 export function statusTable(told: readonly Told[]): string {
-  return textTable(header, told.map(row));
+  const answers = told.filter((each): each is ServerStatus => !isSilent(each));
+  const table = textTable(
+    header,
+    told.map((each) => row(each, answers)),
+  );
+  const lines = troubles(answers);
+  return lines.length === 0 ? table : `${table}\n${lines.map((line) => `${line}\n`).join('')}`;
 }
 
-function row(each: Told): string[] {
+function row(each: Told, answers: readonly ServerStatus[]): string[] {
+  const behind = entriesBehind(each, answers);
   if (isSilent(each)) {
     const { endpoint, id, name } = each;
     return [
@@ -107,8 +117,10 @@ function row(each: Told): string[] {
       id === undefined ? '-' : formatId(id),
       endpoint === '' ? '-' : endpoint,
       'unreachable',
+      ...['', '', '', behind],
     ];
   }
+  const { diskFreeBytes, openFiles, openFilesMax } = each;
   return [
     each.name,
     formatId(each.id),
@@ -117,9 +129,12 @@ function row(each: Told): string[] {
     String(each.term),
     String(each.commitIndex),
     String(each.appliedIndex),
+    behind,
     String(each.revision),
     sizeText(each.databaseSizeBytes),
     sizeText(each.logSizeBytes),
+    diskFreeBytes === undefined ? '-' : sizeText(diskFreeBytes),
+    openFiles === undefined ? '-' : `${openFiles} of ${openFilesMax ?? 'any'}`,
     each.version,
   ];
 }

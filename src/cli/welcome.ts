@@ -23,8 +23,9 @@ Kvorum ${version}: member ${name} serves clients on ${grpcAddress}. Its data is 
 
 /** For a member on this machine whose name and ports are one higher. */
 function flagsOfNext({ name, grpcAddress, raftAddress }: Member): string {
-  const [, stem, number] = /^(.*?)(\d*)$/.exec(name) ?? [];
-  const next = number === '' ? `${name}2` : `${stem}${BigInt(number ?? '') + 1n}`;
+  const stem = name.slice(0, 1 + name.search(/\D\d*$/));
+  const number = name.slice(stem.length);
+  const next = number === '' ? `${name}2` : `${stem}${BigInt(number) + 1n}`;
   const [grpcPort, raftPort] = [grpcAddress, raftAddress].map((each) => portAfter(each));
   return `-id=${next} -grpcport=${grpcPort} -raftport=${raftPort} -join=${grpcAddress}`;
 }

@@ -3,7 +3,8 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { KvorumError } from '../base/errors.js';
 import { BatchResponse, type OperationResult, type Pair } from '../generated/kvorum.js';
-import { decodeBatchResponse, type BatchResult } from './batch-response.js';
+import { decodeAnyBatchResponse } from './any-batch-response.js';
+import { readBatchResponse } from './batch-response.js';
 import { decodeResponse } from './unary-calls.js';
 
 const numbers = fc.oneof(
@@ -50,10 +51,17 @@ const broken = fc
     return copy.subarray(0, copy.length - cut);
   });
 
-/** A result in a form that can be compared: numbers and bytes as text. */
+/**
+ * A result in a form that can be compared: numbers and bytes as text.
+ *
+ * @throws KvorumError INTERNAL for a number that would lose digits
+ */
 function show(given: object): string {
   return JSON.stringify(given, (_, value: unknown) => {
-    if (typeof value === 'bigint') return Number(value);
+    if (typeof value === 'bigint') {
+      if (value >= 0n && value <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(value);
+      throw new KvorumError('INTERNAL', 'no number of a member');
+    }
     return value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value;
   });
 }
@@ -98,11 +106,12 @@ function plain(given: object): object {
   return Object.fromEntries(Object.entries(given).map(([name, value]) => [name, of(value)]));
 }
 
-const read = (given: Buffer): string => outcomeOf(() => decodeBatchResponse(given));
+const read = (given: Buffer): string =>
+  outcomeOf(() => readBatchResponse(given) ?? decodeAnyBatchResponse(given));
 const readGenerated = (given: Buffer): string =>
   outcomeOf(() => decodeResponse(BatchResponse, given).results.map(expectedOf));
 
-describe('decodeBatchResponse', () => {
+describe('readBatchResponse, and the general one for what it leaves', () => {
   it('reads what the generated code reads', () => {
     fc.assert(
       fc.property(message, (given) => assert.equal(read(given), readGenerated(given))),
@@ -124,7 +133,7 @@ describe('decodeBatchResponse', () => {
   });
 
   it('gives views of the values, which are Buffers', () => {
-    const [only]: readonly (BatchResult | undefined)[] = decodeBatchResponse(
+    const only = readBatchResponse(
       Buffer.from(
         BatchResponse.encode({
           results: [
@@ -145,7 +154,7 @@ describe('decodeBatchResponse', () => {
           ],
         }).finish(),
       ),
-    );
+    )?.[0];
     assert.deepEqual(only, {
       kind: 'get',
       pair: { key: Buffer.from('k'), value: Buffer.from('v'), createRevision: 2, modRevision: 3, version: 4 },

@@ -1,7 +1,5 @@
 import { WireReader } from '../base/wire.js';
-import { BatchResponse, type OperationResult } from '../generated/kvorum.js';
-import { toKeyValue, type KeyValue } from './results.js';
-import { decodeResponse } from './unary-calls.js';
+import type { KeyValue } from './results.js';
 
 /** What a server says of one operation. */
 export type BatchResult =
@@ -38,16 +36,12 @@ const versionTag = 0x28;
 const noBytes: Buffer = Buffer.alloc(0);
 
 /**
- * The results of a BatchResponse; keys and values are views into `bytes`. Read in place; a response that holds
- * anything else than what a server writes for operations that were done is left to the generated code.
+ * The results of a BatchResponse; keys and values are views into `bytes`. Read in place.
  *
- * @throws KvorumError INTERNAL on bytes that are no such message
+ * @returns undefined for what holds anything else than a server writes for operations that were done: that is left to
+ * the generated code, which most programs never need to load
  */
-export function decodeBatchResponse(bytes: Buffer): readonly BatchResult[] {
-  return readResults(bytes) ?? decodeResponse(BatchResponse, bytes).results.map(toBatchResult);
-}
-
-function readResults(bytes: Buffer): readonly BatchResult[] | undefined {
+export function readBatchResponse(bytes: Buffer): readonly BatchResult[] | undefined {
   const reader = new WireReader(bytes);
   const results: BatchResult[] = [];
   while (reader.at < bytes.length) {
@@ -124,27 +118,4 @@ function readPair(bytes: Buffer, reader: WireReader, end: number): KeyValue | un
     else return undefined;
   }
   return pair;
-}
-
-function toBatchResult({ kind }: OperationResult): BatchResult {
-  switch (kind?.$case) {
-    case 'put':
-    case 'delete': {
-      const { revision, foundModRevision } = kind.value;
-      return {
-        kind: kind.$case,
-        revision: Number(revision),
-        deleted: kind.$case === 'delete' && kind.value.deleted > 0n,
-        foundModRevision: foundModRevision === undefined ? undefined : Number(foundModRevision),
-      };
-    }
-    case 'get': {
-      const { pair } = kind.value;
-      return { kind: 'get', pair: pair && toKeyValue(pair) };
-    }
-    case 'error':
-      return { kind: 'error', ...kind.value };
-    case undefined:
-      return { kind: 'unknown' };
-  }
 }

@@ -75,7 +75,7 @@ describe('batches', () => {
       );
     const { store, client } = await serve(t, script);
     await Promise.all(['a', 'b', 'c', 'd', 'e'].map((key) => client.get(key)));
-    assert.deepEqual(sizes(store), [5, 3, 1]);
+    assert.deepEqual(sizes(store), [5, 2, 1]);
   });
 
   it('takes serializable reads along apart from the others, which may wait for a quorum', async (t) => {

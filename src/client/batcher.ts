@@ -1,16 +1,19 @@
-import { performance } from 'node:perf_hooks';
 import { KvorumError } from '../base/errors.js';
 import { attemptTimeoutMs, retryTimeMsMin } from './attempt-time.js';
 import { orderBatch } from './batch-order.js';
 import { encodeBatchRequest } from './batch-request.js';
-import { decodeBatchResponse, type BatchResult } from './batch-response.js';
+import { readBatchResponse, type BatchResult } from './batch-response.js';
 import type { Connection } from './connection.js';
 import { clientClosed, type Endpoints } from './endpoints.js';
 import { CallFailure, toErrorCode } from './failure.js';
+import { GetWindow } from './get-window.js';
 import { isWrite, type PendingOperation } from './operation.js';
 import { OperationQueue } from './operation-queue.js';
 import type { ClientLimits } from './options.js';
 import { WaitingOperations } from './waiting-operations.js';
+
+/** So many, and as many as wait, may be in the queue though they are settled. */
+const settledMax = 1024;
 
 /** Sends the operations of one turn of the event loop, and those gathered behind batches on their way, as one. */
 export class Batcher {
@@ -18,12 +21,14 @@ export class Batcher {
   readonly #limits: ClientLimits;
   readonly #waiting: WaitingOperations;
   readonly #queue = new OperationQueue();
+  readonly #getWindow: GetWindow;
   #inFlight = 0;
   #scheduled = false;
 
   constructor(endpoints: Endpoints, limits: ClientLimits) {
     this.#endpoints = endpoints;
     this.#limits = limits;
+    this.#getWindow = new GetWindow(limits.operationsPerBatchMax);
     this.#waiting = new WaitingOperations(
       limits,
       () => this.#queue,
@@ -35,6 +40,8 @@ export class Batcher {
   add(operation: PendingOperation): void {
     if (!this.#waiting.add(operation)) return;
     this.#queue.push(operation);
+    // What was cancelled or has expired behind requests that get no answer does not count as waiting, but is there.
+    if (this.#queue.waitingCount > 2 * this.#waiting.count + settledMax) this.#queue.dropSettled();
     this.#schedule();
   }
 
@@ -55,7 +62,7 @@ export class Batcher {
   #send(): void {
     const { batchesInFlightMax, operationsPerBatchMax, batchSizeBytesMax } = this.#limits;
     while (this.#inFlight < batchesInFlightMax && !this.#queue.isEmpty) {
-      const batch = this.#queue.take(operationsPerBatchMax, batchSizeBytesMax);
+      const batch = this.#queue.take(operationsPerBatchMax, batchSizeBytesMax, this.#getWindow.count);
       if (batch.length === 0) break;
       this.#inFlight += 1;
       void this.#run(batch);
@@ -83,7 +90,7 @@ export class Batcher {
       const timeoutMs = attemptTimeoutMs(remainingMs(operations), this.#endpoints.count);
       const request = encodeBatchRequest(operations);
       const response = await connection.call('/kvorum.v1.Store/Batch', request, timeoutMs);
-      const results = decodeBatchResponse(response);
+      const results = readBatchResponse(response) ?? (await readAny(response));
       if (results.length !== operations.length) {
         throw new KvorumError('INTERNAL', `${results.length} results for ${operations.length} operations`);
       }
@@ -91,8 +98,19 @@ export class Batcher {
     } catch (error) {
       const failure = toFailure(error);
       if (failure.elsewhere && connection !== undefined) this.#endpoints.failed(connection, failure.error);
-      return batch.filter((operation) => this.#retryOrReject(operation, failure));
+      const smaller = failure.responseTooLarge && this.#narrow(operations);
+      return batch.filter((operation) => {
+        if (smaller && !isWrite(operation)) return !operation.settled;
+        return this.#retryOrReject(operation, failure);
+      });
     }
+  }
+
+  /** After a response that was too large. Returns whether fewer gets may have a smaller one. */
+  #narrow(operations: readonly PendingOperation[]): boolean {
+    const getCount = countGets(operations);
+    this.#getWindow.tooLarge(getCount);
+    return getCount > 1;
   }
 
   /** Returns what is to be tried again. */
@@ -102,7 +120,8 @@ export class Batcher {
     connection: Connection,
   ): PendingOperation[] {
     const again: PendingOperation[] = [];
-    const anyDone = results.some(({ kind }) => kind !== 'error');
+    const fullAt = findFull(operations, results);
+    this.#adaptWindow(operations, results, fullAt);
     let trouble: KvorumError | undefined;
     for (let at = 0; at < operations.length; at++) {
       const operation = operations[at]!;
@@ -111,15 +130,41 @@ export class Batcher {
         this.#waiting.resolve(operation, result);
         continue;
       }
+      if (at >= fullAt && isLimitExceeded(result)) {
+        // Of a write it would have to be certain that it did nothing.
+        if (operation.kind === 'get') operation.lastError = crowdedOut;
+        again.push(operation);
+        continue;
+      }
       const failure = resultFailure(result);
       if (failure.elsewhere) trouble ??= failure.error;
-      // Others of this batch filled the response; alone or with fewer it fits.
-      const crowdedOut = failure.error.code === 'LIMIT_EXCEEDED' && operation.kind === 'get' && anyDone;
-      if (crowdedOut || this.#retryOrReject(operation, failure)) again.push(operation);
+      if (this.#retryOrReject(operation, failure)) again.push(operation);
     }
     if (trouble === undefined) this.#endpoints.answered(connection);
     else this.#endpoints.failed(connection, trouble);
     return again.filter(({ settled }) => !settled);
+  }
+
+  #adaptWindow(
+    operations: readonly PendingOperation[],
+    results: readonly BatchResult[],
+    fullAt: number,
+  ): void {
+    const full = fullAt < results.length;
+    // The usual case, in which nothing has to be counted.
+    if (!full && !this.#getWindow.isNarrow) return;
+    let getCount = 0;
+    let sizeBytes = 0;
+    for (let at = 0; at < Math.min(fullAt, results.length); at++) {
+      const result = results[at]!;
+      if (operations[at]!.kind !== 'get') continue;
+      getCount += 1;
+      if (result.kind === 'get' && result.pair !== undefined) {
+        sizeBytes += result.pair.key.length + result.pair.value.length;
+      }
+    }
+    if (full) this.#getWindow.filled(getCount, sizeBytes);
+    else this.#getWindow.fitted(getCount, sizeBytes);
   }
 
   /** Whether to try again; if not, it is rejected. */
@@ -134,6 +179,39 @@ export class Batcher {
     this.#waiting.reject(operation, failure.toError(write));
     return false;
   }
+}
+
+async function readAny(response: Buffer): Promise<readonly BatchResult[]> {
+  const { decodeAnyBatchResponse } = await import('./any-batch-response.js');
+  return decodeAnyBatchResponse(response);
+}
+
+/** What a get is told whose time ended before it could be asked for again. */
+const crowdedOut = new KvorumError(
+  'DEADLINE_EXCEEDED',
+  'not answered in time: the values that were asked for before it filled the responses',
+);
+
+/** Where the first get stands that found the response full; behind all if there is none. */
+function findFull(operations: readonly PendingOperation[], results: readonly BatchResult[]): number {
+  let anyGot = false;
+  for (let at = 0; at < results.length; at++) {
+    const result = results[at]!;
+    if (result.kind === 'get') anyGot = true;
+    // Alone it would have fitted.
+    else if (anyGot && operations[at]!.kind === 'get' && isLimitExceeded(result)) return at;
+  }
+  return Infinity;
+}
+
+function isLimitExceeded(result: BatchResult): boolean {
+  return result.kind === 'error' && result.code === 'LIMIT_EXCEEDED';
+}
+
+function countGets(operations: readonly PendingOperation[]): number {
+  let count = 0;
+  for (const { kind } of operations) if (kind === 'get') count += 1;
+  return count;
 }
 
 /** To the last deadline: each operation's own ends only its own wait. */

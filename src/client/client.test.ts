@@ -15,6 +15,12 @@ async function serve(t: TestContext, limits: Partial<ClientLimits> = {}) {
   return { ...served, client };
 }
 
+async function all<T>(listed: AsyncIterable<T>): Promise<T[]> {
+  const seen: T[] = [];
+  for await (const each of listed) seen.push(each);
+  return seen;
+}
+
 describe('KvorumClient', () => {
   it('sets, gets and deletes text and bytes', async (t) => {
     const { client } = await serve(t);
@@ -123,21 +129,44 @@ describe('KvorumClient', () => {
     await Promise.all(Array.from({ length: 9 }, (_, nth) => client.set(`k${nth}`, `${nth}`)));
     await client.set('other', '1');
     const seen: string[] = [];
-    for await (const { key } of client.list({ prefix: 'k', pageSize: 2 })) {
-      seen.push(Buffer.from(key).toString());
+    for await (const { key, value } of client.list({ prefix: 'k', pageSize: 2 })) {
+      seen.push(`${key}=${value}`);
       await client.delete('k8');
     }
-    assert.deepEqual(seen.join(' '), 'k0 k1 k2 k3 k4 k5 k6 k7 k8');
+    assert.deepEqual(seen.join(' '), 'k0=0 k1=1 k2=2 k3=3 k4=4 k5=5 k6=6 k7=7 k8=8');
     const some: string[] = [];
     for await (const { key, value } of client.list({ start: 'k2', end: 'k4', keysOnly: true })) {
-      some.push(Buffer.from(key).toString());
-      assert.equal(value.length, 0);
+      some.push(key);
+      assert.equal(value, '');
     }
     assert.deepEqual(some, ['k2', 'k3']);
     const prefix = Buffer.from('k3');
-    for await (const { key } of client.list({ prefix })) assert.deepEqual(key, prefix);
+    for await (const { key } of client.listBytes({ prefix })) assert.deepEqual(key, prefix);
     assert.equal(prefix.toString(), 'k3');
-    assert.equal(await codeOf(client.list({ prefix: 'a', end: 'b' }).next()), 'INVALID_REQUEST');
+    for (const listed of [
+      client.list({ prefix: 'a', end: 'b' }),
+      client.listBytes({ prefix: 'a', end: 'b' }),
+    ]) {
+      assert.equal(await codeOf(listed.next()), 'INVALID_REQUEST');
+    }
+  });
+
+  it('lists text as get gives it, and names the pair that is none', async (t) => {
+    const { client } = await serve(t);
+    await client.set('a', 'ä\u0000');
+    const [pair] = await all(client.list());
+    assert.deepEqual(pair, { key: 'a', value: 'ä\u0000', createRevision: 2, modRevision: 2, version: 1 });
+    const bytes = Uint8Array.of(0xff);
+    await client.set('b', bytes);
+    await assert.rejects(all(client.list()), { code: 'INVALID_VALUE', message: /^the value of "b" is not/ });
+    await client.set(bytes, '1');
+    await assert.rejects(all(client.list({ start: bytes })), { code: 'INVALID_KEY', message: /listBytes$/ });
+    const listed = (await all(client.listBytes())).map(({ key, value }) => [...key, ...value]);
+    assert.deepEqual(listed, [
+      [97, ...Buffer.from('ä\u0000')],
+      [98, 255],
+      [255, 49],
+    ]);
   });
 
   it('tells and changes the members', async (t) => {

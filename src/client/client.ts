@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks';
 import { parseHostPort } from '../base/address.js';
 import { KvorumError } from '../base/errors.js';
 import {
@@ -12,11 +11,15 @@ import {
 } from './answers.js';
 import { Batcher } from './batcher.js';
 import { clientClosed, Endpoints, endpointsDefaults } from './endpoints.js';
-import { listPages, type ListOptions } from './listing.js';
-import * as methods from './methods.js';
+import type { listPages, ListOptions } from './listing.js';
+import type * as methods from './methods.js';
 import type { OperationKind } from './operation.js';
 import {
   checkExpectedRevision,
+  checkId,
+  checkObject,
+  checkReadOptions,
+  checkText,
   checkTimeout,
   checkTries,
   clientTimeoutMsDefault,
@@ -36,9 +39,10 @@ import {
   type KeyValue,
   type ServerStatus,
   type SetResult,
+  type TextKeyValue,
 } from './results.js';
-import { contentId, utf8SizeBytes } from './text.js';
-import { callUnary, type UnaryMethod, type Wait } from './unary-calls.js';
+import { contentId, pairToText, utf8SizeBytes } from './text.js';
+import type { UnaryMethod, Wait } from './unary-calls.js';
 
 /** A member, by its id (bigint) or its name. */
 export type MemberReference = bigint | string;
@@ -76,6 +80,7 @@ export class KvorumClient {
 
   /** @throws KvorumError INVALID_REQUEST */
   constructor(options: ClientOptions) {
+    checkObject('options', options);
     const limits = makeClientLimits(options.limits);
     this.#timeoutMs = checkTimeout(options.timeoutMs ?? clientTimeoutMsDefault);
     this.#connectTriesMax = checkTries(options.connectTriesMax);
@@ -139,18 +144,31 @@ export class KvorumClient {
     return this.#operate('delete', key, '', options, toConditionalResult, expected);
   }
 
-  /** The pairs of a range, in the byte order of their keys, all at one revision. */
-  async *list(options: ListOptions = {}): AsyncGenerator<KeyValue, void, undefined> {
+  /**
+   * The pairs of a range as text, in the byte order of their keys, all at one revision.
+   *
+   * Rejects with INVALID_KEY or INVALID_VALUE at a pair that is no UTF-8: then take listBytes.
+   */
+  async *list(options: ListOptions = {}): AsyncGenerator<TextKeyValue, void, undefined> {
+    for await (const { pairs } of this.listPages(options)) {
+      for (const pair of pairs) yield pairToText(pair);
+    }
+  }
+
+  /** As list, with keys and values as bytes. */
+  async *listBytes(options: ListOptions = {}): AsyncGenerator<KeyValue, void, undefined> {
     for await (const { pairs } of this.listPages(options)) yield* pairs;
   }
 
-  /** As list, page by page: cheaper for many pairs, and tells the revision. */
-  listPages(options: ListOptions = {}): ReturnType<typeof listPages> {
-    return listPages(this.#endpoints, options, this.#wait(options));
+  /** As listBytes, page by page: cheaper for many pairs, and tells the revision. */
+  async *listPages(options: ListOptions = {}): ReturnType<typeof listPages> {
+    const wait = this.#wait(options);
+    const listing = await import('./listing.js');
+    yield* listing.listPages(this.#endpoints, options, wait);
   }
 
   async members(options: CallOptions = {}): Promise<ClusterMembers> {
-    const { clusterId, members } = await this.#call(methods.memberList, {}, options);
+    const { clusterId, members } = await this.#call((all) => all.memberList, {}, options);
     return { clusterId, members: members.map(toClusterMember) };
   }
 
@@ -161,15 +179,17 @@ export class KvorumClient {
    */
   async status(endpoint?: string, options: CallOptions = {}): Promise<ServerStatus> {
     if (endpoint === undefined) {
-      const told = await this.#call(methods.status, {}, options);
+      const told = await this.#call((all) => all.status, {}, options);
       return toServerStatus(this.#endpoints.ready?.endpoint ?? '', told);
     }
     if (this.#closed) throw clientClosed();
-    parseHostPort('endpoint', endpoint);
+    parseHostPort('endpoint', checkText('endpoint', endpoint));
+    const wait = this.#wait(options);
     const only = this.#connectTo([endpoint]);
     this.#others.add(only);
     try {
-      return toServerStatus(endpoint, await callUnary(only, methods.status, {}, this.#wait(options)));
+      const { callUnary, status } = await loadMethods();
+      return toServerStatus(endpoint, await callUnary(only, status, {}, wait));
     } finally {
       this.#others.delete(only);
       only.close();
@@ -177,7 +197,7 @@ export class KvorumClient {
   }
 
   /**
-   * Adds a member, as a learner that is promoted when it has caught up. Servers do this for themselves.
+   * Adds a member, as a learner that is promoted when it is up and has caught up. Servers do this for themselves.
    *
    * @param member.id chosen by the member and kept by it; 0n or nothing: the cluster chooses
    */
@@ -185,8 +205,17 @@ export class KvorumClient {
     member: { readonly name: string; readonly raftAddress: string; readonly id?: bigint },
     options: CallOptions = {},
   ): Promise<JoinResult> {
-    const request = { nodeId: member.name, raftAddr: member.raftAddress, memberId: member.id ?? 0n };
-    const { clusterId, memberId, members } = await this.#call(methods.join, request, options);
+    checkObject('member', member);
+    const request = {
+      nodeId: checkText('member.name', member.name),
+      raftAddr: checkText('member.raftAddress', member.raftAddress),
+      memberId: member.id === undefined ? 0n : checkId('member.id', member.id),
+    };
+    const { clusterId, memberId, members, clusterSecret } = await this.#call(
+      (all) => all.join,
+      request,
+      options,
+    );
     return {
       clusterId,
       memberId,
@@ -196,22 +225,23 @@ export class KvorumClient {
         raftAddress: told.raftAddr,
         clientAddress: told.clientAddr,
       })),
+      secret: clusterSecret,
     };
   }
 
   async removeMember(member: MemberReference, options: CallOptions = {}): Promise<void> {
-    await this.#call(methods.memberRemove, toTarget(member), options);
+    await this.#call((all) => all.memberRemove, toTarget(member), options);
   }
 
-  /** Makes a learner a voter. Rejects with LEARNER_NOT_READY before it has caught up. */
+  /** Makes a learner a voter. Rejects with LEARNER_NOT_READY before it is up and has caught up. */
   async promoteMember(member: MemberReference, options: CallOptions = {}): Promise<void> {
-    await this.#call(methods.memberPromote, toTarget(member), options);
+    await this.#call((all) => all.memberPromote, toTarget(member), options);
   }
 
   /** Tells the cluster that a member's Raft port is reached at another address. */
   async updateMember(member: MemberReference, raftAddress: string, options: CallOptions = {}): Promise<void> {
-    const request = { ...toTarget(member), raftAddr: raftAddress };
-    await this.#call(methods.memberChangeAddress, request, options);
+    const request = { ...toTarget(member), raftAddr: checkText('raftAddress', raftAddress) };
+    await this.#call((all) => all.memberChangeAddress, request, options);
   }
 
   /**
@@ -223,7 +253,7 @@ export class KvorumClient {
     options: CallOptions = {},
   ): Promise<{ readonly id: bigint; readonly name: string }> {
     const target = member === undefined ? { id: 0n, name: '' } : toTarget(member);
-    const { leaderId, leaderName } = await this.#call(methods.transferLeader, target, options);
+    const { leaderId, leaderName } = await this.#call((all) => all.transferLeader, target, options);
     return { id: leaderId, name: leaderName };
   }
 
@@ -250,16 +280,18 @@ export class KvorumClient {
   }
 
   #wait(options: CallOptions): Wait {
-    const timeoutMs = options.timeoutMs === undefined ? this.#timeoutMs : checkTimeout(options.timeoutMs);
-    return { timeoutMs, signal: options.signal };
+    checkReadOptions(options);
+    return { timeoutMs: options.timeoutMs ?? this.#timeoutMs, signal: options.signal };
   }
 
-  #call<Request, Response>(
-    method: UnaryMethod<Request, Response>,
+  async #call<Request, Response>(
+    choose: (all: typeof methods) => UnaryMethod<Request, Response>,
     request: Request,
     options: CallOptions,
   ): Promise<Response> {
-    return callUnary(this.#endpoints, method, request, this.#wait(options));
+    const wait = this.#wait(options);
+    const all = await loadMethods();
+    return all.callUnary(this.#endpoints, choose(all), request, wait);
   }
 
   /** These calls come by the hundred thousand: one promise for each, and nothing that awaits another. */
@@ -275,7 +307,8 @@ export class KvorumClient {
     return new Promise<T>((resolve, reject) => {
       const valueSizeBytes = utf8SizeBytes('INVALID_VALUE', 'value', value);
       const keySizeBytes = utf8SizeBytes('INVALID_KEY', 'key', key);
-      const timeoutMs = options.timeoutMs === undefined ? this.#timeoutMs : checkTimeout(options.timeoutMs);
+      if (options !== noOptions) checkReadOptions(options);
+      const timeoutMs = options.timeoutMs ?? this.#timeoutMs;
       const serializable = options.serializable ?? false;
       if (this.#closed) throw clientClosed();
       (serializable ? this.#localBatcher : this.#batcher).add({
@@ -303,8 +336,13 @@ export class KvorumClient {
 
 const noOptions: ReadOptions = {};
 
+/** The generated code takes its time to load, and most programs only get and set. */
+function loadMethods(): Promise<typeof methods> {
+  return import('./methods.js');
+}
+
 function toTarget(member: MemberReference): { readonly id: bigint; readonly name: string } {
-  if (typeof member === 'bigint') return { id: member, name: '' };
-  if (member !== '') return { id: 0n, name: member };
+  if (typeof member === 'bigint') return { id: checkId('member', member), name: '' };
+  if (typeof member === 'string' && member !== '') return { id: 0n, name: checkText('member', member) };
   throw new KvorumError('INVALID_REQUEST', 'a member must be named by its id or its name');
 }

@@ -1,71 +1,59 @@
-import { Client, connectivityState, credentials, type ServiceError } from '@grpc/grpc-js';
+import type { ClientHttp2Session } from 'node:http2';
+import { parseHostPort } from '../base/address.js';
 import { KvorumError } from '../base/errors.js';
-import { CallFailure, fromServiceError } from './failure.js';
+import { onAbort, stopWaitingForAbort } from './abort-signals.js';
+import { Callbacks } from './callbacks.js';
+import { DialError, type Lookup } from './dial.js';
+import { CallFailure, cancelledUnsent, lost } from './failure.js';
+import { cutOff, NotHttp2Error, openSession } from './session.js';
+import { UnaryStream, type MethodPath } from './unary-stream.js';
 
-/** A method of a service, as it stands in the request's path. */
-export type MethodPath = `/${string}/${string}`;
-
-const bytesToBuffer = (bytes: Uint8Array): Buffer =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-const identity = (bytes: Buffer): Buffer => bytes;
-
-/** One connection to one server. grpc-js never retries on it what was sent. */
+/** One connection to one server. Nothing is sent on it twice. */
 export class Connection {
   readonly endpoint: string;
-  readonly #client: Client;
-  /** Ends of the calls without an answer; no set, whose outgrown tables would keep the calls in memory. */
-  readonly #open: ((error: KvorumError) => void)[] = [];
+  readonly #responseSizeBytesMax: number;
+  readonly #lookup: Lookup | undefined;
+  readonly #dialling = new AbortController();
+  #session: ClientHttp2Session | undefined;
+  #lastHandled = Infinity;
+  /** Ends of the calls without an answer. */
+  readonly #open = new Callbacks<KvorumError>();
   #closed = false;
 
-  constructor(endpoint: string, responseSizeBytesMax: number) {
+  /** @param lookup other than the system's */
+  constructor(endpoint: string, responseSizeBytesMax: number, lookup?: Lookup) {
     this.endpoint = endpoint;
-    this.#client = new Client(endpoint, credentials.createInsecure(), {
-      'grpc.max_receive_message_length': responseSizeBytesMax,
-      'grpc.max_send_message_length': -1,
-      'grpc.use_local_subchannel_pool': 1,
-      'grpc.enable_channelz': 0,
-      // No config of another server by DNS: it could order retries.
-      'grpc.service_config_disable_resolution': 1,
-      // Ours is a short way or our own back-off.
-      'grpc.initial_reconnect_backoff_ms': 100,
-      'grpc.max_reconnect_backoff_ms': 1000,
-      'grpc.enable_http_proxy': 0,
-    });
+    this.#responseSizeBytesMax = responseSizeBytesMax;
+    this.#lookup = lookup;
   }
 
   /** Calls that have no answer yet. */
   get openCount(): number {
-    return this.#open.length;
+    return this.#open.count;
   }
 
-  /** What is sent now goes out at once. Otherwise grpc-js would keep it, and we could not tell whether it left. */
+  /** What is sent now goes out at once. */
   get ready(): boolean {
-    return !this.#closed && this.#client.getChannel().getConnectivityState(false) === connectivityState.READY;
+    const session = this.#session;
+    return !this.#closed && session !== undefined && !session.closed && !session.destroyed;
   }
 
-  /** Whether the server could be connected to within `timeoutMs`. */
-  connect(timeoutMs: number): Promise<boolean> {
-    const channel = this.#client.getChannel();
-    const deadline = Date.now() + timeoutMs;
-    return new Promise((resolve) => {
-      const look = (): void => {
-        if (this.#closed) {
-          resolve(false);
-          return;
-        }
-        const state = channel.getConnectivityState(true);
-        const failed = state === connectivityState.TRANSIENT_FAILURE || state === connectivityState.SHUTDOWN;
-        if (state === connectivityState.READY || failed) {
-          resolve(!failed);
-          return;
-        }
-        channel.watchConnectivityState(state, deadline, (error) => {
-          if (error === undefined) look();
-          else resolve(false);
-        });
-      };
-      look();
-    });
+  /** @returns why there is no connection, undefined if there is one. To be called once. */
+  async connect(timeoutMs: number): Promise<string | undefined> {
+    const target = parseHostPort('endpoint', this.endpoint);
+    const { signal } = this.#dialling;
+    try {
+      const session = await openSession(target, timeoutMs, signal, this.#lookup);
+      session.on('goaway', (_code: number, lastHandled: number) => (this.#lastHandled = lastHandled));
+      this.#session = session;
+      return undefined;
+    } catch (error) {
+      if (error instanceof DialError) return error.message;
+      if (!(error instanceof NotHttp2Error)) throw error;
+      // Few servers need it.
+      const { whoeverAnswers } = await import('./whoever-answers.js');
+      return await whoeverAnswers(target, timeoutMs, signal);
+    }
   }
 
   /**
@@ -73,30 +61,31 @@ export class Connection {
    *
    * @param timeoutMs the server is told, and ends its own wait a little earlier
    */
-  call(path: MethodPath, request: Uint8Array, timeoutMs: number, signal?: AbortSignal): Promise<Buffer> {
-    const options = { deadline: Date.now() + Math.max(1, timeoutMs) };
+  call(path: MethodPath, message: Uint8Array, timeoutMs: number, signal?: AbortSignal): Promise<Buffer> {
+    if (signal?.aborted === true) return Promise.reject(cancelledUnsent());
+    const session = this.#session;
+    if (session === undefined || !this.ready) return Promise.reject(lost(this.endpoint, 'not-applied'));
+    const { endpoint } = this;
+    const responseSizeBytesMax = this.#responseSizeBytesMax;
+    const lastHandled = (): number => this.#lastHandled;
+    const request = { endpoint, path, message, timeoutMs, responseSizeBytesMax, lastHandled };
     return new Promise((resolve, reject) => {
-      const settle = (end: () => void): void => {
-        signal?.removeEventListener('abort', cancel);
-        const place = this.#open.indexOf(abandon);
-        if (place !== -1) this.#open.splice(place, 1);
-        end();
-      };
-      const answered = (error: ServiceError | null, response?: Buffer): void => {
-        settle(() => {
-          if (error === null) resolve(response!);
-          else reject(fromServiceError(error, this.endpoint));
+      let stream: UnaryStream;
+      try {
+        stream = new UnaryStream(session, request, (failure, response) => {
+          if (abortion !== undefined) stopWaitingForAbort(signal!, abortion);
+          this.#open.remove(open);
+          if (failure === undefined) resolve(response!);
+          else reject(failure);
         });
-      };
-      const call = this.#client.makeUnaryRequest(path, bytesToBuffer, identity, request, options, answered);
-      const abandon = (error: KvorumError): void => {
-        settle(() => reject(new CallFailure(error, 'unknown', false)));
-        call.cancel();
-      };
+      } catch {
+        reject(lost(endpoint, 'not-applied'));
+        return;
+      }
+      const abandon = (error: KvorumError): void => stream.abandon(new CallFailure(error, 'unknown', false));
       const cancel = (): void => abandon(new KvorumError('CANCELLED', 'the caller cancelled'));
-      this.#open.push(abandon);
-      signal?.addEventListener('abort', cancel);
-      if (signal?.aborted === true) cancel();
+      const open = this.#open.add(abandon);
+      const abortion = signal === undefined ? undefined : onAbort(signal, cancel);
     });
   }
 
@@ -104,12 +93,14 @@ export class Connection {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#client.close();
+    this.#dialling.abort();
+    this.#session?.close();
   }
 
   /** Ends the open calls too. */
   destroy(error: KvorumError): void {
-    for (const end of [...this.#open]) end(error);
+    this.#open.callAll(error);
     this.close();
+    if (this.#session !== undefined) cutOff(this.#session);
   }
 }

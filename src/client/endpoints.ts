@@ -1,6 +1,8 @@
 import { KvorumError } from '../base/errors.js';
+import { onAbort, stopWaitingForAbort } from './abort-signals.js';
 import { Connection } from './connection.js';
-import { CallFailure } from './failure.js';
+import type { Lookup } from './dial.js';
+import { CallFailure, cancelledUnsent } from './failure.js';
 
 export interface EndpointsOptions {
   readonly connectTimeoutMs: number;
@@ -10,6 +12,8 @@ export interface EndpointsOptions {
   readonly backoffMsMax: number;
   /** Nobody waits longer once each server was tried in vain so often in a row. */
   readonly connectTriesMax: number;
+  /** Other than the system's. */
+  readonly lookup?: Lookup;
 }
 
 export const endpointsDefaults = { connectTimeoutMs: 1000, backoffMs: 50, backoffMsMax: 1000 } as const;
@@ -26,6 +30,8 @@ export class Endpoints {
   readonly #waiters = new Set<Waiter>();
   /** What was last wrong with each server, until a call is answered. */
   readonly #wrong = new Map<string, KvorumError>();
+  /** Made of these once, for the many that may ask. */
+  #trouble: KvorumError | undefined;
   #current: Connection | undefined;
   #trying: Connection | undefined;
   /** Left, but with calls that may still be answered. */
@@ -52,6 +58,10 @@ export class Endpoints {
 
   /** Why no server does the work; undefined after an answer. */
   get trouble(): KvorumError | undefined {
+    return (this.#trouble ??= this.#findTrouble());
+  }
+
+  #findTrouble(): KvorumError | undefined {
     const errors = [...this.#wrong.values()];
     // A server that answers tells more than one that cannot be reached.
     const first = errors.find(({ code }) => code !== 'SERVER_UNREACHABLE') ?? errors[0];
@@ -62,12 +72,13 @@ export class Endpoints {
   /** A ready connection, as soon as there is one. Rejects with CallFailure: nothing was sent then. */
   connected(timeoutMs: number, signal?: AbortSignal): Promise<Connection> {
     if (this.#closed) return Promise.reject(new CallFailure(clientClosed()));
+    if (signal?.aborted === true) return Promise.reject(cancelledUnsent());
     const ready = this.ready;
     if (ready !== undefined) return Promise.resolve(ready);
     return new Promise((resolve, reject) => {
       const settle = (): void => {
         clearTimeout(timer);
-        signal?.removeEventListener('abort', cancel);
+        if (abortion !== undefined) stopWaitingForAbort(signal!, abortion);
         this.#waiters.delete(waiter);
       };
       const waiter: Waiter = {
@@ -81,19 +92,15 @@ export class Endpoints {
         },
       };
       const timer = setTimeout(() => waiter.reject(this.#notConnected()), timeoutMs);
-      const cancel = (): void => {
-        const error = new KvorumError('CANCELLED', 'the caller cancelled before anything was sent');
-        waiter.reject(new CallFailure(error, 'not-applied', false));
-      };
-      signal?.addEventListener('abort', cancel);
+      const cancel = (): void => waiter.reject(cancelledUnsent());
+      const abortion = signal === undefined ? undefined : onAbort(signal, cancel);
       this.#waiters.add(waiter);
-      if (signal?.aborted === true) cancel();
-      else if (!this.#connecting) void this.#connect();
+      if (!this.#connecting) void this.#connect();
     });
   }
 
   #notConnected(): CallFailure {
-    return new CallFailure(this.trouble ?? unreachable(this.#endpoints), 'not-applied', false);
+    return new CallFailure(this.trouble ?? unreachable(this.#endpoints, 'not in time'), 'not-applied', false);
   }
 
   #giveUp(): void {
@@ -104,6 +111,7 @@ export class Endpoints {
     if (connection !== this.#current) return;
     this.#failures = 0;
     this.#wrong.clear();
+    this.#trouble = undefined;
   }
 
   /** Goes on to the next server, unless that was done already. */
@@ -126,6 +134,7 @@ export class Endpoints {
 
   #goOn(endpoint: string, why: KvorumError): void {
     this.#wrong.set(endpoint, why);
+    this.#trouble = undefined;
     this.#failures += 1;
     this.#next = (this.#next + 1) % this.#endpoints.length;
   }
@@ -133,7 +142,7 @@ export class Endpoints {
   /** Runs as long as someone waits. */
   async #connect(): Promise<void> {
     this.#connecting = true;
-    const { connectTimeoutMs, responseSizeBytesMax, connectTriesMax } = this.#options;
+    const { connectTimeoutMs, responseSizeBytesMax, connectTriesMax, lookup } = this.#options;
     this.#current?.close();
     this.#current = undefined;
     let tries = 0;
@@ -141,14 +150,15 @@ export class Endpoints {
       await this.#pause();
       if (this.#waiters.size === 0) break;
       const endpoint = this.#endpoints[this.#next]!;
-      const connection = new Connection(endpoint, responseSizeBytesMax);
+      const connection = new Connection(endpoint, responseSizeBytesMax, lookup);
       this.#trying = connection;
-      if ((await connection.connect(connectTimeoutMs)) && !this.#closed) {
+      const why = await connection.connect(connectTimeoutMs);
+      if (why === undefined && !this.#closed) {
         this.#current = connection;
         for (const waiter of this.#waiters) waiter.resolve(connection);
       } else {
         connection.close();
-        this.#goOn(endpoint, unreachable([endpoint]));
+        this.#goOn(endpoint, unreachable([endpoint], why ?? 'called off'));
         if (++tries >= connectTriesMax * this.#endpoints.length) this.#giveUp();
       }
     }
@@ -176,6 +186,6 @@ export function clientClosed(): KvorumError {
   return new KvorumError('CLIENT_CLOSED', 'the client is closed');
 }
 
-function unreachable(endpoints: readonly string[]): KvorumError {
-  return new KvorumError('SERVER_UNREACHABLE', `cannot connect to ${endpoints.join(', ')}`);
+function unreachable(endpoints: readonly string[], why: string): KvorumError {
+  return new KvorumError('SERVER_UNREACHABLE', `cannot connect to ${endpoints.join(', ')}: ${why}`);
 }

@@ -7,10 +7,10 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
-import { createServer } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { connect, type KvorumClient } from './client.js';
 import { allDone, allRefused, codeOf, ScriptedStore, silence } from './testing/scripted-store.js';
+import { deadEndpoint } from './testing/sockets.js';
 
 function clientOf(t: TestContext, endpoints: readonly string[], timeoutMs = 5000): KvorumClient {
   const client = connect({ endpoints, timeoutMs });
@@ -18,16 +18,7 @@ function clientOf(t: TestContext, endpoints: readonly string[], timeoutMs = 5000
   return client;
 }
 
-/** An endpoint where nothing listens. */
-async function deadEndpoint(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  assert.ok(typeof address === 'object' && address !== null);
-  server.close();
-  await once(server, 'close');
-  return `127.0.0.1:${address.port}`;
-}
+const refused = 'connection refused: nothing listens there';
 
 /** A server of bare HTTP/2. */
 async function serveHttp2(
@@ -67,7 +58,7 @@ describe('failover', () => {
     await assert.rejects(client.set('a', '1'), {
       code: 'SERVER_UNREACHABLE',
       outcome: 'not-applied',
-      message: `cannot connect to ${endpoint}`,
+      message: `cannot connect to ${endpoint}: ${refused}`,
     });
   });
 
@@ -75,7 +66,7 @@ describe('failover', () => {
     const endpoints = [await deadEndpoint(), await deadEndpoint()];
     const client = connect({ endpoints, timeoutMs: 60_000, connectTriesMax: 2 });
     t.after(() => client.close());
-    const message = endpoints.map((endpoint) => `cannot connect to ${endpoint}`).join('; ');
+    const message = endpoints.map((endpoint) => `cannot connect to ${endpoint}: ${refused}`).join('; ');
     for (const call of [() => client.set('a', '1'), () => client.members()]) {
       await assert.rejects(call(), { code: 'SERVER_UNREACHABLE', outcome: 'not-applied', message });
     }

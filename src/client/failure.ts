@@ -1,5 +1,12 @@
-import { status, type ServiceError } from '@grpc/grpc-js';
-import { errorCodeKey, errorCodes, KvorumError, outcomeKey, type ErrorCode } from '../base/errors.js';
+import {
+  errorCodeKey,
+  errorCodes,
+  KvorumError,
+  outcomeKey,
+  pastLimit,
+  type ErrorCode,
+} from '../base/errors.js';
+import { statusCodes } from '../base/status.js';
 
 export type Outcome = KvorumError['outcome'];
 
@@ -11,12 +18,20 @@ export class CallFailure extends Error {
   readonly outcome: Outcome;
   /** Another server, or this one a little later, may do better. */
   readonly elsewhere: boolean;
+  /** The response was larger than this client takes. */
+  readonly responseTooLarge: boolean;
 
-  constructor(error: KvorumError, outcome: Outcome = error.outcome, elsewhere = isServersState(error.code)) {
+  constructor(
+    error: KvorumError,
+    outcome: Outcome = error.outcome,
+    elsewhere = isServersState(error.code),
+    responseTooLarge = false,
+  ) {
     super(error.message);
     this.error = error;
     this.outcome = outcome;
     this.elsewhere = elsewhere;
+    this.responseTooLarge = responseTooLarge;
   }
 
   /** A read may always be tried again, a write only when it is certain that it did nothing. */
@@ -55,54 +70,100 @@ export function outcomeUnknown(cause: KvorumError): KvorumError {
   return new KvorumError('OUTCOME_UNKNOWN', message, { cause });
 }
 
+/** The caller's signal was aborted before anything was sent. */
+export function cancelledUnsent(): CallFailure {
+  const error = new KvorumError('CANCELLED', 'the caller cancelled before anything was sent');
+  return new CallFailure(error, 'not-applied', false);
+}
+
 export function toErrorCode(text: string): ErrorCode {
   return Object.hasOwn(errorCodes, text) ? (text as ErrorCode) : 'INTERNAL';
 }
 
-/** Reads what grpc-js rejects a call with. */
-export function fromServiceError(error: ServiceError, endpoint: string): CallFailure {
-  const told = error.metadata.get(errorCodeKey)[0];
-  if (typeof told === 'string') {
-    const code = toErrorCode(told);
-    const outcome = error.metadata.get(outcomeKey)[0] === 'not-applied' ? 'not-applied' : 'unknown';
-    return new CallFailure(new KvorumError(code, error.details, { cause: error }), outcome);
-  }
-  return notTold(error, endpoint);
+/** Fields of a response's head or end. */
+type Fields = Readonly<Record<string, string | readonly string[] | number | undefined>>;
+
+/** How a call ended that the server has ended itself. @returns undefined: well */
+export function ending(fields: Fields, endpoint: string): CallFailure | undefined {
+  const status = Number(fields['grpc-status']);
+  if (status === statusCodes.OK) return undefined;
+  const message = decodedMessage(textOf(fields['grpc-message']));
+  const told = textOf(fields[errorCodeKey]);
+  if (told === undefined) return notTold(status, message, endpoint);
+  const outcome = fields[outcomeKey] === 'not-applied' ? 'not-applied' : 'unknown';
+  return new CallFailure(new KvorumError(toErrorCode(told), message), outcome);
 }
 
-/**
- * How grpc-js says that no handler saw the request: the server went away and refused the stream (RFC 9113 section
- * 8.7), or did so and could not be connected to again. It sends nothing a second time that may have been handled.
- */
-const neverHandled = /^(No connection established|Stream refused by server)/;
-/** How grpc-js tells, with INTERNAL, of a stream that ended before its answer: its connection was closed. */
-const streamEnded = /^Received RST_STREAM/;
+function textOf(field: Fields[string]): string | undefined {
+  return typeof field === 'string' ? field : undefined;
+}
 
-/** The error is grpc-js's own, or of something between us and a member. */
-function notTold(error: ServiceError, endpoint: string): CallFailure {
-  const because = (code: ErrorCode, message: string): KvorumError =>
-    new KvorumError(code, message, { cause: error });
-  const lost =
-    error.code === status.CANCELLED ||
-    error.code === status.UNAVAILABLE ||
-    (error.code === status.INTERNAL && streamEnded.test(error.details));
-  if (lost) {
-    const outcome = neverHandled.test(error.details) ? 'not-applied' : 'unknown';
-    return new CallFailure(because('SERVER_UNREACHABLE', `the connection to ${endpoint} was lost`), outcome);
+/** Percent-encoded UTF-8; what is not is taken as it is. */
+function decodedMessage(field = ''): string {
+  try {
+    return decodeURIComponent(field);
+  } catch {
+    return field;
   }
-  switch (error.code) {
-    case status.UNIMPLEMENTED:
-      return new CallFailure(
-        because(
-          'INVALID_REQUEST',
-          `${endpoint} does not serve this call: is it a Kvorum server? (${error.details})`,
-        ),
-      );
-    case status.RESOURCE_EXHAUSTED:
-      return new CallFailure(because('LIMIT_EXCEEDED', error.details), 'unknown');
-    case status.DEADLINE_EXCEEDED:
-      return new CallFailure(because('DEADLINE_EXCEEDED', `no answer of ${endpoint} in time`));
+}
+
+/** The status is not of a member's making: of its gRPC, or of something between us and it. */
+function notTold(status: number, message: string, endpoint: string): CallFailure {
+  switch (status) {
+    case statusCodes.CANCELLED:
+    case statusCodes.UNAVAILABLE:
+      return lost(endpoint, 'unknown');
+    case statusCodes.UNIMPLEMENTED:
+      return notServed(endpoint, message);
+    case statusCodes.RESOURCE_EXHAUSTED:
+      return new CallFailure(new KvorumError('LIMIT_EXCEEDED', message), 'unknown', false);
+    case statusCodes.DEADLINE_EXCEEDED:
+      return timedOut(endpoint);
     default:
-      return new CallFailure(because('INTERNAL', `${endpoint}: ${error.details}`));
+      return new CallFailure(new KvorumError('INTERNAL', `${endpoint}: ${message}`));
   }
+}
+
+function notServed(endpoint: string, why: string): CallFailure {
+  const message = `${endpoint} does not serve this call: is it a Kvorum server? (${why})`;
+  return new CallFailure(new KvorumError('INVALID_REQUEST', message));
+}
+
+/** The connection or the call's stream ended before its answer. */
+export function lost(endpoint: string, outcome: Outcome): CallFailure {
+  return new CallFailure(
+    new KvorumError('SERVER_UNREACHABLE', `the connection to ${endpoint} was lost`),
+    outcome,
+  );
+}
+
+export function timedOut(endpoint: string): CallFailure {
+  return new CallFailure(new KvorumError('DEADLINE_EXCEEDED', `no answer of ${endpoint} in time`));
+}
+
+/** The server asked for less. */
+export function noRoom(endpoint: string): CallFailure {
+  const error = new KvorumError('LIMIT_EXCEEDED', `${endpoint} refused the call: it has no room for more`);
+  return new CallFailure(error, 'unknown', false);
+}
+
+export function tooLong(sizeBytes: number, sizeBytesMax: number): CallFailure {
+  const error = pastLimit(
+    'LIMIT_EXCEEDED',
+    `the response is ${sizeBytes} bytes long`,
+    sizeBytesMax,
+    'responseSizeBytesMax',
+  );
+  return new CallFailure(error, 'unknown', false, true);
+}
+
+export function wrongMessage(endpoint: string, why: string): CallFailure {
+  return new CallFailure(new KvorumError('INTERNAL', `${endpoint}: ${why}`));
+}
+
+/** It speaks HTTP/2, but does not answer as gRPC does (gRPC's http-grpc-status-mapping.md). */
+export function httpFailure(endpoint: string, what: string, httpStatus = 0): CallFailure {
+  if ([429, 502, 503, 504].includes(httpStatus)) return lost(endpoint, 'unknown');
+  if (httpStatus === 404) return notServed(endpoint, what);
+  return wrongMessage(endpoint, `no answer of gRPC, but ${what}: is it a Kvorum server?`);
 }

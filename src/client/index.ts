@@ -10,7 +10,9 @@ export type {
   JoinedMember,
   JoinResult,
   KeyValue,
+  PeerStatus,
   ServerStatus,
   SetResult,
+  TextKeyValue,
 } from './results.js';
 export { errorCodes, KvorumError, type ErrorCode } from '../base/errors.js';

@@ -1,12 +1,15 @@
-import { emptyBytes } from '../base/bytes.js';
+import { compareBytes, emptyBytes } from '../base/bytes.js';
 import { KvorumError } from '../base/errors.js';
-import type { RangeRequest } from '../generated/kvorum.js';
+import type { RangeRequest, RangeResponse } from '../generated/kvorum.js';
 import type { Endpoints } from './endpoints.js';
 import { range } from './methods.js';
-import type { ReadOptions } from './options.js';
-import { toKeyValue, type KeyValue } from './results.js';
+import { checkFlag, checkWholeNumber, type ReadOptions } from './options.js';
+import { toKeyValue, toSafeNumber, type KeyValue } from './results.js';
 import { keyAfter, prefixEnd, toBytes } from './text.js';
 import { callUnary, type Wait } from './unary-calls.js';
+
+/** What the request has room for. */
+const pageSizeMax = 2 ** 31 - 1;
 
 /** Which keys, in byte order. Without any bound: all. `timeoutMs` is the time for each page. */
 export interface ListOptions extends ReadOptions {
@@ -19,7 +22,7 @@ export interface ListOptions extends ReadOptions {
   /** The store as it was then; the newest if it is not given. */
   readonly revision?: number;
   readonly keysOnly?: boolean;
-  /** Pairs in one answer; the server may end a page earlier. */
+  /** Pairs in one answer, up to 2^31 - 1; the server may end a page earlier. 0: as many as the server likes. */
   readonly pageSize?: number;
 }
 
@@ -37,7 +40,8 @@ export async function* listPages(
   let request = firstRequest(options);
   for (;;) {
     const answer = await callUnary(endpoints, range, request, wait);
-    const revision = Number(answer.revision);
+    checkPage(request, answer);
+    const revision = toSafeNumber('revision', answer.revision);
     yield { revision, pairs: answer.pairs.map(toKeyValue) };
     const last = answer.pairs.at(-1);
     if (!answer.more || last === undefined) return;
@@ -46,20 +50,50 @@ export async function* listPages(
 }
 
 function firstRequest(options: ListOptions): RangeRequest {
-  const { prefix, start, end, revision = 0, pageSize = 0 } = options;
+  const { prefix, start, end, revision = 0, pageSize = 0, keysOnly = false, serializable = false } = options;
   if (prefix !== undefined && (start !== undefined || end !== undefined)) {
     throw new KvorumError('INVALID_REQUEST', 'prefix cannot stand together with start or end');
   }
-  if (!Number.isSafeInteger(revision) || !Number.isInteger(pageSize)) {
-    throw new KvorumError('INVALID_REQUEST', 'revision and pageSize must be whole numbers');
-  }
-  const first = toBytes('INVALID_KEY', 'start', prefix ?? start ?? emptyBytes);
+  const { start: from = emptyBytes, end: to = emptyBytes } = options;
+  const first =
+    prefix === undefined ? toBytes('INVALID_KEY', 'start', from) : toBytes('INVALID_KEY', 'prefix', prefix);
   return {
     start: first,
-    end: prefix === undefined ? toBytes('INVALID_KEY', 'end', end ?? emptyBytes) : prefixEnd(first),
-    limit: pageSize,
-    revision: BigInt(revision),
-    keysOnly: options.keysOnly ?? false,
-    serializable: options.serializable ?? false,
+    // A copy: each page asks for it again, whatever the caller does with its own.
+    end: prefix === undefined ? Uint8Array.from(toBytes('INVALID_KEY', 'end', to)) : prefixEnd(first),
+    limit: checkWholeNumber('pageSize', pageSize, pageSizeMax),
+    revision: BigInt(checkWholeNumber('revision', revision, Number.MAX_SAFE_INTEGER)),
+    keysOnly: checkFlag('keysOnly', keysOnly),
+    serializable,
   };
+}
+
+/**
+ * A page goes on in the order of the keys, within the range, at the revision, and not past the size that was asked
+ * for: whatever a server says, a walk ends, and nothing is shown twice or left out unnoticed.
+ *
+ * @throws KvorumError INTERNAL
+ */
+function checkPage(asked: RangeRequest, { pairs, more, revision }: RangeResponse): void {
+  if (asked.limit > 0 && pairs.length > asked.limit) {
+    throw wrongPage(`${pairs.length} pairs, where at most ${asked.limit} were asked for`);
+  }
+  if (asked.revision > 0n && revision !== asked.revision) {
+    throw wrongPage(`revision ${revision} instead of ${asked.revision}`);
+  }
+  if (more && pairs.length === 0) throw wrongPage('no pairs, and more to come');
+  let from = asked.start;
+  let inOrder = true;
+  for (const [nth, { key }] of pairs.entries()) {
+    const order = compareBytes(key, from);
+    if (nth === 0 ? order < 0 : order <= 0) inOrder = false;
+    from = key;
+  }
+  if (!inOrder || (pairs.length > 0 && asked.end.length > 0 && compareBytes(from, asked.end) >= 0)) {
+    throw wrongPage('keys out of order, or outside of the range');
+  }
+}
+
+function wrongPage(what: string): KvorumError {
+  return new KvorumError('INTERNAL', `the server's page cannot be right: ${what}`);
 }

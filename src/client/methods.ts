@@ -2,6 +2,8 @@ import * as kvorum from '../generated/kvorum.js';
 import { JoinRequest, JoinResponse } from '../generated/kvstore.js';
 import type { UnaryMethod } from './unary-calls.js';
 
+export { callUnary } from './unary-calls.js';
+
 export const memberList: UnaryMethod<kvorum.MemberListRequest, kvorum.MemberListResponse> = {
   path: '/kvorum.v1.Cluster/MemberList',
   request: kvorum.MemberListRequest,

@@ -1,5 +1,6 @@
 import type { KvorumError } from '../base/errors.js';
 import type { BatchResult } from './batch-response.js';
+import type { Callback } from './callbacks.js';
 
 export type OperationKind = 'put' | 'get' | 'delete';
 
@@ -24,7 +25,7 @@ export interface PendingOperation {
   readonly resolve: (answer: unknown) => void;
   readonly reject: (error: unknown) => void;
   readonly signal: AbortSignal | undefined;
-  onAbort: (() => void) | undefined;
+  onAbort: Callback<void> | undefined;
   /** Part of a request that has no answer yet. */
   sent: boolean;
   /** Why the attempts before did nothing. */

@@ -1,5 +1,6 @@
 import { parseHostPort } from '../base/address.js';
 import { KvorumError } from '../base/errors.js';
+import { utf8SizeBytes } from './text.js';
 
 export interface ClientOptions {
   /** `host:port` of one or more members' client ports; a string may name several, separated by commas. */
@@ -55,9 +56,17 @@ export interface ReadOptions extends CallOptions {
   readonly serializable?: boolean;
 }
 
-/** @throws KvorumError INVALID_REQUEST */
-export function parseEndpoints(given: readonly string[] | string): readonly string[] {
-  const listed = typeof given === 'string' ? given.split(',') : given;
+/**
+ * Callers without types give anything.
+ *
+ * @throws KvorumError INVALID_REQUEST
+ */
+export function parseEndpoints(given: unknown): readonly string[] {
+  const listed: readonly unknown[] =
+    typeof given === 'string' ? given.split(',') : Array.isArray(given) ? given : [given];
+  if (!listed.every((endpoint) => typeof endpoint === 'string')) {
+    throw invalid('endpoints must be one or more host:port, as a string or an array of strings');
+  }
   const endpoints = [...new Set(listed.map((endpoint) => endpoint.trim()).filter((text) => text !== ''))];
   if (endpoints.length === 0) {
     throw new KvorumError('INVALID_REQUEST', 'endpoints must name at least one host:port');
@@ -73,36 +82,110 @@ export function parseEndpoints(given: readonly string[] | string): readonly stri
 }
 
 /** @throws KvorumError INVALID_REQUEST */
-export function checkTimeout(timeoutMs: number): number {
-  if (timeoutMs > 0 && timeoutMs <= timeoutMsMax) return timeoutMs;
-  throw new KvorumError(
-    'INVALID_REQUEST',
-    `timeoutMs must be a number of milliseconds from 1 to ${timeoutMsMax}, not ${timeoutMs}`,
-  );
+export function checkTimeout(timeoutMs: unknown): number {
+  if (typeof timeoutMs === 'number' && timeoutMs > 0 && timeoutMs <= timeoutMsMax) return timeoutMs;
+  const rule = `a number of milliseconds above 0 and up to ${timeoutMsMax}`;
+  throw invalid(`timeoutMs must be ${rule}, not ${show(timeoutMs)}`);
 }
 
 /** @throws KvorumError INVALID_REQUEST */
-export function checkTries(tries = Infinity): number {
-  if (tries === Infinity || (Number.isSafeInteger(tries) && tries >= 1)) return tries;
-  throw new KvorumError('INVALID_REQUEST', `connectTriesMax must be a positive whole number, not ${tries}`);
+export function checkObject(field: string, given: unknown): void {
+  if (typeof given === 'object' && given !== null) return;
+  throw invalid(`${field} must be an object, not ${show(given)}`);
 }
 
 /** @throws KvorumError INVALID_REQUEST */
-export function checkExpectedRevision(modRevision: number): number {
-  if (Number.isSafeInteger(modRevision) && modRevision >= 0) return modRevision;
-  throw new KvorumError(
-    'INVALID_REQUEST',
-    `expectedModRevision must be a revision, or 0 for no such key, not ${modRevision}`,
-  );
+export function checkReadOptions(options: ReadOptions): void {
+  checkObject('options', options);
+  const { timeoutMs, signal, serializable } = options;
+  if (timeoutMs !== undefined) checkTimeout(timeoutMs);
+  if (signal !== undefined) checkSignal(signal);
+  if (serializable !== undefined) checkFlag('serializable', serializable);
+}
+
+function checkSignal(signal: unknown): void {
+  // Not only Node's own: there are others, made before there was one.
+  if (typeof signal === 'object' && signal !== null && 'aborted' in signal && 'addEventListener' in signal) {
+    return;
+  }
+  throw invalid(`signal must be an AbortSignal, not ${show(signal)}`);
+}
+
+/** @throws KvorumError INVALID_REQUEST */
+export function checkFlag(field: string, given: unknown): boolean {
+  if (typeof given === 'boolean') return given;
+  throw invalid(`${field} must be true or false, not ${show(given)}`);
+}
+
+/** @throws KvorumError INVALID_REQUEST */
+export function checkText(field: string, given: unknown): string {
+  if (typeof given === 'string') {
+    utf8SizeBytes('INVALID_REQUEST', field, given);
+    return given;
+  }
+  throw invalid(`${field} must be a string, not ${show(given)}`);
+}
+
+/** @throws KvorumError INVALID_REQUEST */
+export function checkWholeNumber(field: string, given: unknown, max: number): number {
+  if (typeof given === 'number' && Number.isInteger(given) && given >= 0 && given <= max) return given;
+  throw invalid(`${field} must be a whole number from 0 to ${max}, not ${show(given)}`);
+}
+
+/**
+ * @returns the id, which has 64 bits
+ * @throws KvorumError INVALID_REQUEST
+ */
+export function checkId(field: string, given: unknown): bigint {
+  if (typeof given === 'bigint' && given >= 0n && given < 2n ** 64n) return given;
+  throw invalid(`${field} must be a bigint from 0n to 2n ** 64n - 1n, not ${show(given)}`);
+}
+
+/** @throws KvorumError INVALID_REQUEST */
+export function checkTries(tries: unknown = Infinity): number {
+  if (tries === Infinity) return tries;
+  return checkPositive('connectTriesMax', tries);
+}
+
+function checkPositive(field: string, given: unknown): number {
+  if (typeof given === 'number' && Number.isSafeInteger(given) && given >= 1) return given;
+  throw invalid(`${field} must be a positive whole number, not ${show(given)}`);
+}
+
+/** @throws KvorumError INVALID_REQUEST */
+export function checkExpectedRevision(modRevision: unknown): number {
+  if (typeof modRevision === 'number' && Number.isSafeInteger(modRevision) && modRevision >= 0) {
+    return modRevision;
+  }
+  throw invalid(`expectedModRevision must be a revision, or 0 for no such key, not ${show(modRevision)}`);
 }
 
 /** @throws KvorumError INVALID_REQUEST */
 export function makeClientLimits(given: Partial<ClientLimits> = {}): ClientLimits {
+  checkObject('limits', given);
   const limits = { ...clientLimitDefaults, ...given };
-  for (const [name, value] of Object.entries(limits)) {
-    if (!Number.isSafeInteger(value) || value < 1) {
-      throw new KvorumError('INVALID_REQUEST', `${name} must be a positive whole number, not ${value}`);
-    }
-  }
+  for (const [name, value] of Object.entries(limits)) checkPositive(name, value);
   return limits;
+}
+
+function invalid(message: string): KvorumError {
+  return new KvorumError('INVALID_REQUEST', message);
+}
+
+const shownLengthMax = 100;
+
+/** In a message: short, and without calling anything of what was given. */
+function show(given: unknown): string {
+  switch (typeof given) {
+    case 'string':
+      return JSON.stringify(given.slice(0, shownLengthMax));
+    case 'number':
+    case 'boolean':
+    case 'undefined':
+      return String(given);
+    case 'object':
+      return given === null ? 'null' : 'an object';
+    default:
+      return `a ${typeof given}`;
+  }
 }

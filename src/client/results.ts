@@ -1,4 +1,5 @@
-import type { MemberInfo, Pair, StatusResponse } from '../generated/kvorum.js';
+import { KvorumError } from '../base/errors.js';
+import type { MemberInfo, Pair, PeerStatus as WirePeerStatus, StatusResponse } from '../generated/kvorum.js';
 
 /** A key with its value at some revision. */
 export interface KeyValue {
@@ -10,6 +11,12 @@ export interface KeyValue {
   readonly modRevision: number;
   /** Writes since the key was made; 1 for the first. */
   readonly version: number;
+}
+
+/** As KeyValue, as text. */
+export interface TextKeyValue extends Omit<KeyValue, 'key' | 'value'> {
+  readonly key: string;
+  readonly value: string;
 }
 
 export interface SetResult {
@@ -68,9 +75,34 @@ export interface ServerStatus {
   readonly appliedIndex: number;
   readonly flushedIndex: number;
   readonly revision: number;
+  /** The oldest revision that can be read; -1: nothing was compacted yet. */
   readonly compactRevision: number;
   readonly databaseSizeBytes: number;
   readonly logSizeBytes: number;
+  /** The other members, as this one's own state knows them; none from a server that is older than this field. */
+  readonly peers: readonly PeerStatus[];
+  /** Of the file system that holds the data folder. Undefined, like the next: the server cannot tell. */
+  readonly diskFreeBytes: number | undefined;
+  readonly diskSizeBytes: number | undefined;
+  /** File descriptors of the server's process. */
+  readonly openFiles: number | undefined;
+  readonly openFilesMax: number | undefined;
+}
+
+/** What a server knows of another one. */
+export interface PeerStatus {
+  readonly id: bigint;
+  readonly name: string;
+  readonly raftAddress: string;
+  readonly voter: boolean;
+  /** Whether messages reach it; undefined: not known yet. */
+  readonly reachable: boolean | undefined;
+  /** Since when, in milliseconds since 1970; 0: not known. */
+  readonly sinceMs: number;
+  /** Why it is not reachable; else empty. */
+  readonly reason: string;
+  /** The newest entry that is known to be in its log; undefined where the server does not lead. */
+  readonly matchIndex: number | undefined;
 }
 
 export interface JoinedMember {
@@ -85,15 +117,29 @@ export interface JoinResult {
   /** The new member's. */
   readonly memberId: bigint;
   readonly members: readonly JoinedMember[];
+  /** What members prove to each other that they know: to be kept as a password is. Empty where there is none. */
+  readonly secret: Uint8Array;
+}
+
+const safeMax = BigInt(Number.MAX_SAFE_INTEGER);
+
+/**
+ * Revisions, indexes and sizes are of 53 bits. Another number was not made by a member, and would lose digits.
+ *
+ * @throws KvorumError INTERNAL
+ */
+export function toSafeNumber(field: string, told: bigint): number {
+  if (told >= 0n && told <= safeMax) return Number(told);
+  throw new KvorumError('INTERNAL', `the server's answer cannot be right: ${field} is ${told}`);
 }
 
 export function toKeyValue(pair: Pair): KeyValue {
   return {
     key: pair.key,
     value: pair.value,
-    createRevision: Number(pair.createRevision),
-    modRevision: Number(pair.modRevision),
-    version: Number(pair.version),
+    createRevision: toSafeNumber('createRevision', pair.createRevision),
+    modRevision: toSafeNumber('modRevision', pair.modRevision),
+    version: toSafeNumber('version', pair.version),
   };
 }
 
@@ -111,14 +157,34 @@ export function toServerStatus(endpoint: string, told: StatusResponse): ServerSt
     version: told.version,
     role: told.role,
     leaderId: told.leaderId,
-    term: Number(told.term),
-    lastIndex: Number(told.lastIndex),
-    commitIndex: Number(told.commitIndex),
-    appliedIndex: Number(told.appliedIndex),
-    flushedIndex: Number(told.flushedIndex),
-    revision: Number(told.revision),
-    compactRevision: Number(told.compactRevision),
-    databaseSizeBytes: Number(told.databaseSizeBytes),
-    logSizeBytes: Number(told.logSizeBytes),
+    term: toSafeNumber('term', told.term),
+    lastIndex: toSafeNumber('lastIndex', told.lastIndex),
+    commitIndex: toSafeNumber('commitIndex', told.commitIndex),
+    appliedIndex: toSafeNumber('appliedIndex', told.appliedIndex),
+    flushedIndex: toSafeNumber('flushedIndex', told.flushedIndex),
+    revision: toSafeNumber('revision', told.revision),
+    compactRevision:
+      told.compactRevision === -1n ? -1 : toSafeNumber('compactRevision', told.compactRevision),
+    databaseSizeBytes: toSafeNumber('databaseSizeBytes', told.databaseSizeBytes),
+    logSizeBytes: toSafeNumber('logSizeBytes', told.logSizeBytes),
+    peers: told.peers.map(toPeerStatus),
+    diskFreeBytes: optional('diskFreeBytes', told.diskFreeBytes),
+    diskSizeBytes: optional('diskSizeBytes', told.diskSizeBytes),
+    openFiles: optional('openFiles', told.openFiles),
+    openFilesMax: optional('openFilesMax', told.openFilesMax),
   };
+}
+
+function toPeerStatus(told: WirePeerStatus): PeerStatus {
+  const { id, name, raftAddr, voter, reachable, reason } = told;
+  return {
+    ...{ id, name, voter, reachable, reason },
+    raftAddress: raftAddr,
+    sinceMs: toSafeNumber('sinceMs', told.sinceMs),
+    matchIndex: optional('matchIndex', told.matchIndex),
+  };
+}
+
+function optional(field: string, told: bigint | undefined): number | undefined {
+  return told === undefined ? undefined : toSafeNumber(field, told);
 }

@@ -1,5 +1,8 @@
 import { isUtf8 } from 'node:buffer';
+import { types } from 'node:util';
+import { echoed } from '../base/echo.js';
 import { KvorumError, type ErrorCode } from '../base/errors.js';
+import type { KeyValue, TextKeyValue } from './results.js';
 
 const loneSurrogate = /\p{Surrogate}/u;
 
@@ -10,8 +13,9 @@ const loneSurrogate = /\p{Surrogate}/u;
  */
 export function utf8SizeBytes(code: ErrorCode, field: string, given: string | Uint8Array): number {
   if (typeof given !== 'string') {
-    if (given instanceof Uint8Array) return given.length;
-    throw new KvorumError(code, `${field} must be a string or a Uint8Array`);
+    if (!types.isUint8Array(given)) throw new KvorumError(code, `${field} must be a string or a Uint8Array`);
+    if (given.length === 0) checkAttached(code, field, given);
+    return given.length;
   }
   const sizeBytes = Buffer.byteLength(given);
   // As many bytes as characters: ASCII.
@@ -19,6 +23,15 @@ export function utf8SizeBytes(code: ErrorCode, field: string, given: string | Ui
     throw new KvorumError(code, `${field} holds half of a surrogate pair`);
   }
   return sizeBytes;
+}
+
+/** Bytes that were handed to another thread look like none. */
+function checkAttached(code: ErrorCode, field: string, bytes: Uint8Array): void {
+  try {
+    bytes.at(0);
+  } catch (cause) {
+    throw new KvorumError(code, `${field} is a view of a buffer that was transferred`, { cause });
+  }
 }
 
 /**
@@ -43,6 +56,17 @@ export function contentId(given: string | Uint8Array): string {
 export function valueToText(bytes: Uint8Array): string {
   if (isUtf8(bytes)) return asBuffer(bytes).toString();
   throw new KvorumError('INVALID_VALUE', 'the value is not valid UTF-8: read it with getBytes');
+}
+
+/** @throws KvorumError INVALID_KEY or INVALID_VALUE for a pair that is no UTF-8 */
+export function pairToText(pair: KeyValue): TextKeyValue {
+  if (!isUtf8(pair.key)) {
+    throw new KvorumError('INVALID_KEY', 'a key is not valid UTF-8: list it with listBytes');
+  }
+  const key = asBuffer(pair.key).toString();
+  if (isUtf8(pair.value)) return { ...pair, key, value: asBuffer(pair.value).toString() };
+  const shown = JSON.stringify(echoed(key));
+  throw new KvorumError('INVALID_VALUE', `the value of ${shown} is not valid UTF-8: list it with listBytes`);
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -1,10 +1,10 @@
-import { performance } from 'node:perf_hooks';
 import { BinaryReader, type BinaryWriter } from '@bufbuild/protobuf/wire';
 import { KvorumError } from '../base/errors.js';
 import { attemptTimeoutMs, retryTimeMsMin } from './attempt-time.js';
-import type { Connection, MethodPath } from './connection.js';
+import type { Connection } from './connection.js';
 import type { Endpoints } from './endpoints.js';
 import { CallFailure } from './failure.js';
+import type { MethodPath } from './unary-stream.js';
 
 /** What ts-proto generates for a message type. */
 export interface MessageType<T> {
@@ -33,7 +33,7 @@ export async function callUnary<Request, Response>(
   { timeoutMs, signal }: Wait,
 ): Promise<Response> {
   const deadline = performance.now() + timeoutMs;
-  const bytes = method.request.encode(request).finish();
+  const bytes = encodeRequest(method, request);
   for (;;) {
     let connection: Connection | undefined;
     try {
@@ -50,6 +50,15 @@ export async function callUnary<Request, Response>(
         throw failure.toError(method.isWrite);
       }
     }
+  }
+}
+
+/** What a request holds has been checked, field by field; this is for what was forgotten. */
+function encodeRequest<Request>(method: UnaryMethod<Request, unknown>, request: Request): Uint8Array {
+  try {
+    return method.request.encode(request).finish();
+  } catch (cause) {
+    throw new KvorumError('INVALID_REQUEST', 'the request cannot be written', { cause });
   }
 }
 

@@ -1,9 +1,12 @@
-import { performance } from 'node:perf_hooks';
 import { KvorumError } from '../base/errors.js';
+import { onAbort, stopWaitingForAbort } from './abort-signals.js';
 import { outcomeUnknown } from './failure.js';
 import type { BatchResult } from './batch-response.js';
 import { isWrite, sizeBytesOf, type PendingOperation } from './operation.js';
 import type { ClientLimits } from './options.js';
+
+/** Looking for what has expired may take this share of the time; so an expiry may come a little late. */
+const expiryShareMax = 0.1;
 
 /**
  * The operations that have no result yet: their limits, their deadlines and their cancellation. One timer serves
@@ -17,6 +20,8 @@ export class WaitingOperations {
   #sizeBytes = 0;
   #timer: NodeJS.Timeout | undefined;
   #timerAtMs = Infinity;
+  /** No look at the deadlines before this. */
+  #expiryFromMs = 0;
 
   /**
    * @param all the operations that were added; those that are settled may be among them
@@ -30,6 +35,10 @@ export class WaitingOperations {
     this.#limits = limits;
     this.#all = all;
     this.#trouble = trouble;
+  }
+
+  get count(): number {
+    return this.#count;
   }
 
   /** False if the operation was refused, or cancelled before it came. */
@@ -79,25 +88,26 @@ export class WaitingOperations {
     operation.settled = true;
     this.#count -= 1;
     this.#sizeBytes -= sizeBytesOf(operation);
-    if (operation.onAbort !== undefined) operation.signal?.removeEventListener('abort', operation.onAbort);
+    if (operation.onAbort !== undefined) stopWaitingForAbort(operation.signal!, operation.onAbort);
     if (this.#count === 0) this.#clearTimer();
     return true;
   }
 
   #listen(operation: PendingOperation, signal: AbortSignal): void {
-    operation.onAbort = () => {
+    const cancel = (): void => {
       const error = new KvorumError('CANCELLED', 'the caller cancelled');
       this.reject(operation, isWrite(operation) && operation.sent ? outcomeUnknown(error) : error);
     };
-    if (signal.aborted) operation.onAbort();
-    else signal.addEventListener('abort', operation.onAbort);
+    if (signal.aborted) cancel();
+    else operation.onAbort = onAbort(signal, cancel);
   }
 
   #setTimer(deadlineMs: number): void {
-    if (deadlineMs >= this.#timerAtMs || this.#count === 0) return;
+    const atMs = Math.max(deadlineMs, this.#expiryFromMs);
+    if (atMs >= this.#timerAtMs || this.#count === 0) return;
     this.#clearTimer();
-    this.#timerAtMs = deadlineMs;
-    this.#timer = setTimeout(() => this.#expire(), Math.max(1, deadlineMs - performance.now()));
+    this.#timerAtMs = atMs;
+    this.#timer = setTimeout(() => this.#expire(), Math.max(1, atMs - performance.now()));
   }
 
   #clearTimer(): void {
@@ -114,6 +124,8 @@ export class WaitingOperations {
       if (operation.deadlineMs <= nowMs) this.reject(operation, this.#expired(operation));
       else nextMs = Math.min(nextMs, operation.deadlineMs);
     }
+    const endMs = performance.now();
+    this.#expiryFromMs = Math.ceil(endMs + (endMs - nowMs) / expiryShareMax);
     if (nextMs < Infinity) this.#setTimer(nextMs);
   }
 
@@ -123,8 +135,21 @@ export class WaitingOperations {
       return isWrite(operation) ? outcomeUnknown(error) : error;
     }
     const known = operation.lastError ?? this.#trouble();
-    return known ?? new KvorumError('SERVER_UNREACHABLE', 'not sent: earlier requests have no answer yet');
+    if (known !== undefined) return isWrite(operation) ? notApplied(known) : known;
+    const { batchesInFlightMax } = this.#limits;
+    const before = `as many requests as may be on their way have no answer yet (batchesInFlightMax: ${batchesInFlightMax})`;
+    // A write that was not sent did nothing, which DEADLINE_EXCEEDED would not tell.
+    return new KvorumError(
+      isWrite(operation) ? 'LIMIT_EXCEEDED' : 'DEADLINE_EXCEEDED',
+      `not sent in time: ${before}`,
+    );
   }
+}
+
+/** A write that was not sent did nothing, whatever was wrong with the server. */
+function notApplied(error: KvorumError): KvorumError {
+  if (error.outcome === 'not-applied') return error;
+  return new KvorumError('SERVER_UNREACHABLE', `not sent: ${error.message}`, { cause: error });
 }
 
 function limitExceeded(message: string): KvorumError {

@@ -2,13 +2,13 @@ import { assert } from '../base/assert.js';
 import { ByteReader, ByteWriter, MalformedBytesError } from '../base/byte-stream.js';
 import type { Command, CommandBatch } from './command.js';
 
-const formatVersion = 1;
+export const batchFormatVersion = 1;
 
 /** Commands in one entry. */
 export const batchCommandsMax = 1_000_000;
 
 /** A condition makes another type of it: who does not know conditions must not take it for a write without one. */
-const commandTypes = {
+export const commandTypes = {
   put: 1,
   deleteRange: 2,
   compact: 3,
@@ -17,14 +17,18 @@ const commandTypes = {
   conditionalPut: 6,
   conditionalDelete: 7,
 } as const;
-const flags = { previous: 1, lease: 2, end: 4 } as const;
+export const commandFlags = { previous: 1, lease: 2, end: 4 } as const;
 
 /** Version, proposer, sequence, count, then the commands. */
 export function encodeCommandBatch(batch: CommandBatch): Uint8Array {
   let sizeBytes = 32;
   for (const command of batch.commands) sizeBytes += sizeBytesExpected(command);
   const writer = new ByteWriter(sizeBytes);
-  writer.uint8(formatVersion).uint64(batch.proposer).varint(batch.sequence).varint(batch.commands.length);
+  writer
+    .uint8(batchFormatVersion)
+    .uint64(batch.proposer)
+    .varint(batch.sequence)
+    .varint(batch.commands.length);
   for (const command of batch.commands) writeCommand(writer, command);
   return writer.finish();
 }
@@ -68,7 +72,9 @@ function writeCommand(writer: ByteWriter, command: Command): void {
 function writePut(writer: ByteWriter, command: Extract<Command, { type: 'put' }>): void {
   const expected = command.expectedModRevision;
   writer.uint8(expected === undefined ? commandTypes.put : commandTypes.conditionalPut);
-  writer.uint8((command.previous ? flags.previous : 0) | (command.lease === 0n ? 0 : flags.lease));
+  writer.uint8(
+    (command.previous ? commandFlags.previous : 0) | (command.lease === 0n ? 0 : commandFlags.lease),
+  );
   writer.bytes(command.key).bytes(command.value);
   if (command.lease !== 0n) writer.uint64(command.lease);
   if (expected !== undefined) writer.varint(expected);
@@ -78,7 +84,7 @@ function writeDelete(writer: ByteWriter, command: Extract<Command, { type: 'dele
   const { end, expectedModRevision: expected } = command;
   assert(expected === undefined || end === undefined, 'a condition is on one key');
   writer.uint8(expected === undefined ? commandTypes.deleteRange : commandTypes.conditionalDelete);
-  writer.uint8((command.previous ? flags.previous : 0) | (end === undefined ? 0 : flags.end));
+  writer.uint8((command.previous ? commandFlags.previous : 0) | (end === undefined ? 0 : commandFlags.end));
   writer.bytes(command.key);
   if (end !== undefined) writer.bytes(end);
   if (expected !== undefined) writer.varint(expected);
@@ -91,7 +97,7 @@ function writeDelete(writer: ByteWriter, command: Extract<Command, { type: 'dele
 export function decodeCommandBatch(bytes: Uint8Array): CommandBatch {
   const reader = new ByteReader(bytes);
   const version = reader.uint8();
-  if (version !== formatVersion) throw new MalformedBytesError(`command batch of version ${version}`);
+  if (version !== batchFormatVersion) throw new MalformedBytesError(`command batch of version ${version}`);
   const proposer = reader.uint64();
   const sequence = reader.varint();
   const count = reader.varint();
@@ -107,21 +113,21 @@ function readCommand(reader: ByteReader): Command {
   switch (type) {
     case commandTypes.put:
     case commandTypes.conditionalPut: {
-      const set = readFlags(reader, flags.previous | flags.lease);
+      const set = readFlags(reader, commandFlags.previous | commandFlags.lease);
       const key = reader.bytes();
       const value = reader.bytes();
-      const lease = (set & flags.lease) === 0 ? 0n : reader.uint64();
-      const put: Command = { type: 'put', key, value, lease, previous: (set & flags.previous) !== 0 };
+      const lease = (set & commandFlags.lease) === 0 ? 0n : reader.uint64();
+      const put: Command = { type: 'put', key, value, lease, previous: (set & commandFlags.previous) !== 0 };
       return type === commandTypes.put ? put : { ...put, expectedModRevision: reader.varint() };
     }
     case commandTypes.deleteRange: {
-      const set = readFlags(reader, flags.previous | flags.end);
+      const set = readFlags(reader, commandFlags.previous | commandFlags.end);
       const key = reader.bytes();
-      const end = (set & flags.end) === 0 ? undefined : reader.bytes();
-      return { type: 'delete-range', key, end, previous: (set & flags.previous) !== 0 };
+      const end = (set & commandFlags.end) === 0 ? undefined : reader.bytes();
+      return { type: 'delete-range', key, end, previous: (set & commandFlags.previous) !== 0 };
     }
     case commandTypes.conditionalDelete: {
-      const previous = readFlags(reader, flags.previous) !== 0;
+      const previous = readFlags(reader, commandFlags.previous) !== 0;
       const key = reader.bytes();
       return { type: 'delete-range', key, end: undefined, previous, expectedModRevision: reader.varint() };
     }

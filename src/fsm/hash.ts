@@ -2,6 +2,7 @@ import { ByteWriter } from '../base/byte-stream.js';
 import type { KeyValue } from './command.js';
 import type { MemberTable } from './member-table.js';
 import { encodeConfig, encodeMember } from './membership-codec.js';
+import type { EntryName } from './passed-over.js';
 import type { KeySpace } from './mvcc/key-space.js';
 import { toKeyValue } from './mvcc/rows.js';
 
@@ -9,6 +10,7 @@ import { toKeyValue } from './mvcc/rows.js';
 export function hashOf(
   keys: KeySpace,
   members: MemberTable,
+  passedOver: readonly EntryName[],
   sum: (bytes: Uint8Array, previous: number) => number,
 ): number {
   let hash = 0;
@@ -24,6 +26,9 @@ export function hashOf(
     for (const id of [...members.removed].sort((left, right) => (left < right ? -1 : 1))) writer.uint64(id);
     writer.varint(keys.revision).varint(keys.compactRevision + 1);
   });
+  for (const { index, term, checksum } of passedOver) {
+    add(() => writer.varint(index).varint(term).uint32(checksum));
+  }
   for (const { key, record } of keys.live()) {
     add(() => writePair(writer, toKeyValue(key, record, false)));
   }

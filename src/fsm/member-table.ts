@@ -4,7 +4,7 @@ import type { ClusterId, Index, MemberId } from '../base/ids.js';
 import { ByteReader, ByteWriter } from '../base/byte-stream.js';
 import type { Backend } from '../ports/backend.js';
 import { applyConfigChange, decodeConfigChange, emptyConfig } from '../raft/config-change.js';
-import type { ClusterConfig } from '../raft/types.js';
+import type { ClusterConfig, ConfigChange } from '../raft/types.js';
 import type { MemberRecord } from './membership.js';
 import {
   decodeConfig,
@@ -88,8 +88,7 @@ export class MemberTable {
 
   /** A configuration entry. @throws if it does not fit: Raft has checked it before */
   applyConfigEntry(index: Index, data: Uint8Array): void {
-    const change = decodeConfigChange(data);
-    this.#setConfig(applyConfigChange(this.#config, change), index);
+    const change = this.applyConfiguration(index, data);
     if (change.context.length === 0) return;
     const update = decodeMembershipUpdate(change.context);
     switch (update.type) {
@@ -108,6 +107,13 @@ export class MemberTable {
         this.#removed.add(update.id);
         this.#backend.put('meta', idKey(removedPrefix, update.id), new Uint8Array(0));
     }
+  }
+
+  /** Of a configuration entry what Raft knows of it, without the member table. */
+  applyConfiguration(index: Index, data: Uint8Array): ConfigChange {
+    const change = decodeConfigChange(data);
+    this.#setConfig(applyConfigChange(this.#config, change), index);
+    return change;
   }
 
   find(id: MemberId): MemberRecord | undefined {

@@ -1,7 +1,9 @@
 import { assert } from '../base/assert.js';
 import { crc32c } from '../base/crc32c.js';
+import { KvorumError } from '../base/errors.js';
 import type { ClusterId, Index, MemberId, Revision } from '../base/ids.js';
 import type { AppliedPosition, Backend } from '../ports/backend.js';
+import { DiskError } from '../ports/disk.js';
 import type { ClusterConfig, Entry } from '../raft/types.js';
 import type { Command, CommandResult } from './command.js';
 import { decodeCommandBatch } from './command-codec.js';
@@ -10,6 +12,7 @@ import { MemberTable } from './member-table.js';
 import type { MemberRecord } from './membership.js';
 import { KeySpace } from './mvcc/key-space.js';
 import { defaultSizes, type RevisionLogSizes } from './mvcc/revision-log.js';
+import { markPassedOver, passedOverIn, PassedOverEntries, type PassedOver } from './passed-over.js';
 import type { RangeAnswer, RangeQuery } from './range.js';
 
 export interface AppliedEntry {
@@ -37,11 +40,20 @@ export class StateMachine {
   readonly #backend: Backend;
   readonly #keys: KeySpace;
   readonly #members: MemberTable;
+  readonly #passedOver: PassedOverEntries;
   #applied: AppliedPosition;
 
-  /** Goes on with what the backend holds. */
-  constructor(backend: Backend, sizes: RevisionLogSizes = defaultSizes) {
+  /**
+   * Goes on with what the backend holds.
+   * @param passedOver entries that are taken for empty ones
+   */
+  constructor(
+    backend: Backend,
+    sizes: RevisionLogSizes = defaultSizes,
+    passedOver: readonly PassedOver[] = [],
+  ) {
     this.#backend = backend;
+    this.#passedOver = new PassedOverEntries(passedOver);
     this.#keys = new KeySpace(backend, sizes);
     this.#members = new MemberTable(backend);
     this.#applied = backend.applied;
@@ -111,11 +123,29 @@ export class StateMachine {
     return this.#keys.range(query);
   }
 
-  /** @throws MalformedBytesError for an entry that no member of this version wrote: the member must stop */
+  /** Whether the entry is taken for an empty one. */
+  passesOver(entry: Entry): boolean {
+    return this.#passedOver.has(entry);
+  }
+
+  /**
+   * @throws KvorumError ENTRY_NOT_APPLICABLE: a part of it may be applied, nothing may be committed any more, and the
+   * member must stop; DATA_DAMAGED for what the state holds
+   */
   apply(entry: Entry): AppliedEntry {
     assert(entry.index === this.#applied.index + 1, `entry ${entry.index} follows ${this.#applied.index}`);
+    try {
+      return this.#apply(entry);
+    } catch (error) {
+      if (error instanceof KvorumError || error instanceof DiskError) throw error;
+      throw notApplicable(entry, error);
+    }
+  }
+
+  #apply(entry: Entry): AppliedEntry {
     this.#applied = { index: entry.index, term: entry.term };
     this.#keys.compactStep();
+    if (this.#passedOver.has(entry)) return this.#passOver(entry);
     switch (entry.type) {
       case 'empty':
         return { membershipChanged: false };
@@ -125,6 +155,14 @@ export class StateMachine {
       case 'normal':
         return this.#applyBatch(entry.data);
     }
+  }
+
+  /** Who takes part was decided when the entry entered the log: only what it says of the member table is left out. */
+  #passOver(entry: Entry): AppliedEntry {
+    markPassedOver(this.#backend, entry);
+    if (entry.type !== 'config') return { membershipChanged: false };
+    this.#members.applyConfiguration(entry.index, entry.data);
+    return { membershipChanged: true };
   }
 
   #applyBatch(data: Uint8Array): AppliedEntry {
@@ -211,6 +249,15 @@ export class StateMachine {
    * physical compaction has come is not part of it. Reads everything: for checks, not for requests.
    */
   hash(): number {
-    return hashOf(this.#keys, this.#members, crc32c);
+    return hashOf(this.#keys, this.#members, passedOverIn(this.#backend), crc32c);
   }
+}
+
+function notApplicable(entry: Entry, error: unknown): KvorumError {
+  const why = error instanceof Error ? error.message : String(error);
+  return new KvorumError(
+    'ENTRY_NOT_APPLICABLE',
+    `entry ${entry.index} of term ${entry.term} cannot be applied (${why}): see "kvorum recover" for what it is and the way past it`,
+    { cause: error },
+  );
 }

@@ -175,6 +175,34 @@ export interface StatusResponse {
   compactRevision: bigint;
   databaseSizeBytes: bigint;
   logSizeBytes: bigint;
+  /** The other members, as this one's own state knows them. */
+  peers: PeerStatus[];
+  /** Of the file system that holds the data folder. Absent, like the next: that cannot be found out there. */
+  diskFreeBytes?: bigint | undefined;
+  diskSizeBytes?:
+    | bigint
+    | undefined;
+  /** File descriptors of the process. */
+  openFiles?: bigint | undefined;
+  openFilesMax?: bigint | undefined;
+}
+
+/** What a member knows of another one. */
+export interface PeerStatus {
+  id: bigint;
+  name: string;
+  raftAddr: string;
+  voter: boolean;
+  /** Whether messages reach it. Absent: not known yet. */
+  reachable?:
+    | boolean
+    | undefined;
+  /** Since when, in milliseconds since 1970; 0: not known. */
+  sinceMs: bigint;
+  /** Why it is not reachable. */
+  reason: string;
+  /** The newest entry that is known to be in its log; absent where the member that is asked does not lead. */
+  matchIndex?: bigint | undefined;
 }
 
 function createBaseBatchRequest(): BatchRequest {
@@ -1799,6 +1827,11 @@ function createBaseStatusResponse(): StatusResponse {
     compactRevision: 0n,
     databaseSizeBytes: 0n,
     logSizeBytes: 0n,
+    peers: [],
+    diskFreeBytes: undefined,
+    diskSizeBytes: undefined,
+    openFiles: undefined,
+    openFilesMax: undefined,
   };
 }
 
@@ -1884,6 +1917,33 @@ export const StatusResponse: MessageFns<StatusResponse> = {
         throw new globalThis.Error("value provided for field message.logSizeBytes of type int64 too large");
       }
       writer.uint32(120).int64(message.logSizeBytes);
+    }
+    for (const v of message.peers) {
+      PeerStatus.encode(v!, writer.uint32(130).fork()).join();
+    }
+    if (message.diskFreeBytes !== undefined) {
+      if (BigInt.asIntN(64, message.diskFreeBytes) !== message.diskFreeBytes) {
+        throw new globalThis.Error("value provided for field message.diskFreeBytes of type int64 too large");
+      }
+      writer.uint32(136).int64(message.diskFreeBytes);
+    }
+    if (message.diskSizeBytes !== undefined) {
+      if (BigInt.asIntN(64, message.diskSizeBytes) !== message.diskSizeBytes) {
+        throw new globalThis.Error("value provided for field message.diskSizeBytes of type int64 too large");
+      }
+      writer.uint32(144).int64(message.diskSizeBytes);
+    }
+    if (message.openFiles !== undefined) {
+      if (BigInt.asIntN(64, message.openFiles) !== message.openFiles) {
+        throw new globalThis.Error("value provided for field message.openFiles of type int64 too large");
+      }
+      writer.uint32(152).int64(message.openFiles);
+    }
+    if (message.openFilesMax !== undefined) {
+      if (BigInt.asIntN(64, message.openFilesMax) !== message.openFilesMax) {
+        throw new globalThis.Error("value provided for field message.openFilesMax of type int64 too large");
+      }
+      writer.uint32(160).int64(message.openFilesMax);
     }
     return writer;
   },
@@ -2019,6 +2079,187 @@ export const StatusResponse: MessageFns<StatusResponse> = {
             }
 
             message.logSizeBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.peers.push(PeerStatus.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.diskFreeBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.diskSizeBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.openFiles = reader.int64() as bigint;
+            continue;
+          }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.openFilesMax = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePeerStatus(): PeerStatus {
+  return {
+    id: 0n,
+    name: "",
+    raftAddr: "",
+    voter: false,
+    reachable: undefined,
+    sinceMs: 0n,
+    reason: "",
+    matchIndex: undefined,
+  };
+}
+
+export const PeerStatus: MessageFns<PeerStatus> = {
+  encode(message: PeerStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0n) {
+      if (BigInt.asUintN(64, message.id) !== message.id) {
+        throw new globalThis.Error("value provided for field message.id of type fixed64 too large");
+      }
+      writer.uint32(9).fixed64(message.id);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.raftAddr !== "") {
+      writer.uint32(26).string(message.raftAddr);
+    }
+    if (message.voter !== false) {
+      writer.uint32(32).bool(message.voter);
+    }
+    if (message.reachable !== undefined) {
+      writer.uint32(40).bool(message.reachable);
+    }
+    if (message.sinceMs !== 0n) {
+      if (BigInt.asIntN(64, message.sinceMs) !== message.sinceMs) {
+        throw new globalThis.Error("value provided for field message.sinceMs of type int64 too large");
+      }
+      writer.uint32(48).int64(message.sinceMs);
+    }
+    if (message.reason !== "") {
+      writer.uint32(58).string(message.reason);
+    }
+    if (message.matchIndex !== undefined) {
+      if (BigInt.asIntN(64, message.matchIndex) !== message.matchIndex) {
+        throw new globalThis.Error("value provided for field message.matchIndex of type int64 too large");
+      }
+      writer.uint32(64).int64(message.matchIndex);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PeerStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePeerStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.id = reader.fixed64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.raftAddr = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.voter = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.reachable = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.sinceMs = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.matchIndex = reader.int64() as bigint;
             continue;
           }
         }

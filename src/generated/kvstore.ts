@@ -48,6 +48,11 @@ export interface JoinResponse {
   memberId: bigint;
   /** The members that the new one can reach the cluster through. */
   members: JoinMember[];
+  /**
+   * What members prove to each other that they know (docs/security.md): 32 bytes, to be kept as a password is; empty
+   * in a cluster that was founded without one.
+   */
+  clusterSecret: Uint8Array;
 }
 
 export interface JoinMember {
@@ -416,7 +421,7 @@ export const JoinRequest: MessageFns<JoinRequest> = {
 };
 
 function createBaseJoinResponse(): JoinResponse {
-  return { ok: false, clusterId: 0n, memberId: 0n, members: [] };
+  return { ok: false, clusterId: 0n, memberId: 0n, members: [], clusterSecret: new Uint8Array(0) };
 }
 
 export const JoinResponse: MessageFns<JoinResponse> = {
@@ -438,6 +443,9 @@ export const JoinResponse: MessageFns<JoinResponse> = {
     }
     for (const v of message.members) {
       JoinMember.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.clusterSecret.length !== 0) {
+      writer.uint32(42).bytes(message.clusterSecret);
     }
     return writer;
   },
@@ -485,6 +493,14 @@ export const JoinResponse: MessageFns<JoinResponse> = {
             }
 
             message.members.push(JoinMember.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.clusterSecret = reader.bytes();
             continue;
           }
         }

@@ -1,5 +1,7 @@
+import { echoed } from '../base/echo.js';
 import type { BoundMethod, Service } from '../base/rpc.js';
-import type { ReadonlyMetadata } from '../base/metadata.js';
+import { KvorumError } from '../base/errors.js';
+import { Metadata, type ReadonlyMetadata } from '../base/metadata.js';
 import { type CallStatus } from '../base/status.js';
 import type { CallHead } from './call.js';
 import type { CallServices } from './call-services.js';
@@ -8,7 +10,7 @@ import type { RequestFields } from './http2/request-fields.js';
 import { Stream, type StreamOwner } from './http2/stream.js';
 import { limitExceeded } from './limits.js';
 import { hasMalformedBytes, toMetadata } from './metadata-fields.js';
-import { Page, type ConnectHttp1 } from './pages.js';
+import { Page, type PageServices } from './pages.js';
 import { responseFields, trailerFields } from './status.js';
 import { StreamingCall } from './streaming-call.js';
 import { parseTimeout } from './timeout.js';
@@ -21,10 +23,11 @@ const grpcContentType = /^application\/grpc(?:[+;]|$)/;
 export class GrpcApplication implements Http2Application {
   readonly #methods = new Map<string, BoundMethod>();
   readonly #services: CallServices;
-  readonly #pages: ConnectHttp1 | undefined;
+  readonly #pages: PageServices | undefined;
+  #overrun: StreamOpener | undefined;
 
   /** @param pages to what answers requests that are no gRPC */
-  constructor(services: readonly Service[], callServices: CallServices, pages?: ConnectHttp1) {
+  constructor(services: readonly Service[], callServices: CallServices, pages?: PageServices) {
     this.#services = callServices;
     this.#pages = pages;
     for (const { name, methods } of services) {
@@ -44,18 +47,21 @@ export class GrpcApplication implements Http2Application {
     }
     const method = this.#methods.get(path ?? '');
     if (method === undefined) {
-      return Refusal.withStatus({ status: 'UNIMPLEMENTED', message: `unknown method ${path ?? ''}` });
+      return Refusal.withStatus({ status: 'UNIMPLEMENTED', message: `unknown method ${echoed(path ?? '')}` });
     }
     const timeout = fields.get('grpc-timeout');
     const timeoutMs = timeout === undefined ? undefined : parseTimeout(timeout);
     if (timeout !== undefined && timeoutMs === undefined) {
-      return Refusal.withStatus({ status: 'INTERNAL', message: `grpc-timeout is malformed: ${timeout}` });
+      return Refusal.withStatus({
+        status: 'INTERNAL',
+        message: `grpc-timeout is malformed: ${echoed(timeout)}`,
+      });
     }
     const encoding = fields.get('grpc-encoding') ?? 'identity';
     if (encoding !== 'identity' && encoding !== 'gzip') {
       const status: CallStatus = {
         status: 'UNIMPLEMENTED',
-        message: `grpc-encoding ${encoding} is not supported`,
+        message: `grpc-encoding ${echoed(encoding)} is not supported`,
       };
       return Refusal.withStatus(status, ['grpc-accept-encoding', 'identity,gzip']);
     }
@@ -77,17 +83,32 @@ export class GrpcApplication implements Http2Application {
 
   headersTooLarge(): StreamOpener {
     const { headerListSizeBytesMax } = this.#services.limits;
-    const { message } = limitExceeded(
-      'headerListSizeBytesMax',
-      'the header list is too large',
-      headerListSizeBytesMax,
-    );
-    return Refusal.withStatus({ status: 'RESOURCE_EXHAUSTED', message });
+    const what = 'the header list is too large';
+    return this.#refusal(limitExceeded('headerListSizeBytesMax', what, headerListSizeBytesMax));
+  }
+
+  overrun(): StreamOpener {
+    const { burst, perSecond } = this.#services.limits.resetRate;
+    const message =
+      'calls of this connection are cancelled faster than they end (streamsPerConnectionMax), ' +
+      `or than the limit, ${burst} and ${perSecond} more a second (resetRate)`;
+    return (this.#overrun ??= this.#refusal(new KvorumError('LIMIT_EXCEEDED', message)));
+  }
+
+  #refusal(error: KvorumError): StreamOpener {
+    const trailers = new Metadata();
+    const status = this.#services.statusOf(error, () => trailers)!;
+    return new Refusal([...responseFields, ...trailerFields(status, trailers)]);
   }
 }
 
+/** Of the work of a turn: a call that streams takes as long as some fifty small ones, with its generators. */
+const streamingCost = 512;
+
 /** Opens calls of one method with one header list. */
 class Opener implements StreamOpener, CallHead {
+  heldBytes = 0;
+  readonly cost: number;
   readonly path: string;
   readonly contentLength: number;
   readonly timeoutMs: number | undefined;
@@ -105,6 +126,7 @@ class Opener implements StreamOpener, CallHead {
   ) {
     this.#services = services;
     this.#method = method;
+    this.cost = method.kind === 'unary' ? 0 : streamingCost;
     this.path = head.path;
     this.contentLength = head.contentLength;
     this.timeoutMs = head.timeoutMs;
@@ -128,6 +150,8 @@ class Opener implements StreamOpener, CallHead {
 
 /** Answers without reading what the request carries. */
 class Refusal implements StreamOpener {
+  heldBytes = 0;
+  readonly cost = 0;
   readonly #fields: readonly string[];
 
   constructor(fields: readonly string[]) {
@@ -143,8 +167,11 @@ class Refusal implements StreamOpener {
   }
 }
 
+const refusedFootprintBytes = 384;
+
 class RefusedStream extends Stream {
   readonly busy = false;
+  readonly footprintBytes = refusedFootprintBytes;
   readonly #fields: readonly string[];
 
   constructor(owner: StreamOwner, id: number, windows: StreamWindows, fields: readonly string[]) {

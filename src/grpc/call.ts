@@ -6,11 +6,16 @@ import type { CallServices } from './call-services.js';
 import type { Timed } from './deadlines.js';
 import { errorCode } from './http2/protocol.js';
 import type { StreamWindows } from './http2/request-blocks.js';
+import type { WaitingAnswer } from './http2/answer-turns.js';
 import { Stream, type StreamOwner } from './http2/stream.js';
 import { limitExceeded, requestTooLarge } from './limits.js';
 import type { MessageFault } from './message-reader.js';
 import { metadataFields } from './metadata-fields.js';
 import { responseFields, trailerFields } from './status.js';
+
+/** The same for all: an error notes where it was made, which takes longer than all else when thousands end at once. */
+const callerCancelled = new KvorumError('CANCELLED', 'the caller cancelled');
+const connectionLost = new KvorumError('CANCELLED', 'the connection to the caller was lost');
 
 /** What the header list of a call says; calls with the same list share one. */
 export interface CallHead {
@@ -34,7 +39,10 @@ export abstract class Call extends Stream implements CallContext, Timed {
   over = false;
   /** The handler has been called and has not ended. */
   busy = false;
-  #heldBytes = 0;
+  #requestHeldBytes = 0;
+  #gatheredBytes = 0;
+  /** None, unless the caller takes his answers slowly. */
+  #awaitedRooms: AwaitedRoom[] | undefined;
   #headersSent = false;
   #controller: AbortController | undefined;
   #reason: Error | undefined;
@@ -94,11 +102,16 @@ export abstract class Call extends Stream implements CallContext, Timed {
 
   // For the kinds of calls
 
-  /** Keeps count of the bytes that this call keeps in memory. */
+  /** Keeps count of the bytes of requests that this call keeps in memory. */
   holdBytes(sizeBytes: number): void {
-    if (sizeBytes === this.#heldBytes) return;
-    this.owner.hold(sizeBytes - this.#heldBytes);
-    this.#heldBytes = sizeBytes;
+    if (sizeBytes === this.#requestHeldBytes) return;
+    this.hold(sizeBytes - this.#requestHeldBytes);
+    this.#requestHeldBytes = sizeBytes;
+  }
+
+  /** Nobody needs what came as a request any more. */
+  protected letGo(): void {
+    this.holdBytes(0);
   }
 
   /** @returns the header list that begins the response */
@@ -139,7 +152,8 @@ export abstract class Call extends Stream implements CallContext, Timed {
     if (this.over) return false;
     this.over = true;
     this.services.deadlines.remove(this);
-    this.holdBytes(0);
+    // A handler that is still at work has the request.
+    if (!this.busy) this.letGo();
     this.messageSinceMs = 0;
     return !this.gone;
   }
@@ -147,15 +161,23 @@ export abstract class Call extends Stream implements CallContext, Timed {
   /** Ends the call with what an error says. */
   fail(error: unknown): void {
     if (this.over) return;
-    const status = this.services.statusOf(error, () => this.trailers);
-    if (status !== undefined) {
-      this.end(status);
-      return;
+    let bug = error;
+    try {
+      const status = this.services.statusOf(error, () => this.trailers);
+      if (status !== undefined) {
+        this.end(status);
+        return;
+      }
+    } catch (thrown) {
+      bug = thrown;
     }
-    this.services.log.error(
-      { err: error, method: this.head.path },
-      'a request failed for a reason that is a bug',
-    );
+    this.failed(bug);
+  }
+
+  /** Ends the call for a reason that is a bug, and nothing but the call. */
+  failed(bug: unknown): void {
+    const fields = { err: bug, method: this.head.path };
+    this.services.log.error(fields, 'a request failed for a reason that is a bug');
     this.end({ status: 'INTERNAL', message: 'internal error' });
   }
 
@@ -184,6 +206,34 @@ export abstract class Call extends Stream implements CallContext, Timed {
     return limitExceeded('responseSizeBytesMax', what, responseSizeBytesMax);
   }
 
+  // Room for large answers
+
+  room(): Promise<void> | undefined {
+    if (this.cutShort !== undefined) return Promise.reject(this.cutShort);
+    if (this.owner.takeAnswer()) return undefined;
+    return new Promise((resolve, reject) => {
+      const awaited = new AwaitedRoom(this, { resolve, reject });
+      (this.#awaitedRooms ??= []).push(awaited);
+      this.owner.awaitAnswer(awaited);
+    });
+  }
+
+  gathered(sizeBytes: number): void {
+    this.#gatheredBytes += sizeBytes;
+    this.hold(sizeBytes);
+    this.owner.unsent(sizeBytes);
+  }
+
+  /** The handler has ended: what it gathered is in the answer now, or of no use. */
+  protected handlerEnded(): void {
+    this.busy = false;
+    this.letGo();
+    if (this.#gatheredBytes === 0) return;
+    this.hold(-this.#gatheredBytes);
+    this.owner.unsent(-this.#gatheredBytes);
+    this.#gatheredBytes = 0;
+  }
+
   // What cuts a call short
 
   expired(): void {
@@ -202,8 +252,7 @@ export abstract class Call extends Stream implements CallContext, Timed {
     const wasOver = this.over;
     this.settle();
     if (wasOver) return;
-    const cause = why === 'reset' ? 'the caller cancelled' : 'the connection to the caller was lost';
-    this.#cutShort(new KvorumError('CANCELLED', cause));
+    this.#cutShort(why === 'reset' ? callerCancelled : connectionLost);
   }
 
   /** Ends the call because the server stops. */
@@ -216,10 +265,48 @@ export abstract class Call extends Stream implements CallContext, Timed {
 
   #cutShort(reason: Error): void {
     this.#reason = reason;
+    this.services.interruptions.add(this);
+  }
+
+  /** Tells the handler that the call was cut short. */
+  interrupt(): void {
+    const reason = this.#reason!;
     this.#controller?.abort(reason);
+    for (const awaited of this.#awaitedRooms ?? []) awaited.reject(reason);
+    this.#awaitedRooms = undefined;
     this.interrupted(reason);
   }
 
   /** The handler's waits end now. */
   protected abstract interrupted(reason: Error): void;
+}
+
+interface Waiter {
+  resolve(): void;
+  reject(reason: Error): void;
+}
+
+/** A handler that waits for room. Whatever becomes of its call, it is told once. */
+class AwaitedRoom implements WaitingAnswer {
+  readonly over = false;
+  readonly #call: Call;
+  readonly #waiter: Waiter;
+
+  constructor(call: Call, waiter: Waiter) {
+    this.#call = call;
+    this.#waiter = waiter;
+  }
+
+  makeAnswer(): boolean {
+    this.#waiter.resolve();
+    return false;
+  }
+
+  reject(reason: Error): void {
+    this.#waiter.reject(reason);
+  }
+
+  failed(error: unknown): void {
+    this.#call.failed(error);
+  }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { Deadlines, type Timed } from './deadlines.js';
+import { Deadlines, expiredPerTurn, type Timed } from './deadlines.js';
 
 class Alarm implements Timed {
   readonly dueMs: number;
@@ -9,10 +9,15 @@ class Alarm implements Timed {
   nextTimed: Timed | undefined = undefined;
   timedSlot = -1;
   expiredMs = 0;
+  error: unknown;
 
   constructor(afterMs: number, expired: (alarm: Alarm) => void) {
     this.dueMs = performance.now() + afterMs;
     this.#expired = expired;
+  }
+
+  failed(error: unknown): void {
+    this.error = error;
   }
 
   expired(): void {
@@ -50,6 +55,28 @@ describe('Deadlines', () => {
     assert.equal(deadlines.count, 0);
   });
 
+  it('expires some in each turn of those that are due at one moment, and none that is removed meanwhile', async () => {
+    const deadlines = new Deadlines();
+    const count = 3 * expiredPerTurn;
+    const alarms: Alarm[] = [];
+    let inTurn = 0;
+    let expired = 0;
+    await new Promise<void>((resolve) => {
+      const expire = (): void => {
+        if (inTurn++ === 0) setImmediate(() => (inTurn = 0));
+        assert.ok(inTurn <= expiredPerTurn, `${inTurn} in one turn`);
+        if (++expired === 1) deadlines.remove(alarms[count - 1]!);
+        if (expired === count - 1) setImmediate(resolve);
+      };
+      // The last stands in front of its slot.
+      for (let nth = 0; nth < count; nth++) alarms.push(new Alarm(-1, expire));
+      for (const alarm of [...alarms].reverse()) deadlines.add(alarm);
+    });
+    assert.equal(expired, count - 1);
+    assert.equal(alarms[count - 1]!.expiredMs, 0);
+    assert.equal(deadlines.count, 0);
+  });
+
   it('forgets what is removed, wherever it stands', async () => {
     const deadlines = new Deadlines();
     const alarms: Alarm[] = [];
@@ -83,6 +110,20 @@ describe('Deadlines', () => {
         }),
       );
     });
+    assert.equal(deadlines.count, 0);
+  });
+
+  it('lets the others expire when one of them throws, and tells that one', async () => {
+    const deadlines = new Deadlines();
+    const bad = new Alarm(0, () => assert.fail('thrown'));
+    await new Promise<void>((resolve) => {
+      let left = 2;
+      const last = (): void => {
+        if (--left === 0) resolve();
+      };
+      for (const alarm of [new Alarm(0, last), bad, new Alarm(0, last)]) deadlines.add(alarm);
+    });
+    assert.match(String(bad.error), /thrown/);
     assert.equal(deadlines.count, 0);
   });
 

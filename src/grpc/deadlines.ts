@@ -1,11 +1,15 @@
+import { Fifo } from '../base/fifo.js';
+
 /** Something that ends by itself. Its links are the wheel's. */
 export interface Timed {
   /** Milliseconds, monotonic. */
   readonly dueMs: number;
   expired(): void;
+  /** `expired` has thrown. */
+  failed(error: unknown): void;
   previousTimed: Timed | undefined;
   nextTimed: Timed | undefined;
-  /** Where it stands; -1: nowhere. */
+  /** Where it stands; -1: nowhere, -2: among those that are due. */
   timedSlot: number;
 }
 
@@ -13,15 +17,23 @@ export interface Timed {
 const tickMs = 16;
 const slotCount = 512;
 
+/** To end a call costs some thirty microseconds: its error, its trailers, its handler. */
+export const expiredPerTurn = 256;
+
+const nowhere = -1;
+const due = -2;
+
 /**
  * The deadlines of all calls, in a wheel: joining and leaving are a few assignments, and one timer serves all.
- * What is due in a later round of the wheel is looked at once a round.
+ * What is due in a later round of the wheel is looked at once a round. Of tens of thousands that are due at one moment,
+ * some expire in each turn of the event loop.
  */
 export class Deadlines {
   readonly #slots = new Array<Timed | undefined>(slotCount).fill(undefined);
   #count = 0;
   #ticks = 0;
   #timer: NodeJS.Timeout | undefined;
+  readonly #due = new Fifo<Timed>();
 
   get count(): number {
     return this.#count;
@@ -43,11 +55,14 @@ export class Deadlines {
   /** Harmless for what does not stand here. */
   remove(timed: Timed): void {
     const { timedSlot, previousTimed, nextTimed } = timed;
-    if (timedSlot < 0) return;
+    if (timedSlot < 0) {
+      timed.timedSlot = nowhere;
+      return;
+    }
     if (previousTimed === undefined) this.#slots[timedSlot] = nextTimed;
     else previousTimed.nextTimed = nextTimed;
     if (nextTimed !== undefined) nextTimed.previousTimed = previousTimed;
-    timed.timedSlot = -1;
+    timed.timedSlot = nowhere;
     timed.previousTimed = undefined;
     timed.nextTimed = undefined;
     this.#count--;
@@ -63,21 +78,40 @@ export class Deadlines {
     const target = Math.floor(nowMs / tickMs);
     // After a long pause one round sees everything.
     this.#ticks = Math.max(this.#ticks, target - slotCount);
+    const idle = this.#due.length === 0;
     while (this.#ticks < target) {
       this.#ticks++;
-      this.#expire(this.#ticks % slotCount, nowMs);
+      this.#collect(this.#ticks % slotCount, nowMs);
     }
+    if (idle) this.#expireSome();
     if (this.#count === 0) this.close();
   }
 
-  #expire(slot: number, nowMs: number): void {
-    const due: Timed[] = [];
-    for (let timed = this.#slots[slot]; timed !== undefined; timed = timed.nextTimed) {
-      if (timed.dueMs <= nowMs) due.push(timed);
+  #collect(slot: number, nowMs: number): void {
+    for (let timed = this.#slots[slot]; timed !== undefined;) {
+      const next: Timed | undefined = timed.nextTimed;
+      if (timed.dueMs <= nowMs) {
+        this.remove(timed);
+        timed.timedSlot = due;
+        this.#due.push(timed);
+      }
+      timed = next;
     }
-    for (const timed of due) {
-      this.remove(timed);
+  }
+
+  readonly #expireSome = (): void => {
+    const count = Math.min(this.#due.length, expiredPerTurn);
+    for (let expired = 0; expired < count; expired++) this.#expire(this.#due.shift()!);
+    if (this.#due.length > 0) setImmediate(this.#expireSome);
+  };
+
+  #expire(timed: Timed): void {
+    if (timed.timedSlot !== due) return;
+    timed.timedSlot = nowhere;
+    try {
       timed.expired();
+    } catch (error) {
+      timed.failed(error);
     }
   }
 

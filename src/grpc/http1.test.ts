@@ -70,6 +70,17 @@ describe('HTTP/1.1 on the port of gRPC', () => {
     assert.match(await exchange(t, ['\x16\x03\x01\x00\x05hello'], answering), /^HTTP\/1\.1 400 /);
   });
 
+  it('answers a client that has ended its side behind its request', async (t) => {
+    const later: RequestListener = (_request, response) => void setTimeout(() => response.end('later'), 20);
+    const { port } = await serveEcho(t, { http1: later });
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.end(request.replace('connection: close\r\n', ''));
+    const received: Buffer[] = [];
+    socket.on('data', (chunk: Buffer) => received.push(chunk));
+    await once(socket, 'close');
+    assert.match(Buffer.concat(received).toString(), /^HTTP\/1\.1 200 OK[^]*later/);
+  });
+
   it('goes on beside calls', async (t) => {
     const { port } = await serveEcho(t, { http1: answering });
     const client = await RawClient.ready(port);

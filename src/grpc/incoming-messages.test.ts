@@ -32,6 +32,24 @@ describe('IncomingMessages', () => {
     await assert.rejects(next, /the caller has gone/);
   });
 
+  it('counts a message as long as it is being unpacked', async () => {
+    const taken: number[] = [];
+    let unpack: (bytes: Uint8Array) => void = () => {};
+    const messages = new IncomingMessages(
+      (sizeBytes) => taken.push(sizeBytes),
+      () => new Promise((resolve) => (unpack = resolve)),
+    );
+    messages.push(first, true);
+    const next = messages[Symbol.asyncIterator]().next();
+    assert.equal(messages.length, 1);
+    assert.deepEqual(taken, []);
+    unpack(second);
+    assert.deepEqual(await next, { done: false, value: second });
+    while (taken.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(taken, [1]);
+    assert.equal(messages.length, 0);
+  });
+
   it('ends the wait for a message that has not come, and drops what waits', async () => {
     const messages = new IncomingMessages(() => {}, noBytes);
     const iterator = messages[Symbol.asyncIterator]();

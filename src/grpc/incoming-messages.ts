@@ -1,3 +1,5 @@
+import { Fifo } from '../base/fifo.js';
+
 /** The handler, where it awaits a message. */
 interface Waiter {
   readonly resolve: (result: IteratorResult<Uint8Array, undefined>) => void;
@@ -11,10 +13,10 @@ interface Waiter {
 export class IncomingMessages implements AsyncIterable<Uint8Array> {
   readonly #taken: (sizeBytes: number) => void;
   readonly #unpack: (bytes: Uint8Array) => Promise<Uint8Array>;
-  #messages: { readonly bytes: Uint8Array; readonly compressed: boolean }[] = [];
+  readonly #messages = new Fifo<{ readonly bytes: Uint8Array; readonly compressed: boolean }>();
   #ended = false;
   #error: Error | undefined;
-  #waiting: Waiter[] = [];
+  readonly #waiting = new Fifo<Waiter>();
   /** Those whose message is being unpacked. */
   readonly #unpacking = new Set<Waiter>();
 
@@ -27,9 +29,9 @@ export class IncomingMessages implements AsyncIterable<Uint8Array> {
     this.#unpack = unpack;
   }
 
-  /** Messages that the handler has not asked for. */
+  /** Messages that the handler has not got. */
   get length(): number {
-    return this.#messages.length;
+    return this.#messages.length + this.#unpacking.size;
   }
 
   push(bytes: Uint8Array, compressed: boolean): void {
@@ -48,7 +50,7 @@ export class IncomingMessages implements AsyncIterable<Uint8Array> {
   fail(error: Error): void {
     this.#error ??= error;
     this.#ended = true;
-    this.#messages = [];
+    this.#messages.clear();
     for (const { reject } of this.#unpacking) reject(error);
     this.#unpacking.clear();
     this.#serve();
@@ -60,19 +62,25 @@ export class IncomingMessages implements AsyncIterable<Uint8Array> {
       if (message === undefined && !this.#ended) return;
       const waiter = this.#waiting.shift()!;
       if (message !== undefined) {
-        this.#taken(message.bytes.length);
         if (message.compressed) this.#serveUnpacked(waiter, message.bytes);
-        else waiter.resolve({ done: false, value: message.bytes });
+        else {
+          this.#taken(message.bytes.length);
+          waiter.resolve({ done: false, value: message.bytes });
+        }
       } else if (this.#error !== undefined) waiter.reject(this.#error);
       else waiter.resolve({ done: true, value: undefined });
     }
   }
 
+  /** It is not taken as long as it waits to be unpacked. */
   #serveUnpacked(waiter: Waiter, bytes: Uint8Array): void {
     this.#unpacking.add(waiter);
     this.#unpack(bytes)
       .then((value) => waiter.resolve({ done: false, value }), waiter.reject)
-      .finally(() => this.#unpacking.delete(waiter));
+      .finally(() => {
+        this.#unpacking.delete(waiter);
+        this.#taken(bytes.length);
+      });
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array, undefined> {
@@ -83,7 +91,7 @@ export class IncomingMessages implements AsyncIterable<Uint8Array> {
           this.#serve();
         }),
       return: () => {
-        this.#messages = [];
+        this.#messages.clear();
         this.#ended = true;
         return Promise.resolve({ done: true, value: undefined });
       },

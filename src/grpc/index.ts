@@ -6,6 +6,7 @@ export { Metadata, type MetadataValue, type ReadonlyMetadata } from '../base/met
 export {
   bidiStream,
   clientStream,
+  reserved,
   serverStream,
   unary,
   type BoundMethod,

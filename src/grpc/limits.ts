@@ -5,12 +5,14 @@ const mebibyte = 1024 * 1024;
 
 /** What a server accepts. Each limit has its default; docs/grpc-server.md has the list. */
 export interface GrpcLimits extends Http2Limits {
-  /** Open connections; one more is closed at once. */
+  /** Open connections; one more is closed at once, or takes the place of one that is idle. See shares.ts. */
   readonly connectionsMax: number;
   /** Unary calls being worked on, over all connections. One more is refused (RESOURCE_EXHAUSTED). */
   readonly requestsInFlightMax: number;
   /** The same for calls that stream. */
   readonly streamingCallsMax: number;
+  /** GET and HEAD requests over HTTP/2 being answered, over all connections. One more is told 503. */
+  readonly pagesInFlightMax: number;
   /** Of one request message, unpacked. The call is refused (RESOURCE_EXHAUSTED). */
   readonly requestSizeBytesMax: number;
   /** Of one response message. The call fails (RESOURCE_EXHAUSTED). */
@@ -21,7 +23,7 @@ export interface GrpcLimits extends Http2Limits {
   readonly compressedSizeBytesMin: number;
   /** Header names and values of an HTTP/1.1 request. */
   readonly http1HeaderSizeBytesMax: number;
-  /** Until an HTTP/1.1 request has come whole, and between two of them. */
+  /** Until an HTTP/1.1 request has come whole, between two of them, and until 64 KiB of an answer are taken. */
   readonly http1TimeoutMs: number;
 }
 
@@ -30,6 +32,7 @@ export const grpcLimitDefaults: GrpcLimits = {
   connectionsMax: 10_000,
   requestsInFlightMax: 16_384,
   streamingCallsMax: 65_536,
+  pagesInFlightMax: 64,
   requestSizeBytesMax: 4 * mebibyte,
   responseSizeBytesMax: 64 * mebibyte,
   compressionsMax: 2,

@@ -1,26 +1,31 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions, type TLSSocket } from 'node:tls';
 import { KvorumError } from '../base/errors.js';
-import type { Log } from '../base/log.js';
+import type { RatedLog } from '../base/rated-log.js';
+import type { Seat } from './client-share.js';
 import { clientPreface } from './http2/protocol.js';
+import type { Seats } from './seats.js';
 
 interface ListenerOptions {
   /** What the port is called in error messages. */
   readonly name: string;
   readonly tls: TlsOptions | undefined;
   readonly connectionsMax: number;
+  readonly seats: Seats;
   /** Until a connection has shown what it speaks; for TLS, first until the handshake has ended. */
   readonly prefaceTimeoutMs: number;
-  readonly log: Log;
+  readonly log: RatedLog;
+  /** One was accepted. */
+  connected(): void;
   /** Takes over a connection that has sent HTTP/2's preface; `rest` is what came behind it. */
-  http2(socket: Socket, rest: Buffer): void;
+  http2(socket: Socket, rest: Buffer, seat: Seat): void;
   /** Takes over any other; `received` is what came so far. */
-  http1(socket: Socket, received: Buffer): void;
+  http1(socket: Socket, received: Buffer, seat: Seat): void;
 }
 
 /**
  * Connections that wait to be accepted (the kernel has a limit of its own). Node accepts one a turn, so a server
- * whose turns are long takes seconds for thousands that come back at once. They wait here; were the queue full, they
+ * takes a while for thousands that come back at once. They wait here; were the queue full, they
  * would have to try again after seconds.
  */
 const backlogMax = 4096;
@@ -29,28 +34,25 @@ const backlogMax = 4096;
 export class Listener {
   readonly #options: ListenerOptions;
   readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
-  /** Those that have not shown what they speak, with the time since when. */
-  readonly #unknown = new Map<Socket, number>();
-  /** Those in a TLS handshake, by the other end's address: the socket that comes out of it is another object. */
-  readonly #handshaking = new Map<string, Socket>();
+  /** Those that have not shown what they speak. */
+  readonly #unknown = new Set<Seat>();
+  /** By the other end's address: the socket that comes out of a TLS handshake is another object. */
+  readonly #seats = new Map<string, Seat>();
   /** Connections that were closed at once because there were too many. */
   refused = 0;
 
   constructor(options: ListenerOptions) {
     this.#options = options;
     this.#server = options.tls === undefined ? this.#plainServer() : this.#tlsServer(options.tls);
-    this.#server.maxConnections = options.connectionsMax;
-    this.#server.on('connection', (socket: Socket) => this.#connected(socket));
-    this.#server.on('drop', (dropped) => {
-      this.refused++;
-      const limit = options.connectionsMax;
-      options.log.warn({ from: dropped?.remoteAddress, limit }, 'connection refused: connectionsMax reached');
-    });
+    // Before the listeners that begin to read, or a TLS handshake.
+    this.#server.prependListener('connection', (socket: Socket) => this.#connected(socket));
   }
 
   #plainServer(): Server {
-    return createServer({ noDelay: true, keepAlive: true }, (socket) => this.#awaitPreface(socket));
+    return createServer({ noDelay: true, keepAlive: true, allowHalfOpen: true }, (socket) => {
+      const seat = this.#seats.get(peerOf(socket));
+      if (seat?.socket === socket) this.#awaitPreface(socket, seat);
+    });
   }
 
   #tlsServer(tls: TlsOptions): Server {
@@ -61,40 +63,49 @@ export class Listener {
         handshakeTimeout: this.#options.prefaceTimeoutMs,
         noDelay: true,
         keepAlive: true,
+        allowHalfOpen: true,
       },
       (socket: TLSSocket) => {
-        this.#handshaking.delete(peerOf(socket));
         socket.on('error', () => {});
-        this.#awaitPreface(socket);
+        const seat = this.#seats.get(peerOf(socket));
+        if (seat === undefined) socket.destroy();
+        else this.#awaitPreface(socket, seat);
       },
     );
     server.on('tlsClientError', (error, socket) => {
-      this.#options.log.debug({ err: error, from: socket.remoteAddress }, 'a TLS handshake failed');
+      const { message } = error;
+      this.#options.log.tell('debug', { error: message }, 'a TLS handshake failed', socket.remoteAddress);
       socket.destroy();
     });
     return server;
   }
 
   get connections(): number {
-    return this.#sockets.size;
+    return this.#options.seats.count;
   }
 
   /**
    * @param port 0: any free one
+   * @param reserved listens there already; its socket is served from now on, and closed by this one
    * @returns the port
    * @throws KvorumError ADDRESS_UNAVAILABLE
    */
-  listen(host: string, port: number): Promise<number> {
+  listen(host: string, port: number, reserved?: Server): Promise<number> {
     return new Promise((resolve, reject) => {
       const onError = (error: NodeJS.ErrnoException): void =>
         reject(addressUnavailable(this.#options.name, host, port, error));
       this.#server.once('error', onError);
-      this.#server.listen({ host, port, backlog: backlogMax }, () => {
+      const begun = (): void => {
         this.#server.off('error', onError);
-        this.#server.on('error', (err) => this.#options.log.error({ err }, 'the port failed'));
+        // When there are no file descriptors left, for example: it goes on with the next one.
+        this.#server.on('error', ({ message }) => {
+          this.#options.log.tell('error', { error: message }, 'a connection could not be accepted');
+        });
         const address = this.#server.address();
         resolve(typeof address === 'object' && address !== null ? address.port : port);
-      });
+      };
+      if (reserved === undefined) this.#server.listen({ host, port, backlog: backlogMax }, begun);
+      else this.#server.listen(reserved, backlogMax, begun);
     });
   }
 
@@ -106,38 +117,49 @@ export class Listener {
 
   /** No new connections. Resolves when all are closed; those that have shown nothing are closed at once. */
   close(): Promise<void> {
-    for (const socket of [...this.#unknown.keys(), ...this.#handshaking.values()]) socket.destroy();
+    for (const { socket } of this.#unknown) socket.destroy();
     return new Promise((resolve) => {
       this.#server.close(() => resolve());
     });
   }
 
   destroyConnections(): void {
-    for (const socket of this.#sockets) socket.destroy();
+    for (const { socket } of this.#options.seats.all) socket.destroy();
   }
 
   /** Closes what has shown nothing for too long. */
   sweep(nowMs: number): void {
-    for (const [socket, sinceMs] of this.#unknown) {
-      if (nowMs - sinceMs > this.#options.prefaceTimeoutMs) socket.destroy();
+    const { prefaceTimeoutMs } = this.#options;
+    for (const { socket, sinceMs } of this.#unknown) {
+      if (nowMs - sinceMs > prefaceTimeoutMs) socket.destroy();
     }
   }
 
   #connected(socket: Socket): void {
-    this.#sockets.add(socket);
-    const peer = peerOf(socket);
-    if (this.#options.tls !== undefined) this.#handshaking.set(peer, socket);
-    socket.once('close', () => {
-      this.#sockets.delete(socket);
-      if (this.#handshaking.get(peer) === socket) this.#handshaking.delete(peer);
-    });
+    const { seats, log, connectionsMax: limit } = this.#options;
+    this.#options.connected();
     // A lost connection is no news; each call on it is cancelled.
     socket.on('error', () => {});
+    const { remoteAddress } = socket;
+    const seat = seats.take(socket, performance.now());
+    if (seat === undefined) {
+      this.refused++;
+      // TLS has not taken it over yet, and would fail to.
+      process.nextTick(() => socket.destroy());
+      log.tell('warn', { limit }, 'connection refused: connectionsMax reached', remoteAddress);
+      return;
+    }
+    const peer = peerOf(socket);
+    this.#seats.set(peer, seat);
+    this.#unknown.add(seat);
+    socket.once('close', () => {
+      seats.leave(seat);
+      this.#unknown.delete(seat);
+      if (this.#seats.get(peer) === seat) this.#seats.delete(peer);
+    });
   }
 
-  #awaitPreface(socket: Socket): void {
-    this.#unknown.set(socket, performance.now());
-    socket.once('close', () => this.#unknown.delete(socket));
+  #awaitPreface(socket: Socket, seat: Seat): void {
     let received: Buffer = Buffer.alloc(0);
     const onData = (chunk: Buffer): void => {
       received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
@@ -145,16 +167,28 @@ export class Listener {
       const matches = received.subarray(0, compared).equals(clientPreface.subarray(0, compared));
       if (matches && compared < clientPreface.length) return;
       socket.off('data', onData);
-      this.#unknown.delete(socket);
-      if (matches) this.#options.http2(socket, received.subarray(compared));
-      else this.#options.http1(socket, received);
+      socket.off('end', onEnd);
+      this.#unknown.delete(seat);
+      try {
+        if (matches) this.#options.http2(socket, received.subarray(compared), seat);
+        else this.#options.http1(socket, received, seat);
+      } catch (error) {
+        this.#options.log.tell(
+          'error',
+          { err: error },
+          'a connection could not be taken over for a reason that is a bug',
+        );
+        socket.destroy();
+      }
     };
+    const onEnd = (): void => void socket.destroy();
     socket.on('data', onData);
+    socket.on('end', onEnd);
   }
 }
 
-function peerOf({ remoteAddress, remotePort }: Socket): string {
-  return `${remoteAddress ?? ''} ${remotePort ?? 0}`;
+function peerOf({ remoteAddress, remotePort, localAddress }: Socket): string {
+  return `${remoteAddress ?? ''} ${remotePort ?? 0} ${localAddress ?? ''}`;
 }
 
 function addressUnavailable(

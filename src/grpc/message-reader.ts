@@ -3,12 +3,6 @@ import { assert } from '../base/assert.js';
 /** In front of each message: whether it is compressed, and its length in four bytes. */
 const prefixSizeBytes = 5;
 
-/** Memory for a message grows with what came of it, from here on: its length is only a promise. */
-const bufferSizeBytesMin = 16 * 1024;
-
-/** Below this a message that has to wait is copied, so that it does not keep a whole chunk in memory. */
-const copySizeBytesMax = 4096;
-
 export interface Message {
   readonly bytes: Uint8Array;
   readonly compressed: boolean;
@@ -36,9 +30,12 @@ export function soleMessage(
   return length === sizeBytes ? bytes.subarray(from + prefixSizeBytes, to) : undefined;
 }
 
-/** For a message that has to wait. */
+/** For a message that has to wait: a view of a small part of a chunk would keep all of it in memory. */
 export function detached(bytes: Buffer): Buffer {
-  return bytes.length < copySizeBytesMax ? Buffer.from(bytes) : bytes;
+  if (2 * bytes.length >= bytes.buffer.byteLength) return bytes;
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
 }
 
 /** Cuts the content of a stream into messages, however they lie in its frames. */
@@ -62,6 +59,11 @@ export class MessageReader {
     return this.#prefixFilled > 0;
   }
 
+  /** Of the message that has not ended, still to come; 0 while its length is unknown. */
+  get missingBytes(): number {
+    return this.#prefixFilled < prefixSizeBytes ? 0 : this.#sizeBytes - this.#bodyFilled;
+  }
+
   /** In memory for the message that has not ended. */
   get heldBytes(): number {
     return this.#prefixFilled + (this.#body?.length ?? 0);
@@ -77,6 +79,13 @@ export class MessageReader {
 
   /** The next message that has come whole; undefined if there is none yet. After a fault there is no next one. */
   next(): Message | MessageFault | undefined {
+    const message = this.#read();
+    // What was pushed is not kept in memory until more comes.
+    if (message === undefined) this.#bytes = this.#prefix;
+    return message;
+  }
+
+  #read(): Message | MessageFault | undefined {
     if (this.#prefixFilled < prefixSizeBytes) {
       const fault = this.#readPrefix();
       if (fault !== undefined) return fault;
@@ -117,7 +126,8 @@ export class MessageReader {
     const filled = this.#bodyFilled + count;
     let body = this.#body;
     if (body === undefined || body.length < filled) {
-      const capacity = Math.max(filled, bufferSizeBytesMin, 2 * (body?.length ?? 0));
+      // Grows with what came: the length of the message is only a promise.
+      const capacity = Math.max(filled, 2 * (body?.length ?? 0));
       const grown = Buffer.allocUnsafeSlow(Math.min(this.#sizeBytes, capacity));
       body?.copy(grown, 0, 0, this.#bodyFilled);
       body = grown;

@@ -5,7 +5,7 @@ import { connect, type ClientHttp2Session, type IncomingHttpHeaders } from 'node
 import { describe, it, type TestContext } from 'node:test';
 import { END_STREAM, errorCodes } from './testing/frames.js';
 import { RawClient } from './testing/raw-client.js';
-import { serveEcho } from './testing/served.js';
+import { nothingHeld, serveEcho } from './testing/served.js';
 import { tlsIdentity } from './testing/tls-identity.js';
 
 const largeSizeBytes = 3_000_000;
@@ -114,7 +114,7 @@ describe('requests over HTTP/2 that are no gRPC', () => {
     client.reset(1);
     await told;
     await client.alive();
-    assert.equal(server.stats().heldBytes, 0);
+    await nothingHeld(server);
   });
 
   it('are reset when the listener gives up', async (t) => {

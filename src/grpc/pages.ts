@@ -1,34 +1,50 @@
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { RunningCalls } from './call-services.js';
 import { errorCode } from './http2/protocol.js';
 import type { StreamOpener, StreamWindows } from './http2/request-blocks.js';
 import { isConnectionField, type RequestFields } from './http2/request-fields.js';
 import { Stream, type StreamOwner } from './http2/stream.js';
+import type { GrpcLimits } from './limits.js';
 
-/** Makes a connection in memory to what answers HTTP/1.1 on the port. */
-export type ConnectHttp1 = () => Duplex;
+/** What all pages of a server share. */
+export interface PageServices {
+  /** Makes a connection in memory to what answers HTTP/1.1 on the port. */
+  readonly connect: () => Duplex;
+  readonly running: Pick<RunningCalls, 'pages'>;
+  readonly limits: Pick<GrpcLimits, 'pagesInFlightMax'>;
+}
+
+/** Of the work of a turn: a page takes as long as some hundred small calls. */
+const pageCost = 1024;
+
+/** Most of it are the objects of node:http for both ends. */
+const footprintBytes = 10 * 1024;
 
 /**
  * A request over HTTP/2 that is no gRPC: answered with what the HTTP/1.1 listener says to it. Browsers that come over
  * TLS choose HTTP/2. Such requests are few, so that they may cost what node:http costs.
  */
 export class Page implements StreamOpener {
-  readonly #connect: ConnectHttp1;
+  heldBytes = 0;
+  readonly cost = pageCost;
+  readonly #services: PageServices;
   readonly #fields: RequestFields;
 
-  constructor(connect: ConnectHttp1, fields: RequestFields) {
-    this.#connect = connect;
+  constructor(services: PageServices, fields: RequestFields) {
+    this.#services = services;
     this.#fields = fields;
   }
 
   open(owner: StreamOwner, id: number, windows: StreamWindows): Stream {
-    return new PageStream(owner, id, windows, this.#connect, this.#fields);
+    return new PageStream(owner, id, windows, this.#services, this.#fields);
   }
 }
 
 class PageStream extends Stream {
   readonly busy = false;
-  readonly #connect: ConnectHttp1;
+  readonly footprintBytes = footprintBytes;
+  readonly #services: PageServices;
   readonly #fields: RequestFields;
   #request: ClientRequest | undefined;
   #response: IncomingMessage | undefined;
@@ -37,17 +53,24 @@ class PageStream extends Stream {
     owner: StreamOwner,
     id: number,
     windows: StreamWindows,
-    connect: ConnectHttp1,
+    services: PageServices,
     fields: RequestFields,
   ) {
     super(owner, id, windows, fields.contentLength);
-    this.#connect = connect;
+    this.#services = services;
     this.#fields = fields;
   }
 
   opened(): void {
+    const { running, limits } = this.#services;
+    if (running.pages >= limits.pagesInFlightMax) {
+      this.owner.sendHeaders(this, [':status', '503', 'retry-after', '1'], true);
+      return;
+    }
     try {
       this.#request = this.#ask();
+      running.pages++;
+      this.#request.once('close', () => running.pages--);
     } catch {
       // node:http takes fewer octets in paths and fields than RFC 9113 does.
       this.owner.sendHeaders(this, [':status', '400'], true);
@@ -66,7 +89,7 @@ class PageStream extends Stream {
         headers.push(regular[at]!, regular[at + 1]!);
       }
     }
-    return httpRequest({ createConnection: this.#connect, method, path: path!, headers }).end();
+    return httpRequest({ createConnection: this.#services.connect, method, path: path!, headers }).end();
   }
 
   #answer(response: IncomingMessage): void {

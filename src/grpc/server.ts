@@ -1,23 +1,31 @@
 import type { RequestListener } from 'node:http';
-import type { Socket } from 'node:net';
+import type { Server as NetServer, Socket } from 'node:net';
 import type { TlsOptions } from 'node:tls';
 import { silentLog, type Log } from '../base/log.js';
 import type { Metadata } from '../base/metadata.js';
+import { RatedLog } from '../base/rated-log.js';
 import type { Service } from '../base/rpc.js';
 import type { CallStatus } from '../base/status.js';
 import { GrpcApplication } from './application.js';
 import type { CallServices, RunningCalls } from './call-services.js';
+import type { Seat } from './client-share.js';
 import { Compression } from './compression.js';
 import { Deadlines } from './deadlines.js';
 import { Http1 } from './http1.js';
+import type { Http1Connection } from './http1-connection.js';
+import { AnswerTurns } from './http2/answer-turns.js';
 import { Connection } from './http2/connection.js';
 import type { ConnectionEnvironment, ConnectionHandle } from './http2/environment.js';
+import { InputAhead } from './http2/input-ahead.js';
 import { MemoryBudget } from './http2/memory-budget.js';
 import { OutputBuffers } from './http2/output.js';
-import type { ConnectionError } from './http2/protocol.js';
+import { errorCode, type ConnectionError } from './http2/protocol.js';
 import { Turns } from './http2/turns.js';
+import { Interruptions } from './interruptions.js';
 import { grpcLimitDefaults, type GrpcLimits } from './limits.js';
 import { Listener } from './listener.js';
+import { Seats } from './seats.js';
+import { Shares } from './shares.js';
 import { statusOfError } from './status.js';
 
 export interface GrpcServerOptions {
@@ -42,7 +50,7 @@ export interface GrpcServerStats extends Readonly<RunningCalls> {
   readonly connectionsRefused: number;
   /** Connections that were ended because they broke a rule or went past a limit. */
   readonly connectionsFaulted: number;
-  /** In received and unsent messages. */
+  /** In memory for streams, requests and answers. */
   readonly heldBytes: number;
 }
 
@@ -51,11 +59,14 @@ const sweepIntervalMsMin = 10;
 
 /** Serves gRPC on HTTP/2, and HTTP/1.1 beside it on the same port. */
 export class GrpcServer {
-  readonly #log: Log;
+  /** For what strangers can cause. */
+  readonly #strangers: RatedLog;
   readonly #limits: GrpcLimits;
+  readonly #shares: Shares;
   readonly #connections = new Set<Connection>();
+  readonly #memory: MemoryBudget;
   readonly #environment: ConnectionEnvironment;
-  readonly #running: RunningCalls = { unary: 0, streaming: 0 };
+  readonly #running: RunningCalls = { unary: 0, streaming: 0, pages: 0 };
   readonly #listener: Listener;
   readonly #http1: Http1;
   readonly #deadlines = new Deadlines();
@@ -64,30 +75,46 @@ export class GrpcServer {
   #closed: Promise<void> | undefined;
 
   constructor(options: GrpcServerOptions) {
-    this.#log = options.log ?? silentLog;
     this.#limits = { ...grpcLimitDefaults, ...options.limits };
     const limits = this.#limits;
+    const log = options.log ?? silentLog;
+    this.#strangers = new RatedLog(log);
+    this.#shares = new Shares(limits);
     const services: CallServices = {
       limits,
       deadlines: this.#deadlines,
       compression: new Compression(limits.compressionsMax),
-      log: this.#log,
+      interruptions: new Interruptions(),
+      shares: this.#shares,
+      log,
       running: this.#running,
       statusOf: options.statusOf ?? statusOfError,
     };
+    const http1Connections = new Set<Http1Connection>();
+    this.#memory = new MemoryBudget(limits.memoryBytesMax, this.#connections, http1Connections);
+    const turns = new Turns(undefined, () => this.#memory.enforce());
     this.#http1 = new Http1({
       handler: options.http1,
       headerSizeBytesMax: limits.http1HeaderSizeBytesMax,
       timeoutMs: limits.http1TimeoutMs,
+      memory: this.#memory,
+      turns,
+      connections: http1Connections,
+      log,
     });
-    const pages = options.http1 === undefined ? undefined : () => this.#http1.connect();
+    const pages =
+      options.http1 === undefined
+        ? undefined
+        : { connect: () => this.#http1.connect(), running: this.#running, limits };
     this.#environment = {
       limits,
       application: new GrpcApplication(options.services, services, pages),
       buffers: new OutputBuffers(),
-      turns: new Turns(),
-      memory: new MemoryBudget(limits.memoryBytesMax, this.#connections),
-      log: this.#log,
+      turns,
+      inputAhead: new InputAhead(this.#memory, limits.memoryBytesMax),
+      memory: this.#memory,
+      answers: new AnswerTurns(this.#memory, turns),
+      log,
       faulted: (connection, error) => this.#onFault(connection, error),
       closed: (connection) => this.#connections.delete(connection as Connection),
     };
@@ -96,19 +123,25 @@ export class GrpcServer {
       tls: options.tls,
       connectionsMax: limits.connectionsMax,
       prefaceTimeoutMs: limits.prefaceTimeoutMs,
-      log: this.#log,
-      http2: (socket, rest) => this.#accept(socket, rest),
-      http1: (socket, received) => this.#http1.accept(socket, received),
+      log: this.#strangers,
+      seats: new Seats(this.#shares),
+      connected: () => turns.connected(),
+      http2: (socket, rest, seat) => this.#accept(socket, rest, seat),
+      http1: (socket, received, seat) => {
+        seat.shows({ idleSinceMs: seat.sinceMs, giveWay: () => socket.destroy() });
+        this.#http1.accept(socket, received, seat.share);
+      },
     });
   }
 
   /**
    * @param port 0: any free one
+   * @param reserved listens there already; its socket is served from now on, and closed by this one
    * @returns the port
    * @throws KvorumError ADDRESS_UNAVAILABLE
    */
-  async listen(host: string, port: number): Promise<number> {
-    const listening = await this.#listener.listen(host, port);
+  async listen(host: string, port: number, reserved?: NetServer): Promise<number> {
+    const listening = await this.#listener.listen(host, port, reserved);
     this.#sweeper = setInterval(() => this.#sweep(), sweepIntervalMs(this.#limits));
     this.#sweeper.unref();
     return listening;
@@ -125,7 +158,7 @@ export class GrpcServer {
       connections: this.#listener.connections,
       connectionsRefused: this.#listener.refused,
       connectionsFaulted: this.#faulted,
-      heldBytes: this.#environment.memory.heldBytes,
+      heldBytes: this.#memory.heldBytes,
     };
   }
 
@@ -145,35 +178,62 @@ export class GrpcServer {
       connection.stopStreams();
       connection.drain();
     }
-    const timer = setTimeout(() => {
-      this.#http1.destroyConnections();
-      this.#listener.destroyConnections();
-    }, deadlineMs);
+    const timer = setTimeout(() => this.#listener.destroyConnections(), deadlineMs);
     await closed;
     clearTimeout(timer);
     clearInterval(this.#sweeper);
+    this.#strangers.close();
     this.#deadlines.close();
   }
 
-  #accept(socket: Socket, rest: Buffer): void {
-    const connection = new Connection(socket, this.#environment);
+  /** Thousands may say at one moment what they speak: those past the turn's time wait for theirs. */
+  #accept(socket: Socket, rest: Buffer, seat: Seat): void {
+    const { turns } = this.#environment;
+    if (turns.mayTakeIn()) {
+      this.#begin(socket, rest, seat);
+      return;
+    }
+    socket.pause();
+    turns.defer(seat.share, {
+      takeIn: () => {
+        if (socket.destroyed) return;
+        // First, for the connection may pause it again.
+        socket.resume();
+        this.#begin(socket, rest, seat);
+      },
+      failed: (error) => {
+        this.#strangers.tell(
+          'error',
+          { err: error },
+          'a connection could not be begun for a reason that is a bug',
+        );
+        socket.destroy();
+      },
+    });
+  }
+
+  #begin(socket: Socket, rest: Buffer, seat: Seat): void {
+    const connection = new Connection(socket, this.#environment, seat.share);
+    seat.shows(connection);
     this.#connections.add(connection);
     if (rest.length > 0) connection.feed(rest);
     if (this.#closed !== undefined) connection.drain();
   }
 
   #onFault(connection: ConnectionHandle, error: ConnectionError): void {
-    this.#faulted++;
-    this.#log.info(
-      { from: connection.remoteAddress, code: error.code, reason: error.message },
-      'a connection was ended',
-    );
+    const { code, message: reason } = error;
+    // Who gave way has done nothing wrong.
+    if (code !== errorCode.noError) this.#faulted++;
+    this.#strangers.tell('info', { code, reason }, 'a connection was ended', connection.remoteAddress);
   }
 
   #sweep(): void {
     const nowMs = performance.now();
+    this.#strangers.sweep(nowMs);
     this.#listener.sweep(nowMs);
     for (const connection of this.#connections) connection.sweep(nowMs);
+    this.#http1.sweep(nowMs);
+    this.#memory.sweep(nowMs);
   }
 }
 
@@ -184,9 +244,11 @@ function sweepIntervalMs(limits: GrpcLimits): number {
     limits.settingsTimeoutMs,
     limits.frameTimeoutMs,
     limits.messageTimeoutMs,
+    limits.http1TimeoutMs,
     limits.sendStallTimeoutMs,
     limits.keepaliveTimeMs,
     limits.keepaliveTimeoutMs,
+    limits.lingerTimeoutMs,
     limits.connectionIdleMsMax,
     limits.connectionAgeMsMax,
   );

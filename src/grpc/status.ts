@@ -26,15 +26,38 @@ export function statusOfError(error: unknown): CallStatus | undefined {
   return undefined;
 }
 
-const plain = /^[\x20-\x24\x26-\x7e]*$/;
+/** Of `grpc-message` as it travels: clients limit the headers of an answer to 8 or 16 KiB, all of them together. */
+export const statusMessageSizeBytesMax = 4096;
 
-/** gRPC over HTTP/2, "Status-Message": UTF-8, every byte percent-encoded but printable ASCII without "%". */
+const plain = /^[\x20-\x24\x26-\x7e]*$/;
+const ellipsis = '...';
+const hexDigits = Buffer.from('0123456789ABCDEF', 'latin1');
+
+/**
+ * gRPC over HTTP/2, "Status-Message": UTF-8, every byte percent-encoded but printable ASCII without "%". What would be
+ * longer than `statusMessageSizeBytesMax` is cut between two characters.
+ */
 export function percentEncode(message: string): string {
-  if (plain.test(message)) return message;
-  let encoded = '';
-  for (const byte of Buffer.from(message, 'utf8')) {
+  if (message.length <= statusMessageSizeBytesMax && plain.test(message)) return message;
+  // No character takes less than a byte.
+  const bytes = Buffer.from(message.slice(0, statusMessageSizeBytesMax + 1), 'utf8');
+  const encoded = Buffer.allocUnsafe(statusMessageSizeBytesMax);
+  let length = 0;
+  /** Of the whole characters behind which an ellipsis still has room. */
+  let shortLength = 0;
+  for (const byte of bytes) {
+    const isCharacterStart = (byte & 0xc0) !== 0x80;
+    if (isCharacterStart && length <= statusMessageSizeBytesMax - ellipsis.length) shortLength = length;
     const isPlain = byte >= 0x20 && byte <= 0x7e && byte !== 0x25;
-    encoded += isPlain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+    if (length + (isPlain ? 1 : 3) > statusMessageSizeBytesMax) {
+      return encoded.toString('latin1', 0, shortLength) + ellipsis;
+    }
+    if (isPlain) encoded[length++] = byte;
+    else {
+      encoded[length++] = 0x25;
+      encoded[length++] = hexDigits[byte >>> 4]!;
+      encoded[length++] = hexDigits[byte & 0xf]!;
+    }
   }
-  return encoded;
+  return encoded.toString('latin1', 0, length);
 }

@@ -5,14 +5,20 @@ import type { CallServices } from './call-services.js';
 import type { StreamWindows } from './http2/request-blocks.js';
 import type { StreamOwner } from './http2/stream.js';
 import { IncomingMessages } from './incoming-messages.js';
-import { limitExceeded } from './limits.js';
 import { MessageReader } from './message-reader.js';
 import { okStatus } from './status.js';
 
 const prefixSizeBytes = 5;
 
+/** The call, its reader, its list of messages and the handler's promises. */
+const footprintBytes = 3072;
+
+/** What a message costs that the handler has not taken, beside its bytes. */
+const messageOverheadBytes = 224;
+
 /** Many requests, many responses, or both. */
 export class StreamingCall extends Call implements ResponseWriter<Uint8Array> {
+  readonly footprintBytes = footprintBytes;
   readonly #method: BoundStreamMethod;
   readonly #reader: MessageReader;
   readonly #incoming: IncomingMessages;
@@ -37,19 +43,23 @@ export class StreamingCall extends Call implements ResponseWriter<Uint8Array> {
     this.#reader = new MessageReader(services.limits.requestSizeBytesMax);
     this.#incoming = new IncomingMessages(
       (sizeBytes) => this.#taken(sizeBytes),
-      (bytes) => services.compression.unpack(bytes, services.limits.requestSizeBytesMax),
+      (bytes) => {
+        const { requestSizeBytesMax } = services.limits;
+        return services.compression.unpack(bytes, requestSizeBytesMax, owner.share, this.signal);
+      },
     );
   }
 
   opened(): void {
-    const { running, limits } = this.services;
-    if (running.streaming >= limits.streamingCallsMax) {
-      const what = `${running.streaming} streaming calls are open`;
-      this.fail(limitExceeded('streamingCallsMax', what, limits.streamingCallsMax));
+    const { running, shares } = this.services;
+    const refusal = shares.refusesStreaming(running.streaming, this.owner.share);
+    if (refusal !== undefined) {
+      this.fail(refusal);
       return;
     }
     // A server-streaming method is called when its one request is complete.
     if (this.#method.kind !== 'server-stream') this.#run();
+    else this.messageSinceMs = this.owner.nowMs();
   }
 
   // Requests
@@ -76,9 +86,11 @@ export class StreamingCall extends Call implements ResponseWriter<Uint8Array> {
   }
 
   #count(receivedBytes: number): void {
-    this.messageSinceMs = this.#reader.partial ? this.messageSinceMs || this.owner.nowMs() : 0;
+    const awaited = this.#reader.partial || !this.busy;
+    this.messageSinceMs = awaited ? this.messageSinceMs || this.owner.nowMs() : 0;
     this.#untakenBytes += receivedBytes;
     this.#giveBack(0);
+    if (this.#incoming.length === 0) this.owner.expect(this, this.#reader.missingBytes);
   }
 
   /** While messages wait, the caller's window opens by what leaves; a message that is incomplete must go on. */
@@ -86,7 +98,8 @@ export class StreamingCall extends Call implements ResponseWriter<Uint8Array> {
     const waiting = this.#incoming.length > 0;
     const credit = waiting ? Math.min(takenBytes, this.#untakenBytes) : this.#untakenBytes;
     this.#untakenBytes -= credit;
-    this.holdBytes(this.#untakenBytes + this.#reader.heldBytes);
+    const overheadBytes = this.#incoming.length * messageOverheadBytes;
+    this.holdBytes(this.#untakenBytes + this.#reader.heldBytes + overheadBytes);
     if (credit > 0) this.owner.credit(this, credit);
   }
 
@@ -95,6 +108,7 @@ export class StreamingCall extends Call implements ResponseWriter<Uint8Array> {
   }
 
   #ended(): void {
+    this.messageSinceMs = 0;
     if (this.#reader.partial) {
       this.refuse(new StatusError('INTERNAL', 'the request ends within a message'));
       return;
@@ -112,8 +126,9 @@ export class StreamingCall extends Call implements ResponseWriter<Uint8Array> {
 
   #run(): void {
     this.services.running.streaming++;
+    this.owner.share.streaming++;
     this.busy = true;
-    this.#method.call(this.#incoming, this, this).then(
+    this.#called().then(
       () => {
         this.#stopped();
         this.#afterPacking(() => {
@@ -128,9 +143,17 @@ export class StreamingCall extends Call implements ResponseWriter<Uint8Array> {
     );
   }
 
+  /** A handler may throw before it has given its promise. */
+  async #called(): Promise<void> {
+    return this.#method.call(this.#incoming, this, this);
+  }
+
   #stopped(): void {
-    this.busy = false;
-    this.services.running.streaming--;
+    this.handlerEnded();
+    const { running, shares } = this.services;
+    running.streaming--;
+    this.owner.share.streaming--;
+    shares.ended(this.owner.share);
     if (this.gone) this.owner.settled(this);
   }
 
@@ -165,7 +188,10 @@ export class StreamingCall extends Call implements ResponseWriter<Uint8Array> {
   #pack(response: Uint8Array): void {
     this.#packingBytes += response.length;
     const before = this.#packing ?? Promise.resolve();
-    const packing = Promise.all([this.services.compression.pack(response), before]).then(
+    const packing = Promise.all([
+      this.services.compression.pack(response, this.owner.share, this.signal),
+      before,
+    ]).then(
       ([packed]) => this.#send(packed, true),
       (error: unknown) => this.refuse(error as Error),
     );

@@ -24,6 +24,21 @@ function secureClient(t: TestContext, port: number): GrpcJsClient {
 }
 
 describe('TLS', () => {
+  it('connectionsMax: one more is closed before its handshake, the others stay', async (t) => {
+    const { port, server } = await serve(t, { limits: { connectionsMax: 1 } });
+    const client = await RawClient.ready(port, [], { ca: tlsIdentity.cert });
+    t.after(() => client.close());
+    for (let nth = 1; nth <= 3; nth++) {
+      const refused = connectTls({ port, host: '127.0.0.1', ca: tlsIdentity.cert });
+      refused.on('secureConnect', () => assert.fail('a handshake'));
+      refused.on('error', () => {});
+      await new Promise((resolve) => refused.once('close', resolve));
+      assert.equal(server.stats().connectionsRefused, nth);
+    }
+    await client.alive();
+    assert.equal(server.stats().connections, 1);
+  });
+
   it('speaks HTTP/2 by ALPN, and without ALPN when the preface comes', async (t) => {
     const { port } = await serve(t);
     for (const ALPNProtocols of [['h2'], ['h2', 'http/1.1'], undefined]) {

@@ -1,22 +1,33 @@
 import { assert } from '../base/assert.js';
-import type { Completion } from '../base/completion.js';
-import type { BoundUnaryMethod } from '../base/rpc.js';
+import type { AnswerMaker, BoundUnaryMethod, UnaryCompletion } from '../base/rpc.js';
 import { StatusError } from '../base/status.js';
 import { Call, type CallHead } from './call.js';
 import type { CallServices } from './call-services.js';
 import type { StreamWindows } from './http2/request-blocks.js';
-import type { StreamOwner } from './http2/stream.js';
+import type { WaitingAnswer } from './http2/answer-turns.js';
+import type { PinnedChunk, StreamOwner } from './http2/stream.js';
 import { limitExceeded } from './limits.js';
-import { detached, MessageReader, soleMessage } from './message-reader.js';
+import { MessageReader, soleMessage } from './message-reader.js';
 import { okStatus } from './status.js';
 
+/** The call, its place in tables, and the promises or waiters of its handler. */
+const footprintBytes = 448;
+
+/** What a request costs that waits or comes in parts, beside its bytes: its reader. */
+const requestOverheadBytes = 320;
+
 /** One request, one response. */
-export class UnaryCall extends Call implements Completion<Uint8Array> {
+export class UnaryCall extends Call implements UnaryCompletion, WaitingAnswer {
+  readonly footprintBytes = footprintBytes;
   readonly #method: BoundUnaryMethod;
   #request: Uint8Array | undefined;
   #compressed = false;
   /** For a request that is not the whole of one frame. */
   #reader: MessageReader | undefined;
+  /** What the request is a view of. */
+  #chunk: PinnedChunk | undefined;
+  /** What will make the answer, when there is room. */
+  #maker: AnswerMaker | undefined;
 
   constructor(
     owner: StreamOwner,
@@ -32,20 +43,30 @@ export class UnaryCall extends Call implements Completion<Uint8Array> {
 
   opened(): void {}
 
+  override get requestAwaited(): boolean {
+    return !this.receiveClosed && !this.over;
+  }
+
   data(bytes: Buffer, from: number, to: number, last: boolean): void {
     if (this.over) return;
     const good = from === to || this.#take(bytes, from, to, last);
-    if (last && good) this.#run();
+    if (!last || !good) return;
+    this.messageSinceMs = 0;
+    this.#run();
+    // A handler that has answered has no use for the request any more.
+    if (!(this.over as boolean) && this.#reader === undefined) this.#holdView(bytes);
+  }
+
+  #holdView(bytes: Buffer): void {
+    this.#chunk = this.owner.pin(bytes);
+    if (this.#chunk === undefined) this.holdBytes(this.#request!.length);
   }
 
   /** @returns false if that ended the call */
   #take(bytes: Buffer, from: number, to: number, last: boolean): boolean {
-    if (this.#reader === undefined && this.#request === undefined) {
-      const sole = soleMessage(bytes, from, to, this.services.limits.requestSizeBytesMax);
-      if (sole !== undefined) {
-        this.#request = last ? sole : detached(sole);
-        return true;
-      }
+    if (this.#reader === undefined && this.#request === undefined && last) {
+      this.#request = soleMessage(bytes, from, to, this.services.limits.requestSizeBytesMax);
+      if (this.#request !== undefined) return true;
     }
     const reader = (this.#reader ??= new MessageReader(this.services.limits.requestSizeBytesMax));
     reader.push(bytes, from, to);
@@ -61,9 +82,9 @@ export class UnaryCall extends Call implements Completion<Uint8Array> {
       this.#request = message.bytes;
       this.#compressed = message.compressed;
     }
-    this.holdBytes(reader.heldBytes);
-    this.messageSinceMs = reader.partial ? this.messageSinceMs || this.owner.nowMs() : 0;
+    this.holdBytes(requestOverheadBytes + reader.heldBytes + (this.#request?.length ?? 0));
     this.owner.credit(this, to - from);
+    if (!last) this.owner.expect(this, reader.missingBytes);
     return true;
   }
 
@@ -72,20 +93,26 @@ export class UnaryCall extends Call implements Completion<Uint8Array> {
       this.fail(new StatusError('INTERNAL', 'the request ends within a message'));
       return;
     }
-    const request = this.#request;
-    if (request === undefined) {
+    if (this.#request === undefined) {
       this.fail(new StatusError('UNIMPLEMENTED', 'no request message for a unary method'));
       return;
     }
-    const { running, limits } = this.services;
-    if (running.unary >= limits.requestsInFlightMax) {
-      const what = `${running.unary} requests are being worked on`;
-      this.fail(limitExceeded('requestsInFlightMax', what, limits.requestsInFlightMax));
+    // Who does not take what he asked for is not asked what he wants more.
+    if (this.owner.answersFull) this.owner.awaitAnswer(this);
+    else this.#begin(this.#request);
+  }
+
+  #begin(request: Uint8Array): void {
+    const { running, shares } = this.services;
+    const { share } = this.owner;
+    const refusal = shares.refusesUnary(running.unary, share, this.#method.reserved === true);
+    if (refusal !== undefined) {
+      this.fail(refusal);
       return;
     }
     running.unary++;
+    share.unary++;
     this.busy = true;
-    this.holdBytes(request.length);
     if (this.#compressed) this.#runUnpacked(request);
     else this.#call(request);
   }
@@ -95,11 +122,21 @@ export class UnaryCall extends Call implements Completion<Uint8Array> {
       this.reject(new StatusError('INTERNAL', 'a compressed message without grpc-encoding'));
       return;
     }
-    this.services.compression.unpack(request, this.services.limits.requestSizeBytesMax).then(
+    const { limits, compression } = this.services;
+    if (this.owner.memorySpent) {
+      const what = 'too much is held to unpack the request';
+      this.reject(limitExceeded('memoryBytesMax', what, limits.memoryBytesMax));
+      return;
+    }
+    compression.unpack(request, limits.requestSizeBytesMax, this.owner.share, this.signal).then(
       (unpacked) => {
         // Its caller may have gone meanwhile.
         if (this.over) this.#ended();
-        else this.#call(unpacked);
+        else {
+          this.#request = unpacked;
+          this.holdBytes(requestOverheadBytes + unpacked.length);
+          this.#call(unpacked);
+        }
       },
       (error: unknown) => this.reject(error),
     );
@@ -123,7 +160,46 @@ export class UnaryCall extends Call implements Completion<Uint8Array> {
     }
   }
 
+  resolveWith(maker: AnswerMaker): void {
+    if (this.over) this.#ended();
+    else if (this.owner.takeAnswer()) this.#make(maker);
+    else {
+      this.#maker = maker;
+      this.owner.awaitAnswer(this);
+    }
+  }
+
+  /** Its turn has come: for its answer, or, where it has not begun, for itself. */
+  makeAnswer(): boolean {
+    const maker = this.#maker;
+    this.#maker = undefined;
+    if (maker !== undefined) this.#make(maker);
+    else this.#begin(this.#request!);
+    return !this.busy;
+  }
+
+  #make(maker: AnswerMaker): void {
+    let response: Uint8Array;
+    try {
+      response = maker.makeAnswer();
+    } catch (error) {
+      this.reject(error);
+      return;
+    }
+    this.resolve(response);
+  }
+
+  /** Called from wherever the answer is made: what is wrong with it must not end that. */
   resolve(response: Uint8Array): void {
+    try {
+      this.#answer(response);
+    } catch (error) {
+      if (this.busy) this.#ended();
+      this.failed(error);
+    }
+  }
+
+  #answer(response: Uint8Array): void {
     if (response.length >= this.services.limits.compressedSizeBytesMin && this.compressesResponses) {
       this.#answerPacked(response);
       return;
@@ -142,7 +218,7 @@ export class UnaryCall extends Call implements Completion<Uint8Array> {
       this.reject(error);
       return;
     }
-    this.services.compression.pack(response).then(
+    this.services.compression.pack(response, this.owner.share, this.signal).then(
       (packed) => {
         this.#ended();
         if (!this.settle()) return;
@@ -155,14 +231,21 @@ export class UnaryCall extends Call implements Completion<Uint8Array> {
   }
 
   reject(error: unknown): void {
-    this.#ended();
-    this.fail(error);
+    try {
+      this.#ended();
+      this.fail(error);
+    } catch (bug) {
+      this.failed(bug);
+    }
   }
 
   #ended(): void {
     assert(this.busy, 'a call is answered once');
-    this.busy = false;
-    this.services.running.unary--;
+    this.handlerEnded();
+    const { running, shares } = this.services;
+    running.unary--;
+    this.owner.share.unary--;
+    shares.ended(this.owner.share);
     if (this.gone) this.owner.settled(this);
   }
 
@@ -171,5 +254,16 @@ export class UnaryCall extends Call implements Completion<Uint8Array> {
 
   drained(): void {}
 
-  protected interrupted(): void {}
+  protected override letGo(): void {
+    super.letGo();
+    if (this.#chunk === undefined) return;
+    this.owner.unpin(this.#chunk);
+    this.#chunk = undefined;
+  }
+
+  protected interrupted(): void {
+    // The handler has done its part.
+    if (this.#maker !== undefined) this.#ended();
+    this.#maker = undefined;
+  }
 }

@@ -51,8 +51,19 @@ export class Waiter<T> {
   sweep(nowMs: number, error: () => KvorumError): void {
     if (this.#settled) return;
     if (this.#deadlineMs <= nowMs) this.reject(error());
-    else if (this.#cancelCheckAtMs <= nowMs && this.#options?.signal?.aborted === true) {
-      this.reject(new KvorumError('CANCELLED', 'the caller gave up; a write may still take effect'));
-    }
+    else if (this.#cancelCheckAtMs <= nowMs && hasGone(this.#options)) this.reject(callerGone);
   }
+}
+
+const callerGone = new KvorumError('CANCELLED', 'the caller gave up; a write may still take effect');
+
+function hasGone(options: CallOptions | undefined): boolean {
+  if (options === undefined) return false;
+  return 'cutShort' in options ? options.cutShort !== undefined : options.signal?.aborted === true;
+}
+
+/** The error is made when it is first asked for. Thousands of calls may end in one tick: a stack for each takes time. */
+export function madeOnce(make: () => KvorumError): () => KvorumError {
+  let made: KvorumError | undefined;
+  return () => (made ??= make());
 }

@@ -1,10 +1,12 @@
 import { assert } from '../base/assert.js';
+import { MalformedBytesError } from '../base/byte-stream.js';
 import type { MemberId, Term } from '../base/ids.js';
 import type { AppliedEntry } from '../fsm/state-machine.js';
 import type { Timer } from '../ports/clock.js';
 import type { Entry, Message, Ready, SnapshotMeta } from '../raft/types.js';
 import { ApplyQueue } from './apply-queue.js';
 import type { ConfigProposals } from './config-proposals.js';
+import { checkMessage } from './incoming-messages.js';
 import { LogRetention } from './log-retention.js';
 import type { MemberParts } from './parts.js';
 import type { Proposals } from './proposals.js';
@@ -77,7 +79,7 @@ export class Loop {
       log,
       clock,
       store: snapshots,
-      step: (message) => this.step(message),
+      step: (message) => void this.step(message),
       schedule: () => this.schedule(),
       failed: (error) => this.fail(error),
     });
@@ -147,15 +149,25 @@ export class Loop {
     });
   }
 
-  /** Hands a member's message to Raft. */
-  step(message: Message): void {
+  /** Takes in another member's message. @throws MalformedBytesError: none sends such a one */
+  receive(message: Message): void {
+    if (this.#ended) return;
+    checkMessage(message, this.#parts.machine);
+    const objection = this.step(message);
+    if (objection !== undefined) throw new MalformedBytesError(objection);
+  }
+
+  /** Hands a message to Raft. @returns what Raft has against it */
+  step(message: Message): string | undefined {
+    let objection: string | undefined;
     this.#guard(() => {
       this.#passTime();
       // As if it were lost: the leader sends it again, with what comes behind it.
       if (this.#applying.full && message.type === 'append' && message.entries.length > 0) return;
-      this.#parts.raft.step(message);
+      objection = this.#parts.raft.step(message);
       this.schedule();
     });
+    return objection;
   }
 
   /** Runs `action` on Raft's side; whatever it throws stops the member. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DiskError } from '../ports/disk.js';
 import { get, put } from './testing/key-values.js';
 import { MemoryCluster } from './testing/memory-cluster.js';
 
@@ -176,7 +177,6 @@ void test('a full disk stops the member; with space it is back, and nothing ackn
 void test('a failed sync stops the member before it acknowledges', async () => {
   const cluster = await MemoryCluster.of(3, 11);
   const leader = cluster.leaderMachine();
-  const { DiskError } = await import('../ports/disk.js');
   leader.disk.faults = (operation) =>
     operation === 'sync' ? new DiskError('failed', 'EIO: the disk is gone') : undefined;
   await cluster
@@ -185,6 +185,32 @@ void test('a failed sync stops the member before it acknowledges', async () => {
   await cluster.until(() => leader.life?.stopped?.kind === 'failed');
   const [other] = cluster.machines.filter((each) => each.running);
   await cluster.settled(put(other!.member, 'other', 'y'));
+});
+
+void test('a member without file descriptors waits for them, says so, and loses nothing', async () => {
+  const cluster = await MemoryCluster.of(1, 12);
+  const [machine] = cluster.machines;
+  const without = (operation: string): DiskError | undefined =>
+    operation === 'open' || operation === 'rename'
+      ? new DiskError('descriptors', 'EMFILE: too many open files')
+      : undefined;
+  machine!.disk.faults = without;
+  // Several segments of the log.
+  const keys = Array.from({ length: 40 }, (_, at) => `k${at}`);
+  const written = Promise.all(keys.map((key) => put(machine!.member, key, 'v'.repeat(10_000))));
+  await cluster.clock.advanceAsync(5000);
+  assert.ok(machine!.running);
+  machine!.disk.faults = () => undefined;
+  await cluster.settled(written);
+  const told = (message: string): number => cluster.events.filter((event) => event.includes(message)).length;
+  assert.equal(told('no file descriptor is left: waiting for one'), 1);
+  assert.equal(told('there are file descriptors again'), 1);
+  // One that never gets any can be stopped all the same.
+  machine!.disk.faults = without;
+  for (const key of keys) void put(machine!.member, key, 'w'.repeat(10_000)).catch(() => {});
+  await cluster.clock.advanceAsync(1000);
+  await cluster.settled(machine!.member.stop());
+  assert.equal(machine!.life!.stopped?.kind, 'requested');
 });
 
 void test('a row of the state that has changed on the disk is never served: its member stops', async () => {

@@ -1,3 +1,4 @@
+import { emptyBytes } from '../base/bytes.js';
 import { KvorumError } from '../base/errors.js';
 import { formatId, noMember, type Index, type MemberId } from '../base/ids.js';
 import { randomId, type RandomSource } from '../base/prng.js';
@@ -5,7 +6,7 @@ import type { MemberRecord, MembershipUpdate } from '../fsm/membership.js';
 import { encodeMembershipUpdate } from '../fsm/membership-codec.js';
 import type { StateMachine } from '../fsm/state-machine.js';
 import type { Clock } from '../ports/clock.js';
-import { isVoter } from '../raft/config-change.js';
+import { clusterMembersMax, isVoter, memberIds } from '../raft/config-change.js';
 import type { Raft } from '../raft/raft.js';
 import type { ConfigChangeKind } from '../raft/types.js';
 import type { ConfigProposals } from './config-proposals.js';
@@ -24,6 +25,7 @@ type Decision =
     };
 
 interface Parts {
+  readonly secret: Uint8Array;
   readonly raft: Raft;
   readonly machine: StateMachine;
   readonly clock: Clock;
@@ -56,7 +58,11 @@ export class MembershipChanges {
       if (decision.kind === 'done') id = decision.id;
       return decision.kind === 'done' ? { kind: 'done' } : decision.decision;
     });
-    return { clusterId: this.#parts.machine.clusterId, id, members: this.#parts.machine.members() };
+    const { machine, secret } = this.#parts;
+    const members = machine.members();
+    // Who has made itself known has it: it goes to new members alone, whom everybody sees.
+    const isNew = members.some((each) => each.id === id && each.clientAddress === '');
+    return { clusterId: machine.clusterId, id, members, secret: isNew ? secret : emptyBytes };
   }
 
   async remove(id: MemberId, options: CallOptions | undefined): Promise<void> {
@@ -73,8 +79,11 @@ export class MembershipChanges {
 
   async promote(id: MemberId, options: CallOptions | undefined): Promise<void> {
     await this.#change(options, () => {
-      this.#record(id);
+      const { name, clientAddress } = this.#record(id);
       if (isVoter(this.#parts.machine.config, id)) return { kind: 'done' };
+      if (clientAddress === '') {
+        throw new KvorumError('LEARNER_NOT_READY', `refused: member ${name} has not been up yet`);
+      }
       return { kind: 'change', change: 'add-voter', id, update: { type: 'promote', id } };
     });
   }
@@ -136,7 +145,7 @@ export class MembershipChanges {
           configIndex,
         );
         schedule();
-        const settled = await this.#settled(outcome, deadlineMs);
+        const settled = await this.#settled(outcome, deadlineMs, decision.change);
         if (settled === 'applied') return;
         tried.mayTakeEffect ||= settled === 'unknown';
       }
@@ -148,6 +157,7 @@ export class MembershipChanges {
   async #settled(
     proposed: ReturnType<ConfigProposals['propose']>,
     deadlineMs: number,
+    change: ConfigChangeKind,
   ): Promise<'applied' | 'not-applied' | 'unknown'> {
     const { clock } = this.#parts;
     let cancel = (): void => {};
@@ -178,10 +188,20 @@ export class MembershipChanges {
           throw new KvorumError('LEARNER_NOT_READY', 'refused: the learner has not received the state yet');
         }
         if (outcome.reason === 'invalid-config') {
-          throw new KvorumError('INVALID_REQUEST', 'refused: the change does not fit the cluster as it is');
+          throw this.#unfitError(change);
         }
         return 'not-applied';
     }
+  }
+
+  #unfitError(change: ConfigChangeKind): KvorumError {
+    const isFull = memberIds(this.#parts.raft.status().config).length >= clusterMembersMax;
+    return new KvorumError(
+      'INVALID_REQUEST',
+      change === 'add-learner' && isFull
+        ? `refused: a cluster has at most ${clusterMembersMax} members`
+        : 'refused: the change does not fit the cluster as it is',
+    );
   }
 
   #pause(options: CallOptions | undefined): Promise<void> {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { encodeUtf8 } from '../base/bytes.js';
 import { DiskError } from '../ports/disk.js';
+import { clusterMembersMax } from '../raft/config-change.js';
 import { get, put } from './testing/key-values.js';
 import { MemoryCluster } from './testing/memory-cluster.js';
 
@@ -25,6 +26,21 @@ void test('joining through a follower, and joining twice with one id, come to th
   const second = await cluster.settled(through.member.join(request));
   assert.equal(first.id, second.id);
   assert.equal(second.members.length, 3);
+  assert.deepEqual(second.secret, first.secret);
+});
+
+void test('the secret goes to a new member, and to nobody who names one that is up', async () => {
+  const cluster = await MemoryCluster.of(2, 27);
+  const { member } = cluster.machines[0]!;
+  const { id, name, address: peerAddress, secret } = cluster.machines[1]!;
+  assert.equal(secret.length, 32);
+  for (const each of [id, 0n]) {
+    const answer = await cluster.settled(member.join({ id: each, name, peerAddress }));
+    assert.equal(answer.id, id);
+    assert.equal(answer.secret.length, 0);
+  }
+  const request = { id: 0n, name: 'late', peerAddress: 'late:1' };
+  assert.deepEqual((await cluster.settled(member.join(request))).secret, secret);
 });
 
 void test('a name or an address that is taken is refused', async () => {
@@ -33,6 +49,18 @@ void test('a name or an address that is taken is refused', async () => {
   const join = (name: string, peerAddress: string) => member.join({ id: 901n, name, peerAddress });
   assert.equal(await cluster.refusal(join('n1', 'elsewhere:1')), 'MEMBER_NAME_TAKEN');
   assert.equal(await cluster.refusal(join('other', 'n1:60051')), 'MEMBER_ADDRESS_TAKEN');
+});
+
+void test('one member more than a cluster may have is refused, and told so', async () => {
+  const cluster = await MemoryCluster.of(1, 32);
+  const { member } = cluster.machines[0]!;
+  const join = (at: number) =>
+    cluster.settled(member.join({ id: BigInt(1000 + at), name: `m${at}`, peerAddress: `m${at}:1` }));
+  for (let at = 1; at < clusterMembersMax; at++) await join(at);
+  await assert.rejects(join(clusterMembersMax), {
+    code: 'INVALID_REQUEST',
+    message: `refused: a cluster has at most ${clusterMembersMax} members`,
+  });
 });
 
 void test('a removed member stops by itself and says why; the others go on', async () => {
@@ -80,9 +108,16 @@ void test('a removal that was cut short is not told as if nothing had happened',
   const leader = cluster.leaderMachine();
   const others = cluster.followers().map(({ id }) => id);
   const { lastIndex } = leader.member.status();
+  let heals: (() => void) | undefined;
+  // With the leader's own write of it: no acknowledgement can have come back.
+  leader.disk.faults = () => {
+    if (leader.member.status().lastIndex > lastIndex) {
+      heals ??= cluster.network.partition([leader.id], others);
+    }
+    return undefined;
+  };
   const refusal = cluster.refusal(leader.member.removeMember(others[0]!));
-  await cluster.until(() => leader.member.status().lastIndex > lastIndex);
-  cluster.network.partition([leader.id], others);
+  await cluster.until(() => heals !== undefined);
   void leader.member.stop();
   assert.equal(await refusal, 'OUTCOME_UNKNOWN');
 });
@@ -107,14 +142,36 @@ void test('a learner that has received nothing does not vote, however short the 
   const { member } = founder!;
   const learner = cluster.machine();
   const { id, name, address } = learner;
-  const { members } = await cluster.settled(member.join({ id, name, peerAddress: address }));
-  await cluster.start(learner, { contacts: members });
+  const { members, secret } = await cluster.settled(member.join({ id, name, peerAddress: address }));
+  await cluster.start(learner, { contacts: members, secret });
   learner.disk.faults = (_, path) =>
     path.startsWith('snapshot') ? new DiskError('full', 'no space left') : undefined;
   await cluster.clock.advanceAsync(10_000);
   assert.deepEqual(member.config.learners, [id]);
   assert.equal(await cluster.refusal(member.promoteMember(id)), 'LEARNER_NOT_READY');
   learner.disk.faults = () => undefined;
+  await cluster.until(() => cluster.allVoters(2));
+});
+
+void test('a learner that has caught up does not vote before it is up', async () => {
+  const cluster = await MemoryCluster.of(1, 33);
+  const [founder] = cluster.machines;
+  const { member } = founder!;
+  const learner = cluster.machine();
+  const { id, name, address } = learner;
+  const { members, secret } = await cluster.settled(member.join({ id, name, peerAddress: address }));
+  await cluster.start(learner, { contacts: members, secret, announced: false });
+  await cluster.until(() => learner.member.holdsOwnRecord());
+  await cluster.clock.advanceAsync(10_000);
+  assert.deepEqual(member.config.learners, [id]);
+  await assert.rejects(cluster.settled(member.promoteMember(id)), {
+    code: 'LEARNER_NOT_READY',
+    message: 'refused: member n2 has not been up yet',
+  });
+  // Its start has failed: the founder goes on alone.
+  cluster.crash(learner);
+  await cluster.settled(put(member, 'key', 'x'));
+  await cluster.start(learner);
   await cluster.until(() => cluster.allVoters(2));
 });
 
@@ -189,7 +246,7 @@ void test('a snapshot that broke off goes on where it stopped', async () => {
   const joiner = cluster.machine();
   const { id, name, address } = joiner;
   const answer = await cluster.settled(leader.member.join({ id, name, peerAddress: address }));
-  await cluster.start(joiner, { contacts: answer.members });
+  await cluster.start(joiner, { contacts: answer.members, secret: answer.secret });
   await cluster.until(() => joiner.disk.sizeOf('snapshot/incoming.rows') > 1_000_000);
   cluster.network.partition([leader.id], [joiner.id]);
   await cluster.until(() => cluster.events.some((event) => event.includes('broke off')));

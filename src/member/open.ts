@@ -1,8 +1,10 @@
+import { joinAnewAdvice } from '../base/advice.js';
 import { KvorumError } from '../base/errors.js';
 import type { ClusterId, MemberId } from '../base/ids.js';
 import type { Log } from '../base/log.js';
 import type { RandomSource } from '../base/prng.js';
 import type { MemberRecord } from '../fsm/membership.js';
+import { formatEntryName, type PassedOver } from '../fsm/passed-over.js';
 import { StateMachine } from '../fsm/state-machine.js';
 import type { AppliedPosition, Backend } from '../ports/backend.js';
 import type { Clock } from '../ports/clock.js';
@@ -19,6 +21,7 @@ import { RaftMember } from './raft-member.js';
 
 export interface OpenMember {
   readonly clusterId: ClusterId;
+  readonly secret: Uint8Array;
   readonly id: MemberId;
   readonly name: string;
   readonly version: string;
@@ -28,11 +31,15 @@ export interface OpenMember {
   readonly found: boolean;
   /** Where a member that has no state yet finds the cluster (from its join). */
   readonly contacts: readonly MemberRecord[];
+  /** Entries that are taken for empty ones. */
+  readonly passedOver?: readonly PassedOver[];
   readonly options: MemberOptions;
   readonly walOptions?: Partial<WalOptions>;
   readonly disk: Disk;
   readonly backend: Backend;
   readonly peers: Peers;
+  /** As of MemberParts. */
+  readonly stopWaiting?: () => void;
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly log: Log;
@@ -42,7 +49,7 @@ export const walFolder = 'wal';
 const snapshotFolder = 'snapshot';
 
 /** A founded cluster begins as if a snapshot stood here, so that whoever joins begins with one. */
-const foundingPosition: AppliedPosition = { index: 1, term: 1 };
+export const foundingPosition: AppliedPosition = { index: 1, term: 1 };
 
 interface OpenedLog {
   readonly wal: Wal;
@@ -64,6 +71,12 @@ export async function openParts(open: OpenMember): Promise<MemberParts> {
   const snapshots = new SnapshotStore(open.disk, snapshotFolder, { random: open.random, clock: open.clock });
   const opened = await openLog(open);
   const machine = await openState(open, opened);
+  if (open.passedOver !== undefined && open.passedOver.length > 0) {
+    open.log.warn(
+      { entries: open.passedOver.map(formatEntryName) },
+      'entries are passed over, as was asked for',
+    );
+  }
   const log = await reconcile(opened, machine, snapshots);
   await snapshots.cleanUp(machine.applied.index);
   const raft = startRaft(open, log, machine);
@@ -98,7 +111,7 @@ async function makeOrReadLog(open: OpenMember): Promise<OpenedLog> {
   if (open.backend.applied.index > 0) {
     throw new KvorumError(
       'DATA_DAMAGED',
-      'the data folder holds a state but no log (folder wal); restore the folder as a whole, or remove this member and join it anew with an empty one',
+      `the data folder holds a state but no log (folder wal); ${joinAnewAdvice}`,
     );
   }
   const wal = await Wal.create(disk, walFolder, walOptions, owner);
@@ -121,7 +134,7 @@ async function openState(open: OpenMember, opened: OpenedLog): Promise<StateMach
     opened.base.index === foundingPosition.index &&
     opened.entries.length === 0;
   const sizes = { segmentSizeBytesMax: open.options.revisionSegmentSizeBytesMax };
-  if (!foundingUnfinished) return new StateMachine(backend, sizes);
+  if (!foundingUnfinished) return new StateMachine(backend, sizes, open.passedOver);
   const machine = StateMachine.initialise(
     backend,
     {
@@ -147,7 +160,7 @@ async function reconcile(
   if (applied.index < base.index) {
     throw new KvorumError(
       'DATA_DAMAGED',
-      `the log begins behind index ${base.index}, but the state ends at ${applied.index}: entries between them are missing`,
+      `the log begins behind index ${base.index}, but the state ends at ${applied.index}: entries between them are missing; ${joinAnewAdvice}`,
     );
   }
   const at = applied.index - base.index;
@@ -156,7 +169,7 @@ async function reconcile(
   if (!(await snapshots.holds(applied))) {
     throw new KvorumError(
       'DATA_DAMAGED',
-      `the state stands at index ${applied.index} of term ${applied.term}, which the log does not hold (it ends at ${base.index + entries.length}): the end of the log is missing`,
+      `the state stands at index ${applied.index} of term ${applied.term}, which the log does not hold (it ends at ${base.index + entries.length}): the end of the log is missing; ${joinAnewAdvice}`,
     );
   }
   await opened.wal.reset(applied);

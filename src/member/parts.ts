@@ -13,6 +13,8 @@ import type { MemberOptions } from './options.js';
 /** Everything that one running member is made of. */
 export interface MemberParts {
   readonly clusterId: ClusterId;
+  /** Of the cluster; handed over to who joins through this member. */
+  readonly secret: Uint8Array;
   readonly id: MemberId;
   readonly name: string;
   readonly version: string;
@@ -27,6 +29,8 @@ export interface MemberParts {
   readonly wal: Wal;
   readonly snapshots: SnapshotStore;
   readonly peers: Peers;
+  /** The disk no longer waits for what it cannot get now: the member ends. */
+  readonly stopWaiting?: () => void;
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly log: Log;

@@ -7,7 +7,7 @@ import { encodeCommandBatch } from '../fsm/command-codec.js';
 import type { Clock } from '../ports/clock.js';
 import type { Raft } from '../raft/raft.js';
 import type { ProposalOutcome } from '../raft/types.js';
-import { Waiter } from './deadline.js';
+import { madeOnce, Waiter } from './deadline.js';
 import type { MemberOptions } from './options.js';
 import type { CallOptions } from './types.js';
 
@@ -133,15 +133,12 @@ export class Proposals {
     if (group === undefined || outcome.kind === 'appended') return;
     this.#remove(group);
     if (outcome.reason === 'overloaded') {
-      for (const call of group.calls) {
-        this.#waitingCount--;
-        call.waiter.reject(
-          new KvorumError(
-            'LIMIT_EXCEEDED',
-            `uncommittedSizeBytesMax: ${this.#options.uncommittedSizeBytesMax} bytes wait for the majority, or for the leader's disk`,
-          ),
-        );
-      }
+      const error = new KvorumError(
+        'LIMIT_EXCEEDED',
+        `uncommittedSizeBytesMax: ${this.#options.uncommittedSizeBytesMax} bytes wait for the majority, or for the leader's disk`,
+      );
+      this.#waitingCount -= group.calls.length;
+      for (const call of group.calls) call.waiter.reject(error);
       return;
     }
     this.#putBack(group);
@@ -190,14 +187,15 @@ export class Proposals {
   /** Ends the calls whose time is over. */
   sweep(): void {
     const now = this.#clock.monotonicMs();
-    for (const call of this.#queue) call.waiter.sweep(now, noLeaderError);
+    const [noLeader, unconfirmed] = [madeOnce(noLeaderError), madeOnce(unconfirmedError)];
+    for (const call of this.#queue) call.waiter.sweep(now, noLeader);
     if (this.#queue.some((call) => call.waiter.settled)) {
       const left = this.#queue.filter((call) => !call.waiter.settled);
       this.#waitingCount -= this.#queue.length - left.length;
       this.#queue = left;
     }
     for (const group of [...this.#groups]) {
-      for (const call of group.calls) call.waiter.sweep(now, unconfirmedError);
+      for (const call of group.calls) call.waiter.sweep(now, unconfirmed);
       // A group without an answer must not hold its place for ever: its entry may never come.
       if (group.calls.every((call) => call.waiter.settled)) {
         this.#remove(group);
@@ -234,9 +232,8 @@ function unconfirmedError(): KvorumError {
 }
 
 function rejectUnknown(group: Group, reason: string): void {
-  for (const call of group.calls) {
-    call.waiter.reject(new KvorumError('OUTCOME_UNKNOWN', `${reason}; the write may have taken effect`));
-  }
+  const error = new KvorumError('OUTCOME_UNKNOWN', `${reason}; the write may have taken effect`);
+  for (const call of group.calls) call.waiter.reject(error);
 }
 
 export function noLeaderError(): KvorumError {

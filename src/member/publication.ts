@@ -1,10 +1,14 @@
 import type { Command, CommandResult } from '../fsm/command.js';
 import type { MemberParts } from './parts.js';
 
-/** Makes this member's name and client address known to the cluster, and keeps them true after a move. */
+/**
+ * Makes this member's name and client address known to the cluster once it is up, and keeps them true after a move. A
+ * member without a client address has never been up: it is not promoted, and a start that fails leaves no voter behind.
+ */
 export class Publication {
   readonly #parts: MemberParts;
   readonly #write: (command: Command) => Promise<CommandResult>;
+  #announced = false;
   #underWay = false;
 
   constructor(parts: MemberParts, write: (command: Command) => Promise<CommandResult>) {
@@ -12,9 +16,14 @@ export class Publication {
     this.#write = write;
   }
 
+  /** This member is up. */
+  announce(): void {
+    this.#announced = true;
+  }
+
   tick(): void {
     const { machine, id, name, clientAddress, raft, log } = this.#parts;
-    if (this.#underWay || raft.leader === 0n) return;
+    if (!this.#announced || this.#underWay || raft.leader === 0n) return;
     const record = machine.members().find((each) => each.id === id);
     if (record === undefined || (record.name === name && record.clientAddress === clientAddress)) return;
     this.#underWay = true;

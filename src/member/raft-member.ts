@@ -9,11 +9,13 @@ import type { PeersHandler, RefusalCode } from '../ports/peers.js';
 import { isLearner, isVoter } from '../raft/config-change.js';
 import type { ClusterConfig } from '../raft/types.js';
 import { ConfigProposals } from './config-proposals.js';
+import { LeaderWatch } from './leader-watch.js';
 import { Loop } from './loop.js';
 import { MembershipChanges } from './membership-changes.js';
 import type { MemberParts, StopReason } from './parts.js';
 import { Proposals } from './proposals.js';
 import { Publication } from './publication.js';
+import { Reachability } from './reachability.js';
 import { Reads } from './reads.js';
 import { transferLeadership } from './leadership.js';
 import type {
@@ -23,6 +25,7 @@ import type {
   Member,
   MemberStatus,
   MemberView,
+  PeerStatus,
   RangeAnswer,
   RangeQuery,
 } from './types.js';
@@ -36,6 +39,8 @@ export class RaftMember implements Member {
   readonly #loop: Loop;
   readonly #changes: MembershipChanges;
   readonly #publication: Publication;
+  readonly #reachability: Reachability;
+  readonly #leaderWatch: LeaderWatch;
   readonly #proposer: bigint;
   readonly #changeListeners = new Set<() => void>();
   readonly #refusals = new Map<MemberId, RefusalCode>();
@@ -67,6 +72,7 @@ export class RaftMember implements Member {
       },
     );
     this.#changes = new MembershipChanges({
+      secret: parts.secret,
       raft,
       machine,
       clock,
@@ -77,6 +83,17 @@ export class RaftMember implements Member {
       schedule: () => this.#loop.schedule(),
     });
     this.#publication = new Publication(parts, (command) => this.write(command));
+    const { id, log } = parts;
+    const { electionTimeoutMs } = options;
+    const nameOf = (each: MemberId): string => this.#nameOf(each);
+    this.#reachability = new Reachability({ clock, log, graceMs: electionTimeoutMs, nameOf });
+    this.#leaderWatch = new LeaderWatch({
+      ...{ id, clock, log, electionTimeoutMs },
+      leader: () => raft.leader,
+      config: () => machine.config,
+      reaches: (each) => this.#reachability.of(each)?.reachable === true,
+      describe: (each) => this.#describe(each),
+    });
   }
 
   /** Begins to take part. Rejects when the Raft port cannot be used. */
@@ -86,15 +103,22 @@ export class RaftMember implements Member {
     this.#loop.start();
   }
 
+  /** Clients are served: their address is made known from now on, and a learner may be promoted. */
+  announce(): void {
+    this.#publication.announce();
+  }
+
   #peersHandler(): PeersHandler {
     const { raft } = this.#parts;
     return {
-      message: (message) => this.#loop.step(message),
+      message: (message) => this.#loop.receive(message),
       connectionLost: (id) => {
         raft.leaderConnectionLost(id);
         this.#loop.schedule();
       },
-      unreachable: (id) => {
+      reachable: (id, address) => this.#reachability.reached(id, address),
+      unreachable: (id, address, reason) => {
+        this.#reachability.lost(id, address, reason);
         raft.reportUnreachable(id);
         this.#loop.schedule();
       },
@@ -138,6 +162,7 @@ export class RaftMember implements Member {
       peers.setMembers(new Map(others.map((each) => [each.id, each.peerAddress])));
     }
     peers.setRemoved(removed);
+    if (others.length > 0) this.#reachability.keep(new Set(others.map((each) => each.id)));
     const { voters, learners } = machine.config;
     const names = (ids: readonly MemberId[]): string[] => ids.map((each) => this.#nameOf(each));
     log.info(
@@ -172,6 +197,11 @@ export class RaftMember implements Member {
     return record?.name ?? formatId(id);
   }
 
+  #describe(id: MemberId): string {
+    const address = this.#parts.machine.members().find((each) => each.id === id)?.peerAddress;
+    return address === undefined ? this.#nameOf(id) : `${this.#nameOf(id)} at ${address}`;
+  }
+
   #role(): string {
     const { raft, machine, id } = this.#parts;
     return isLearner(machine.config, id) ? 'learner' : raft.role;
@@ -179,10 +209,12 @@ export class RaftMember implements Member {
 
   #ticked(): void {
     this.#publication.tick();
+    this.#reachability.tick();
+    this.#leaderWatch.tick();
     if (this.#leading) this.#promoteLearners();
   }
 
-  /** Learners that have caught up become voters without being asked for. */
+  /** Learners that are up and have caught up become voters without being asked for. */
   #promoteLearners(): void {
     const { raft, machine, options } = this.#parts;
     if (machine.config.learners.length === 0) return;
@@ -190,6 +222,7 @@ export class RaftMember implements Member {
     if (status.configIndex > machine.applied.index) return;
     for (const record of machine.members()) {
       if (!record.promoteWhenReady || isVoter(machine.config, record.id)) continue;
+      if (record.clientAddress === '') continue;
       const progress = status.progress.get(record.id);
       // Who has taken nothing yet is behind, however short the log is.
       if (progress?.recentActive !== true || progress.state === 'snapshot' || progress.match === 0) continue;
@@ -247,6 +280,7 @@ export class RaftMember implements Member {
   async #end(reason: StopReason): Promise<void> {
     const { peers, snapshots, wal, backend, log } = this.#parts;
     this.#loop.end();
+    this.#parts.stopWaiting?.();
     const ended = this.#ended ?? new KvorumError('MEMBER_STOPPING', 'this member is stopping');
     this.#proposals.close(ended);
     this.#reads.close(ended);
@@ -357,6 +391,22 @@ export class RaftMember implements Member {
     };
   }
 
+  peers(): readonly PeerStatus[] {
+    const { machine, raft, id } = this.#parts;
+    const { progress } = raft.status();
+    return machine
+      .members()
+      .filter((each) => each.id !== id)
+      .map((each) => ({
+        id: each.id,
+        name: each.name,
+        peerAddress: each.peerAddress,
+        voter: isVoter(machine.config, each.id),
+        reach: this.#reachability.of(each.id),
+        matchIndex: progress.get(each.id)?.match,
+      }));
+  }
+
   async members(options?: CallOptions): Promise<readonly MemberView[]> {
     await this.readBarrier(options);
     const { machine, raft } = this.#parts;
@@ -399,7 +449,12 @@ export class RaftMember implements Member {
 
 function storageMessage({ reason, message }: DiskError): string {
   const advice = 'start this member again, nothing that was acknowledged is lost';
-  return reason === 'full'
-    ? `the disk is full (${message}): free space and ${advice}`
-    : `the disk failed (${message}): mend it and ${advice}`;
+  switch (reason) {
+    case 'full':
+      return `the disk is full (${message}): free space and ${advice}`;
+    case 'descriptors':
+      return `no file descriptor is left (${message}): raise the limit (ulimit -n, LimitNOFILE) and ${advice}`;
+    case 'failed':
+      return `the disk failed (${message}): mend it and ${advice}`;
+  }
 }

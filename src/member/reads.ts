@@ -3,7 +3,7 @@ import { KvorumError } from '../base/errors.js';
 import type { Index } from '../base/ids.js';
 import type { Clock } from '../ports/clock.js';
 import type { Raft } from '../raft/raft.js';
-import { Waiter } from './deadline.js';
+import { madeOnce, Waiter } from './deadline.js';
 import type { MemberOptions } from './options.js';
 import { noLeaderError } from './proposals.js';
 import type { CallOptions } from './types.js';
@@ -22,7 +22,7 @@ export class Reads {
   #gathering: Waiter<void>[] = [];
   #inRound: Waiter<void>[] = [];
   /** Have their index, which is not applied yet; ascending. */
-  #awaitingApply: { readonly index: Index; readonly waiters: readonly Waiter<void>[] }[] = [];
+  #awaitingApply: { readonly index: Index; waiters: Waiter<void>[] }[] = [];
   #context = 0;
   #roundAgeTicks = 0;
   #waitingCount = 0;
@@ -68,7 +68,14 @@ export class Reads {
     const waiters = this.#inRound;
     this.#inRound = [];
     if (index <= appliedIndex) this.#release(waiters);
-    else this.#awaitingApply.push({ index, waiters });
+    else this.#await({ index, waiters });
+  }
+
+  /** Whatever index an answer names, those with a lower one do not wait for it. */
+  #await(round: { readonly index: Index; readonly waiters: Waiter<void>[] }): void {
+    const at = this.#awaitingApply.findIndex(({ index }) => index > round.index);
+    if (at < 0) this.#awaitingApply.push(round);
+    else this.#awaitingApply.splice(at, 0, round);
   }
 
   applied(index: Index): void {
@@ -91,17 +98,20 @@ export class Reads {
   tick(): void {
     if (this.#inRound.length > 0 && ++this.#roundAgeTicks >= retryTicks) this.#ask();
     const now = this.#clock.monotonicMs();
-    this.#gathering = this.#sweep(this.#gathering, now);
-    this.#inRound = this.#sweep(this.#inRound, now);
-    for (const { waiters } of this.#awaitingApply) {
-      for (const waiter of waiters) waiter.sweep(now, laggingError);
+    const [noLeader, lagging] = [madeOnce(noLeaderError), madeOnce(laggingError)];
+    this.#gathering = this.#sweep(this.#gathering, now, noLeader);
+    this.#inRound = this.#sweep(this.#inRound, now, noLeader);
+    for (const round of this.#awaitingApply) round.waiters = this.#sweep(round.waiters, now, lagging);
+    // What an answer names may never be applied here.
+    if (this.#awaitingApply.some(({ waiters }) => waiters.length === 0)) {
+      this.#awaitingApply = this.#awaitingApply.filter(({ waiters }) => waiters.length > 0);
     }
   }
 
-  #sweep(waiters: Waiter<void>[], now: number): Waiter<void>[] {
+  #sweep(waiters: Waiter<void>[], now: number, error: () => KvorumError): Waiter<void>[] {
     const left: Waiter<void>[] = [];
     for (const waiter of waiters) {
-      waiter.sweep(now, noLeaderError);
+      waiter.sweep(now, error);
       if (!waiter.settled) left.push(waiter);
     }
     this.#waitingCount -= waiters.length - left.length;

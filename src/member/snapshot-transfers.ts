@@ -1,13 +1,16 @@
 import { assert } from '../base/assert.js';
+import { MalformedBytesError } from '../base/byte-stream.js';
 import { isDamage } from '../base/errors.js';
-import { formatId, type Index, type MemberId } from '../base/ids.js';
+import { formatId, noMember, type Index, type MemberId } from '../base/ids.js';
 import type { Log } from '../base/log.js';
 import type { Backend } from '../ports/backend.js';
 import type { Clock } from '../ports/clock.js';
 import type { IncomingSnapshot, Peers, SnapshotHeader } from '../ports/peers.js';
+import { memberIds } from '../raft/config-change.js';
 import type { Raft } from '../raft/raft.js';
 import type { Message } from '../raft/types.js';
 import type { SnapshotFile, SnapshotStore } from '../storage/snapshot/snapshot-store.js';
+import { SnapshotArrival } from './snapshot-arrival.js';
 
 interface Parts {
   readonly id: MemberId;
@@ -37,7 +40,8 @@ export class SnapshotTransfers {
   #making: Promise<SnapshotFile> | undefined;
   /** A file that arrived damaged: it may be so on this member's own disk. */
   #damaged: SnapshotFile | undefined;
-  #receiving = false;
+  /** The one on its way here. One is being opened while its sender has no answer yet. */
+  #receiving: SnapshotArrival | 'opening' | undefined;
   #closed = false;
 
   constructor(parts: Parts) {
@@ -158,51 +162,70 @@ export class SnapshotTransfers {
 
   /** @returns undefined when it is not wanted */
   async receive(from: MemberId, header: SnapshotHeader): Promise<IncomingSnapshot | undefined> {
-    const { id, raft, store, log, step } = this.#parts;
+    const { id, raft, step } = this.#parts;
+    const underWay = this.#receiving;
     // The file that came last may still be read.
-    if (this.#closed || this.#receiving || raft.installing) return undefined;
+    if (this.#closed || raft.installing || !this.#givesWay(underWay, from)) return undefined;
+    const objection = raft.objectionToSnapshot(header.meta);
+    if (objection !== undefined) throw new MalformedBytesError(objection);
     if (header.meta.index <= raft.commit) {
       // It came from another member, whom the acknowledgement went to. This one would offer it for ever.
       step({ type: 'snapshot', from, to: id, term: 0, snapshot: header.meta });
       return undefined;
     }
-    this.#receiving = true;
+    if (!this.#mayOffer(from)) return undefined;
+    this.#receiving = 'opening';
     try {
-      const incoming = await store.receive(header);
-      log.info(
-        {
-          from: formatId(from),
-          index: header.meta.index,
-          sizeBytes: header.sizeBytes,
-          receivedBytes: incoming.receivedBytes,
-        },
-        'receiving a snapshot',
-      );
-      const end = (): void => {
-        this.#receiving = false;
-      };
-      return {
-        receivedBytes: incoming.receivedBytes,
-        write: (position, bytes) => incoming.write(position, bytes),
-        finish: async () => {
-          try {
-            await incoming.finish();
-          } finally {
-            end();
-          }
-          this.#arrived.set(header.meta.index, header);
-          // Term 0: committed state is good whoever sent it, and says nothing of who leads now.
-          step({ type: 'snapshot', from, to: this.#parts.id, term: 0, snapshot: header.meta });
-        },
-        suspend: async () => {
-          end();
-          await incoming.suspend();
-        },
-      };
+      if (underWay instanceof SnapshotArrival) await underWay.giveWay();
+      const arrival = await this.#open(from, header);
+      this.#receiving = arrival;
+      return arrival;
     } catch (error) {
-      this.#receiving = false;
+      this.#receiving = undefined;
       throw error;
     }
+  }
+
+  /** Whether there is none under way, or the one that is may be ended for one of `from`. */
+  #givesWay(underWay: SnapshotArrival | 'opening' | undefined, from: MemberId): boolean {
+    if (underWay === undefined) return true;
+    return (
+      underWay !== 'opening' &&
+      underWay.mayGiveWay &&
+      underWay.from !== from &&
+      from === this.#parts.raft.leader
+    );
+  }
+
+  /**
+   * Whoever knows the secret can name any index, and what it sends takes disk space and keeps the leader's out. A
+   * member that has just joined knows no configuration: it must believe the first that brings it one.
+   */
+  #mayOffer(from: MemberId): boolean {
+    const { raft } = this.#parts;
+    if (raft.leader !== noMember) return from === raft.leader;
+    const { config } = raft.status();
+    return config.voters.length === 0 || memberIds(config).includes(from);
+  }
+
+  async #open(from: MemberId, header: SnapshotHeader): Promise<SnapshotArrival> {
+    const { id, store, log, step } = this.#parts;
+    const incoming = await store.receive(header);
+    const { receivedBytes } = incoming;
+    log.info(
+      { from: formatId(from), index: header.meta.index, sizeBytes: header.sizeBytes, receivedBytes },
+      'receiving a snapshot',
+    );
+    return new SnapshotArrival(from, incoming, {
+      ended: (arrival) => {
+        if (this.#receiving === arrival) this.#receiving = undefined;
+      },
+      arrived: () => {
+        this.#arrived.set(header.meta.index, header);
+        // Term 0: committed state is good whoever sent it, and says nothing of who leads now.
+        step({ type: 'snapshot', from, to: id, term: 0, snapshot: header.meta });
+      },
+    });
   }
 
   readonly #arrived = new Map<Index, SnapshotHeader>();

@@ -4,6 +4,7 @@ import type { Command, CommandResult } from '../fsm/command.js';
 import type { RangeAnswer, RangeQuery } from '../fsm/range.js';
 import type { MemberRecord } from '../fsm/membership.js';
 import type { Role } from '../raft/types.js';
+import type { Reach } from './reachability.js';
 
 export type { RangeAnswer, RangeQuery };
 
@@ -11,6 +12,8 @@ export type { RangeAnswer, RangeQuery };
 export interface CallOptions {
   /** Cancels the wait; a write already handed to Raft may still take effect (code CANCELLED). */
   readonly signal?: AbortSignal | undefined;
+  /** Why the caller has gone. Who has this, even undefined, is asked for no signal: one for each call costs time. */
+  readonly cutShort?: Error | undefined;
   /** Milliseconds from now; the member's own request time-out applies if it is shorter or this is absent. */
   readonly timeoutMs?: number | undefined;
 }
@@ -35,6 +38,18 @@ export interface MemberStatus {
   readonly logSizeBytes: number;
 }
 
+/** What a member knows of another one. */
+export interface PeerStatus {
+  readonly id: MemberId;
+  readonly name: string;
+  readonly peerAddress: string;
+  readonly voter: boolean;
+  /** Undefined: not known yet. */
+  readonly reach: Reach | undefined;
+  /** The newest entry that is known to be in its log; undefined where this member does not lead. */
+  readonly matchIndex: Index | undefined;
+}
+
 /** A member of the table, with its part in consensus. */
 export interface MemberView extends MemberRecord {
   readonly voter: boolean;
@@ -52,6 +67,8 @@ export interface JoinAnswer {
   readonly clusterId: ClusterId;
   readonly id: MemberId;
   readonly members: readonly MemberRecord[];
+  /** Of the cluster: for the one that joins, and for no log. Empty for a member that has been up already. */
+  readonly secret: Uint8Array;
 }
 
 /** What the services stand on. All calls may be made at any member; rejects with KvorumError. */
@@ -72,6 +89,8 @@ export interface Member {
   rangeLocal(query: RangeQuery): RangeAnswer;
 
   status(): MemberStatus;
+  /** The others, as this member's own state knows them. */
+  peers(): readonly PeerStatus[];
   /** Linearizable. */
   members(options?: CallOptions): Promise<readonly MemberView[]>;
   join(request: JoinRequest, options?: CallOptions): Promise<JoinAnswer>;

@@ -1,12 +1,15 @@
+import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { parseHostPort } from '../base/address.js';
 import type { MemberId } from '../base/ids.js';
 import type { Clock } from '../ports/clock.js';
 import type { PeerAddress, PeerIdentity } from '../ports/peers.js';
-import { FrameParser, frameSizeBytesMax } from './frame.js';
-import { decodeAnswer, encodeHello, type Purpose, type Refusal } from './greeting.js';
+import { FrameParser, greetingSizeBytesMax } from './frame.js';
+import type { Answer, Purpose, Refusal } from './greeting.js';
+import { CallerHandshake, nonceSizeBytes, UnprovenError, VersionError } from './handshake.js';
+import type { OwnNonces } from './own-nonces.js';
 
-/** Connecting and greeting together may take this long. */
+/** Connecting and greeting together may take this long, at either end. */
 export const greetingTimeoutMs = 5000;
 
 /** The callee sent this member away. */
@@ -22,6 +25,8 @@ export class RefusedError extends Error {
 
 export interface Call {
   readonly self: PeerIdentity;
+  readonly secret: Uint8Array;
+  readonly ownNonces: OwnNonces;
   readonly target: MemberId;
   readonly address: PeerAddress;
   readonly purpose: Purpose;
@@ -41,9 +46,15 @@ export interface Line {
 export function dial(call: Call): Promise<Line> {
   const { host, port } = parseHostPort('peer address', call.address);
   return new Promise((resolve, reject) => {
+    const nonce = randomBytes(nonceSizeBytes);
+    const { self: caller, target, purpose } = call;
+    const handshake = new CallerHandshake(call.secret, nonce, { caller, target, purpose });
+    const forgetNonce = call.ownNonces.add(nonce);
     const socket = connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: 10_000 });
-    const parser = new FrameParser(frameSizeBytesMax);
+    // What comes back on it is short, also later.
+    const parser = new FrameParser(greetingSizeBytesMax);
     const settle = (): void => {
+      forgetNonce();
       timer.cancel();
       call.signal?.removeEventListener('abort', aborted);
       socket.removeAllListeners();
@@ -53,7 +64,7 @@ export function dial(call: Call): Promise<Line> {
     const fail = (error: Error): void => {
       settle();
       socket.destroy();
-      reject(error);
+      reject(explained(error, call.address));
     };
     const aborted = (): void => fail(new Error('called off'));
     const timer = call.clock.setTimer(greetingTimeoutMs, () =>
@@ -62,26 +73,41 @@ export function dial(call: Call): Promise<Line> {
     call.signal?.addEventListener('abort', aborted, { once: true });
     socket.on('error', fail);
     socket.on('close', () => fail(new Error(`${call.address} closed the connection`)));
-    socket.on('connect', () => {
-      socket.write(encodeHello({ caller: call.self, target: call.target, purpose: call.purpose }));
-    });
+    socket.on('connect', () => socket.write(handshake.opening()));
+    const answered = (answer: Answer): void => {
+      if (!answer.welcome) {
+        fail(new RefusedError(answer));
+        return;
+      }
+      settle();
+      socket.pause();
+      resolve({ socket, parser });
+    };
     socket.on('data', (chunk: Buffer) => {
       try {
         parser.push(chunk);
-        const payload = parser.next();
-        if (payload === undefined) return;
-        const answer = decodeAnswer(payload);
-        if (!answer.welcome) {
-          fail(new RefusedError(answer));
-          return;
+        for (let payload = parser.next(); payload !== undefined; payload = parser.next()) {
+          const step = handshake.take(payload);
+          if ('answer' in step) {
+            answered(step.answer);
+            return;
+          }
+          socket.write(step.say);
         }
-        settle();
-        socket.pause();
-        resolve({ socket, parser });
       } catch (error) {
         fail(error instanceof Error ? error : new Error(String(error)));
       }
     });
     if (call.signal?.aborted === true) aborted();
   });
+}
+
+/** What whoever reads the log can do something about. */
+function explained(error: Error, address: PeerAddress): Error {
+  if (error instanceof VersionError) {
+    return new RefusedError({ code: 'wrong-version', reason: `${address}: ${error.message}` });
+  }
+  if (!(error instanceof UnprovenError)) return error;
+  const reason = `whoever listens at ${address} does not know this cluster's secret: a member of another cluster, or no member at all; if all members say so, it is this one whose secret (identity.json) is another`;
+  return new RefusedError({ code: 'refused', reason });
 }

@@ -1,20 +1,18 @@
-import { ByteReader, MalformedBytesError } from '../base/byte-stream.js';
-import { formatId, type MemberId } from '../base/ids.js';
+import { ByteReader, ByteWriter, MalformedBytesError } from '../base/byte-stream.js';
+import { decodeUtf8 } from '../base/bytes.js';
+import { echoed } from '../base/echo.js';
+import { formatId, noMember, type MemberId } from '../base/ids.js';
 import { refusalCodes, type PeerIdentity, type RefusalCode } from '../ports/peers.js';
 import { encodeFrame } from './frame.js';
-
-/** "KVRM": the first thing that a member says, so that nothing else is taken for one. */
-const magic = 0x4d52_564b;
-
-/** Raised when an older version could not follow a newer one. */
-export const protocolVersion = 1;
 
 export type Purpose = 'messages' | 'snapshot';
 const purposes: readonly Purpose[] = ['messages', 'snapshot'];
 
+/** Of a name and of an address. */
+const textSizeBytesMax = 512;
+
 /** Who calls, whom it believes to have reached, and what for. */
 export interface Hello {
-  readonly version: number;
   readonly caller: PeerIdentity;
   readonly target: MemberId;
   readonly purpose: Purpose;
@@ -29,49 +27,53 @@ export interface Refusal {
 /** What the callee says: first its answer to the hello; a removal may come later too. */
 export type Answer = { readonly welcome: true } | ({ readonly welcome: false } & Refusal);
 
-export function encodeHello(hello: Omit<Hello, 'version'>): Uint8Array {
-  const { caller } = hello;
-  return encodeFrame((writer) =>
-    writer
-      .uint32(magic)
-      .varint(protocolVersion)
-      .uint64(caller.clusterId)
-      .uint64(caller.memberId)
-      .string(caller.name)
-      .string(caller.address)
-      .uint64(hello.target)
-      .uint8(purposes.indexOf(hello.purpose)),
-  );
+export function encodeHello({ caller, target, purpose }: Hello): Uint8Array {
+  const writer = new ByteWriter(128);
+  writer.uint64(caller.clusterId).uint64(caller.memberId).string(caller.name).string(caller.address);
+  return writer.uint64(target).uint8(purposes.indexOf(purpose)).finish();
 }
 
 /** @throws MalformedBytesError: this is no member */
-export function decodeHello(payload: Uint8Array): Hello {
-  const reader = new ByteReader(payload);
-  if (reader.uint32() !== magic) throw new MalformedBytesError('not the greeting of a member');
-  const version = reader.varint();
+export function decodeHello(bytes: Uint8Array): Hello {
+  const reader = new ByteReader(bytes);
   const caller: PeerIdentity = {
     clusterId: reader.uint64(),
     memberId: reader.uint64(),
-    name: reader.string(),
-    address: reader.string(),
+    name: readText(reader),
+    address: readText(reader),
   };
   const target = reader.uint64();
   const purpose = purposes[reader.uint8()];
   if (purpose === undefined) throw new MalformedBytesError('a connection of unknown purpose');
-  return { version, caller, target, purpose };
+  if (caller.memberId === noMember) throw new MalformedBytesError('a member without an id');
+  if (reader.remaining > 0) throw new MalformedBytesError(`${reader.remaining} bytes behind a greeting`);
+  return { caller, target, purpose };
 }
 
+function readText(reader: ByteReader): string {
+  const bytes = reader.bytes();
+  if (bytes.length > textSizeBytesMax) throw new MalformedBytesError(`a text of ${bytes.length} bytes`);
+  return decodeUtf8(bytes);
+}
+
+export function writeAnswer(writer: ByteWriter, answer: Answer): void {
+  if (answer.welcome) writer.uint8(0);
+  else {
+    writer.uint8(1).uint8(refusalCodes.indexOf(answer.code)).string(echoed(answer.reason));
+  }
+}
+
+/** Without a proof: to one that has not given any, or later on a connection that was greeted. */
 export function encodeAnswer(answer: Answer): Uint8Array {
-  return encodeFrame((writer) => {
-    if (answer.welcome) writer.uint8(0);
-    else writer.uint8(1).uint8(refusalCodes.indexOf(answer.code)).string(answer.reason.slice(0, 1000));
-  });
+  return encodeFrame((writer) => writeAnswer(writer, answer));
 }
 
 /** @throws MalformedBytesError */
 export function decodeAnswer(payload: Uint8Array): Answer {
   const reader = new ByteReader(payload);
-  if (reader.uint8() === 0) return { welcome: true };
+  const kind = reader.uint8();
+  if (kind === 0) return { welcome: true };
+  if (kind !== 1) throw new MalformedBytesError(`an answer of kind ${kind}`);
   const code = refusalCodes[reader.uint8()];
   if (code === undefined) throw new MalformedBytesError('refused for a reason this version does not know');
   return { welcome: false, code, reason: reader.string() };
@@ -85,17 +87,13 @@ export interface Acquaintance {
 }
 
 /**
- * Whether the caller may stay. A member that is not in the table yet is let in: it may have been added by
+ * Whether a caller that has proven itself may stay. A member that is not in the table yet is let in: it may have been added by
  * entries that this one has not seen.
  *
  * @returns undefined: welcome
  */
 export function refusalOf(hello: Hello, { self, members, removed }: Acquaintance): Refusal | undefined {
   const { caller } = hello;
-  if (hello.version !== protocolVersion) {
-    const reason = `it speaks version ${hello.version} of the member protocol, ${self.name} speaks ${protocolVersion}`;
-    return { code: 'wrong-version', reason };
-  }
   if (caller.clusterId !== self.clusterId) {
     const reason = `${self.name} is of cluster ${formatId(self.clusterId)}, not of ${formatId(caller.clusterId)}`;
     return { code: 'wrong-cluster', reason };
@@ -113,7 +111,7 @@ export function refusalOf(hello: Hello, { self, members, removed }: Acquaintance
   }
   const known = members.get(caller.memberId);
   if (known !== undefined && known !== caller.address) {
-    const reason = `member ${caller.name} (${formatId(caller.memberId)}) is known at ${known}, not at ${caller.address}; if it moved, say so first: kvorum update-member ${caller.name} ${caller.address}`;
+    const reason = `member ${caller.name} (${formatId(caller.memberId)}) is known at ${known}, not at ${caller.address}; if it moved, say so first: kvorum update-member ${caller.name} ${caller.address}; or another process runs with a copy of this folder: stop one of them`;
     return { code: 'wrong-address', reason };
   }
   return undefined;

@@ -1,21 +1,31 @@
+import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { ByteReader } from '../base/byte-stream.js';
+import { ByteReader, MalformedBytesError } from '../base/byte-stream.js';
 import type { MemberId } from '../base/ids.js';
 import type { Clock } from '../ports/clock.js';
 import type { PeersHandler } from '../ports/peers.js';
 import { greetingTimeoutMs } from './dial.js';
-import { FrameParser, frameSizeBytesMax, greetingSizeBytesMax } from './frame.js';
-import { decodeHello, encodeAnswer, type Hello, type Refusal } from './greeting.js';
+import { FrameParser, frameSizeBytesMax, greetingSizeBytesMax, snapshotFrameSizeBytesMax } from './frame.js';
+import { encodeAnswer, type Hello, type Refusal } from './greeting.js';
+import { CalleeHandshake, nonceSizeBytes, UnprovenError, VersionError } from './handshake.js';
+import type { InboundBudget } from './inbound-budget.js';
 import { readMessage } from './message-codec.js';
+import { queueLimits } from './message-queue.js';
 import { receiveSnapshot } from './snapshot-receiver.js';
 
 export interface InboundOptions {
   readonly socket: Socket;
+  readonly secret: Uint8Array;
   readonly clock: Clock;
   readonly handler: PeersHandler;
+  readonly budget: InboundBudget;
   readonly listener: {
-    /** @returns why the caller must go, undefined if it is welcome */
+    /** Whether the caller's nonce is one of this member's own. */
+    isOwnNonce(nonce: Uint8Array): boolean;
+    /** It has proven itself. @returns why it must go all the same, undefined if it is welcome */
     greeted(hello: Hello): Refusal | undefined;
+    /** It will be closed. @param hello undefined: it has not proven itself */
+    failed(reason: string, hello: Hello | undefined): void;
     closed(byOther: boolean): void;
   };
 }
@@ -27,24 +37,29 @@ const beatIntervalMs = 900;
 export class InboundConnection {
   readonly #options: InboundOptions;
   readonly #parser = new FrameParser(greetingSizeBytesMax);
+  readonly #handshake: CalleeHandshake;
+  readonly remoteAddress: string;
   #hello: Hello | undefined;
   #closed = false;
   #lastBeatMs = -Infinity;
 
   constructor(options: InboundOptions) {
     this.#options = options;
-    const { socket, clock } = options;
+    const { socket, clock, secret, listener, budget } = options;
+    this.#handshake = new CalleeHandshake(secret, randomBytes(nonceSizeBytes));
+    this.remoteAddress = socket.remoteAddress ?? '';
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 10_000);
     const greeting = clock.setTimer(greetingTimeoutMs, () => {
-      if (this.#hello === undefined) socket.destroy();
+      if (this.#hello === undefined) this.#fail('no greeting in time');
     });
     socket.on('data', this.#onData);
     socket.on('error', () => {});
     socket.on('end', () => socket.destroy());
     socket.on('close', () => {
       greeting.cancel();
-      options.listener.closed(!this.#closed);
+      budget.delete(this);
+      listener.closed(!this.#closed);
     });
   }
 
@@ -56,13 +71,26 @@ export class InboundConnection {
     return this.#hello?.purpose;
   }
 
+  /** While too much is held of frames that are not whole. */
+  pause(): void {
+    this.#options.socket.pause();
+  }
+
+  resume(): void {
+    this.#options.socket.resume();
+  }
+
   readonly #onData = (chunk: Buffer): void => {
+    if (this.#closed) return;
     try {
       this.#parser.push(chunk);
       this.#readFrames();
-      if (this.#hello?.purpose === 'messages') this.#beat();
-    } catch {
-      this.#options.socket.destroy();
+      if (this.#hello?.purpose === 'messages') {
+        this.#options.budget.update(this, this.#parser.heldBytes);
+        this.#beat();
+      }
+    } catch (error) {
+      this.#failWith(error);
     }
   };
 
@@ -79,22 +107,33 @@ export class InboundConnection {
     for (;;) {
       if (this.#closed || this.#hello?.purpose === 'snapshot') return;
       const payload = this.#parser.next();
-      if (payload === undefined) return;
-      if (this.#hello === undefined) this.#greet(decodeHello(payload));
-      else this.#readMessages(this.#hello, payload);
+      if (payload === undefined) break;
+      if (this.#hello !== undefined) this.#readMessages(this.#hello, payload);
+      else if (this.#handshake.opened) this.#greet(this.#handshake.readClaims(payload));
+      else this.#open(payload);
     }
+    if (this.#hello === undefined && this.#parser.heldBytes > greetingSizeBytesMax) {
+      throw new MalformedBytesError(`more than ${greetingSizeBytesMax} bytes before a greeting`);
+    }
+  }
+
+  #open(payload: Uint8Array): void {
+    const { callerNonce, challenge } = this.#handshake.readOpening(payload);
+    if (this.#options.listener.isOwnNonce(callerNonce)) throw new UnprovenError('played back');
+    this.#options.socket.write(challenge);
   }
 
   #greet(hello: Hello): void {
     const { socket, handler, listener } = this.#options;
     const refusal = listener.greeted(hello);
     if (refusal !== undefined) {
-      this.refuse(refusal);
+      this.#end(this.#handshake.answer({ welcome: false, ...refusal }));
       return;
     }
     this.#hello = hello;
-    this.#parser.payloadSizeBytesMax = frameSizeBytesMax;
-    socket.write(encodeAnswer({ welcome: true }));
+    this.#parser.payloadSizeBytesMax =
+      hello.purpose === 'messages' ? frameSizeBytesMax : snapshotFrameSizeBytesMax;
+    socket.write(this.#handshake.answer({ welcome: true }));
     if (hello.purpose === 'messages') return;
     socket.off('data', this.#onData);
     receiveSnapshot({ socket, parser: this.#parser }, hello.caller.memberId, handler).catch(() =>
@@ -102,21 +141,57 @@ export class InboundConnection {
     );
   }
 
-  /** A member speaks for itself only: what it passes on in another's name is not taken. */
+  /** A member speaks for itself, and to this one. */
   #readMessages(hello: Hello, payload: Uint8Array): void {
+    const { handler } = this.#options;
     const reader = new ByteReader(payload);
-    while (reader.remaining > 0) {
+    for (let left = queueLimits.messagesMax; reader.remaining > 0; left--) {
+      // No member has more that wait; hundreds of thousands of tiny ones would keep this one for seconds.
+      if (left === 0)
+        throw new MalformedBytesError(`more than ${queueLimits.messagesMax} messages in a frame`);
       const message = readMessage(reader);
-      if (message.from === hello.caller.memberId && message.to === hello.target) {
-        this.#options.handler.message(message);
+      if (message.from !== hello.caller.memberId || message.to !== hello.target) {
+        throw new MalformedBytesError("a message in another's name, or for another");
       }
+      handler.message(message);
     }
   }
 
-  /** Tells the other end why, and closes. */
+  #failWith(error: unknown): void {
+    if (error instanceof VersionError) {
+      this.#tellFailure(error.message);
+      // Of the version alone: it must be possible to find out why two do not understand each other.
+      this.#end(encodeAnswer({ welcome: false, code: 'wrong-version', reason: '' }));
+    } else if (error instanceof UnprovenError) {
+      this.#tellFailure(
+        "does not know this cluster's secret: a member of another cluster, or no member, or the secret in its identity.json is another",
+      );
+      this.#end(encodeAnswer({ welcome: false, code: 'refused', reason: '' }));
+    } else {
+      const known = error instanceof MalformedBytesError;
+      this.#fail(
+        this.#hello === undefined ? 'not the greeting of a member' : known ? error.message : String(error),
+      );
+    }
+  }
+
+  #fail(reason: string): void {
+    this.#tellFailure(reason);
+    this.#options.socket.destroy();
+  }
+
+  #tellFailure(reason: string): void {
+    if (!this.#closed) this.#options.listener.failed(reason, this.#hello);
+  }
+
+  /** Tells the other end, which has been welcomed before, why, and closes. */
   refuse(refusal: Refusal): void {
+    this.#end(encodeAnswer({ welcome: false, ...refusal }));
+  }
+
+  #end(last: Uint8Array): void {
     this.#closed = true;
-    this.#options.socket.end(encodeAnswer({ welcome: false, ...refusal }));
+    this.#options.socket.end(last);
     this.#options.socket.destroySoon();
   }
 

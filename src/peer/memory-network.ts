@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.js';
 import { ByteReader, ByteWriter } from '../base/byte-stream.js';
+import { equalBytes } from '../base/bytes.js';
 import type { MemberId } from '../base/ids.js';
 import { randomInt, type RandomSource } from '../base/prng.js';
 import type { Clock } from '../ports/clock.js';
@@ -33,6 +34,7 @@ export const perfectNetwork: NetworkConditions = {
 /** What a member of the network does for the others. */
 export interface Station {
   readonly identity: PeerIdentity;
+  readonly secret: Uint8Array;
   /** A message has arrived. */
   deliver(from: PeerIdentity, message: Message): void;
   /** The process of member `id` has ended. */
@@ -211,9 +213,17 @@ export class MemoryNetwork {
         const arrives = this.reaches(message.from, message.to) && !this.#closedSince(sent, message);
         const receiver = arrives ? this.at(address) : undefined;
         this.watch(receiver === undefined ? 'lost' : 'arrives', message);
-        receiver?.deliver(from.identity, received);
+        if (receiver !== undefined && this.trusts(from, receiver)) receiver.deliver(from.identity, received);
       });
     }
+  }
+
+  /** Two that do not share a secret hear nothing of each other but that. */
+  trusts(from: Station, receiver: Station): boolean {
+    if (from.secret === receiver.secret || equalBytes(from.secret, receiver.secret)) return true;
+    const refusal = { code: 'refused', reason: 'the other end does not know the secret' } as const;
+    this.later(() => from.sentAway(receiver.identity.memberId, refusal));
+    return false;
   }
 
   #delayMs(from: Station, address: string, conditions: NetworkConditions): number {

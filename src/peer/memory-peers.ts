@@ -1,3 +1,5 @@
+import { MalformedBytesError } from '../base/byte-stream.js';
+import { emptyBytes } from '../base/bytes.js';
 import { KvorumError } from '../base/errors.js';
 import type { MemberId } from '../base/ids.js';
 import type {
@@ -10,7 +12,7 @@ import type {
   SnapshotHeader,
 } from '../ports/peers.js';
 import type { Message } from '../raft/types.js';
-import { protocolVersion, refusalOf, type Purpose, type Refusal } from './greeting.js';
+import { refusalOf, type Purpose, type Refusal } from './greeting.js';
 import type { MemoryNetwork, Station } from './memory-network.js';
 
 /** The receiving end of a transfer: ends by finish() or by close(), whatever the sender still does. */
@@ -58,6 +60,7 @@ class SnapshotConnection {
 /** One member's side of a MemoryNetwork; keeps the same rules as TcpPeers. */
 export class MemoryPeers implements Peers, Station {
   readonly identity: PeerIdentity;
+  readonly secret: Uint8Array;
   readonly #network: MemoryNetwork;
   #members: ReadonlyMap<MemberId, PeerAddress> = new Map();
   #removed: ReadonlySet<MemberId> = new Set();
@@ -66,13 +69,15 @@ export class MemoryPeers implements Peers, Station {
   readonly #talkedTo = new Map<MemberId, PeerAddress>();
   /** Callers whose greeting was welcome, as long as nothing that decides on it has changed. */
   readonly #welcome = new Set<PeerIdentity>();
-  readonly #unreachable = new Set<MemberId>();
+  /** Whether the last message to a member could leave. */
+  readonly #reachable = new Map<MemberId, boolean>();
   #handler: PeersHandler | undefined;
   #closed = false;
 
-  constructor(network: MemoryNetwork, identity: PeerIdentity) {
+  constructor(network: MemoryNetwork, identity: PeerIdentity, secret: Uint8Array = emptyBytes) {
     this.#network = network;
     this.identity = identity;
+    this.secret = secret;
   }
 
   start(handler: PeersHandler): Promise<void> {
@@ -120,19 +125,21 @@ export class MemoryPeers implements Peers, Station {
       if (address === undefined) continue;
       const other = this.#network.at(address);
       if (other === undefined || !this.#network.reaches(this.identity.memberId, message.to)) {
-        this.#tellUnreachable(message.to);
+        this.#tellReachable(message.to, address, false);
         continue;
       }
-      if (this.#unreachable.size > 0) this.#unreachable.delete(message.to);
+      this.#tellReachable(message.to, address, true);
       this.#network.carry(this, address, message);
     }
   }
 
-  #tellUnreachable(id: MemberId): void {
-    if (this.#unreachable.has(id)) return;
-    this.#unreachable.add(id);
+  #tellReachable(id: MemberId, address: PeerAddress, now: boolean): void {
+    if (this.#reachable.get(id) === now) return;
+    this.#reachable.set(id, now);
     this.#network.later(() => {
-      if (!this.#closed) this.#handler?.unreachable(id);
+      if (this.#closed) return;
+      if (now) this.#handler?.reachable(id, address);
+      else this.#handler?.unreachable(id, address, `${address} does not answer`);
     });
   }
 
@@ -141,7 +148,13 @@ export class MemoryPeers implements Peers, Station {
     if (this.#closed) return;
     const known = message.to === this.identity.memberId && this.#welcome.has(from);
     if (!known && !this.#meet(from, message.to)) return;
-    this.#handler?.message(message);
+    try {
+      this.#handler?.message(message);
+    } catch (error) {
+      if (!(error instanceof MalformedBytesError)) throw error;
+      this.#talkedTo.delete(from.memberId);
+      this.#welcome.delete(from);
+    }
   }
 
   /** @returns whether the caller may stay */
@@ -158,8 +171,10 @@ export class MemoryPeers implements Peers, Station {
   }
 
   #greet(caller: PeerIdentity, target: MemberId, purpose: Purpose): Refusal | undefined {
-    const hello = { version: protocolVersion, caller, target, purpose };
-    return refusalOf(hello, { self: this.identity, members: this.#members, removed: this.#removed });
+    return refusalOf(
+      { caller, target, purpose },
+      { self: this.identity, members: this.#members, removed: this.#removed },
+    );
   }
 
   #sendAway(caller: PeerIdentity, refusal: Refusal): void {
@@ -188,6 +203,7 @@ export class MemoryPeers implements Peers, Station {
     await this.#hop(to, transfer.signal);
     const other = this.#network.at(address);
     if (other === undefined) throw new Error(`${address} does not answer`);
+    if (!this.#network.trusts(this, other)) throw new Error('the other end does not know the secret');
     const connection = new SnapshotConnection();
     let end = (): void => {};
     const broken = new Promise<never>((_, reject) => {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { ByteReader, ByteWriter, MalformedBytesError } from '../base/byte-stream.js';
 import type { Entry, Message } from '../raft/types.js';
-import { messageSizeBytes, readMessage, writeMessage } from './message-codec.js';
+import { entriesPerAppendMax, messageSizeBytes, readMessage, writeMessage } from './message-codec.js';
 
 const id = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
 const number = fc.nat({ max: Number.MAX_SAFE_INTEGER - 100 });
@@ -134,4 +134,26 @@ void test('any bytes give a message or MalformedBytesError', () => {
     }),
     { numRuns: 5000 },
   );
+});
+
+void test('an append of more entries than any member sends is no message', () => {
+  const append = (count: number): Uint8Array => {
+    const entries = Array.from({ length: count }, (_, at) => ({
+      ...{ index: at + 1, term: 1, type: 'empty' as const, data: new Uint8Array(0) },
+    }));
+    const writer = new ByteWriter();
+    const head = {
+      type: 'append' as const,
+      from: 1n,
+      to: 2n,
+      term: 1,
+      previousIndex: 0,
+      previousTerm: 0,
+      commit: 0,
+    };
+    writeMessage(writer, { ...head, entries });
+    return writer.finish();
+  };
+  assert.equal(readMessage(new ByteReader(append(entriesPerAppendMax))).type, 'append');
+  assert.throws(() => readMessage(new ByteReader(append(entriesPerAppendMax + 1))), MalformedBytesError);
 });

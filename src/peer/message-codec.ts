@@ -49,6 +49,12 @@ const dropReasons: readonly DropReason[] = [
 /** What each entry takes at least on the wire: its term, type and length. */
 const entrySizeBytesMin = 3;
 
+/**
+ * An append holds 1 MiB of entries (`messageEntriesSizeBytesMax`), or one larger, and each counts 24 bytes beside its
+ * data. Millions of empty ones would keep this member for seconds.
+ */
+export const entriesPerAppendMax = 65_536;
+
 /** An upper bound of what the message takes, for filling queues; not exact. */
 export function messageSizeBytes(message: Message): number {
   switch (message.type) {
@@ -208,6 +214,7 @@ function readAppend(
   const previousTerm = reader.varint();
   const commit = reader.varint();
   const count = reader.varint();
+  if (count > entriesPerAppendMax) throw new MalformedBytesError(`${count} entries in one append`);
   if (count * entrySizeBytesMin > reader.remaining) {
     throw new MalformedBytesError(`${count} entries announced, ${reader.remaining} bytes left`);
   }

@@ -50,3 +50,27 @@ void test('a batch ends before it is too large, and holds at least one', () => {
   assert.equal(queue.take(1e6).messages.length, 1);
   assert.equal(queue.take(1e6).messages.length, 0);
 });
+
+void test('whatever gives way, the order stays, and what was taken is not dropped once more', () => {
+  const queue = new MessageQueue({ messagesMax: 4, sizeBytesMax: 1e6 });
+  for (const message of [heartbeat(1), append(1), heartbeat(2)]) queue.push(message);
+  assert.deepEqual(queue.take(1).messages, [heartbeat(1)]);
+  for (let at = 3; at < 5000; at++) queue.push(heartbeat(at));
+  for (const message of [append(2), append(3), append(4)]) queue.push(message);
+  assert.equal(queue.length, 4);
+  assert.deepEqual(queue.take(1e6).messages, [append(1), append(2), append(3), append(4)]);
+  assert.equal(queue.length, 0);
+  queue.push(append(5));
+  queue.clear();
+  assert.deepEqual(queue.take(1e6).messages, []);
+});
+
+void test('a full queue takes a message in the same time as an empty one', () => {
+  const queue = new MessageQueue();
+  const began = process.cpuUsage();
+  for (let at = 0; at < 500_000; at++) queue.push(append(at));
+  const { user, system } = process.cpuUsage(began);
+  // Looking through all that wait would take 20 s.
+  assert.ok(user + system < 4e6, `${(user + system) / 1e6} s`);
+  assert.equal(queue.length, 4096);
+});

@@ -1,3 +1,4 @@
+import { Fifo } from '../base/fifo.js';
 import type { Message } from '../raft/types.js';
 import { messageSizeBytes } from './message-codec.js';
 
@@ -13,13 +14,24 @@ function isHeartbeat(message: Message): boolean {
   return message.type === 'heartbeat' || message.type === 'heartbeat-response';
 }
 
+/** The place of a message; empty when it had to give way. */
+interface Place {
+  message: Message | undefined;
+}
+
+/** With so many empty places they are given up. */
+const emptyPlaces = 1024;
+
 /**
  * Messages for one member. When it is full, the oldest heartbeat gives way, else the oldest message: Raft sends
- * again what was lost, and the newest knows most.
+ * again what was lost, and the newest knows most. Each costs the same, however many there are.
  */
 export class MessageQueue {
   readonly #limits: QueueLimits;
-  #messages: Message[] = [];
+  #places = new Fifo<Place>();
+  /** Of those, the places of heartbeats; none is empty. */
+  readonly #heartbeats = new Fifo<Place>();
+  #length = 0;
   #sizeBytes = 0;
   #dropped = 0;
 
@@ -28,7 +40,7 @@ export class MessageQueue {
   }
 
   get length(): number {
-    return this.#messages.length;
+    return this.#length;
   }
 
   /** Messages that had to give way, ever. */
@@ -37,44 +49,71 @@ export class MessageQueue {
   }
 
   push(message: Message): void {
-    this.#messages.push(message);
+    const place: Place = { message };
+    this.#places.push(place);
+    if (isHeartbeat(message)) this.#heartbeats.push(place);
+    this.#length++;
     this.#sizeBytes += messageSizeBytes(message);
     while (this.#overflows()) this.#dropOne();
   }
 
   #overflows(): boolean {
     const { messagesMax, sizeBytesMax } = this.#limits;
-    return (
-      this.#messages.length > messagesMax || (this.#sizeBytes > sizeBytesMax && this.#messages.length > 1)
-    );
+    return this.#length > messagesMax || (this.#sizeBytes > sizeBytesMax && this.#length > 1);
   }
 
   #dropOne(): void {
-    const at = Math.max(0, this.#messages.findIndex(isHeartbeat));
-    const [message] = this.#messages.splice(at, 1);
-    this.#sizeBytes -= messageSizeBytes(message!);
+    const heartbeat = this.#heartbeats.shift();
+    const message = heartbeat?.message ?? this.#next();
+    if (heartbeat === undefined) this.#places.shift();
     this.#dropped++;
+    this.#length--;
+    this.#sizeBytes -= messageSizeBytes(message!);
+    if (heartbeat === undefined) return;
+    heartbeat.message = undefined;
+    if (this.#places.length > this.#length + emptyPlaces) this.#closeUp();
+  }
+
+  #closeUp(): void {
+    const places = new Fifo<Place>();
+    for (let place = this.#places.shift(); place !== undefined; place = this.#places.shift()) {
+      if (place.message !== undefined) places.push(place);
+    }
+    this.#places = places;
   }
 
   /** Messages from the oldest on, up to about `sizeBytesMax`, at least one; they leave the queue. */
   take(sizeBytesMax: number): { messages: readonly Message[]; sizeBytes: number } {
-    let count = 0;
+    const messages: Message[] = [];
     let sizeBytes = 0;
-    for (const message of this.#messages) {
+    for (let message = this.#next(); message !== undefined; message = this.#next()) {
       const more = messageSizeBytes(message);
-      if (count > 0 && sizeBytes + more > sizeBytesMax) break;
+      if (messages.length > 0 && sizeBytes + more > sizeBytesMax) break;
+      this.#places.shift();
+      if (isHeartbeat(message)) this.#heartbeats.shift();
       sizeBytes += more;
-      count++;
+      messages.push(message);
     }
-    const messages = count === this.#messages.length ? this.#messages : this.#messages.slice(0, count);
-    this.#messages = count === this.#messages.length ? [] : this.#messages.slice(count);
+    this.#length -= messages.length;
     this.#sizeBytes -= sizeBytes;
     return { messages, sizeBytes };
   }
 
+  /** The oldest one that is left stays in its place. */
+  #next(): Message | undefined {
+    let place = this.#places.peek();
+    while (place !== undefined && place.message === undefined) {
+      this.#places.shift();
+      place = this.#places.peek();
+    }
+    return place?.message;
+  }
+
   clear(): void {
-    this.#dropped += this.#messages.length;
-    this.#messages = [];
+    this.#dropped += this.#length;
+    this.#places.clear();
+    this.#heartbeats.clear();
+    this.#length = 0;
     this.#sizeBytes = 0;
   }
 }

@@ -8,6 +8,7 @@ import { encodeFrame } from './frame.js';
 import { decodeAnswer, type Refusal } from './greeting.js';
 import { writeMessage } from './message-codec.js';
 import { MessageQueue } from './message-queue.js';
+import type { OwnNonces } from './own-nonces.js';
 
 const backoffMsMin = 50;
 const backoffMsMax = 1000;
@@ -29,16 +30,18 @@ const ping = encodeFrame(() => {}, 0);
 
 export interface PeerLinkOptions {
   readonly self: PeerIdentity;
+  readonly secret: Uint8Array;
+  readonly ownNonces: OwnNonces;
   readonly target: MemberId;
   readonly address: PeerAddress;
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly listener: {
     /** Up: the other end has welcomed this member. */
-    up(): void;
+    up(remoteAddress: string): void;
     /** It was up, and the other end or the network closed it. */
     lost(): void;
-    /** Messages are dropped from now on, until it is up. */
+    /** Messages are dropped from now on, until it is up. Told again when there is another reason. */
     unreachable(reason: string): void;
     refused(refusal: Refusal): void;
   };
@@ -54,7 +57,8 @@ export class PeerLink {
   #ping: Timer | undefined;
   #unansweredPings = 0;
   #failures = 0;
-  #toldUnreachable = false;
+  /** Why messages are dropped, as it was told; undefined: they are not. */
+  #toldReason: string | undefined;
   #flushing = false;
   #closed = false;
   readonly #abort = new AbortController();
@@ -99,10 +103,18 @@ export class PeerLink {
   }
 
   async #connect(): Promise<void> {
-    const { self, target, clock, listener } = this.#options;
-    const signal = this.#abort.signal;
+    const { self, secret, ownNonces, target, clock, listener } = this.#options;
+    const { signal } = this.#abort;
+    const caller = { self, secret, ownNonces };
     try {
-      const line = await dial({ self, target, address: this.address, purpose: 'messages', clock, signal });
+      const line = await dial({
+        ...caller,
+        target,
+        address: this.address,
+        purpose: 'messages',
+        clock,
+        signal,
+      });
       if (this.#closed) line.socket.destroy();
       else this.#established(line);
     } catch (error) {
@@ -116,7 +128,7 @@ export class PeerLink {
     const { listener } = this.#options;
     this.#line = line;
     this.#failures = 0;
-    this.#toldUnreachable = false;
+    this.#toldReason = undefined;
     const { socket, parser } = line;
     socket.setTimeout(stallTimeoutMs);
     socket.on('timeout', () => {
@@ -147,7 +159,7 @@ export class PeerLink {
     socket.resume();
     this.#unansweredPings = 0;
     this.#armPing(line);
-    listener.up();
+    listener.up(socket.remoteAddress ?? '');
     this.#flush();
   }
 
@@ -169,8 +181,8 @@ export class PeerLink {
   #down(reason: string): void {
     const { clock, random, listener } = this.#options;
     this.#queue.clear();
-    if (!this.#toldUnreachable) {
-      this.#toldUnreachable = true;
+    if (this.#toldReason !== reason) {
+      this.#toldReason = reason;
       listener.unreachable(reason);
     }
     const limitMs = Math.min(backoffMsMax, backoffMsMin * 2 ** Math.min(this.#failures++, 10));

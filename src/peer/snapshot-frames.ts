@@ -1,4 +1,5 @@
 import { ByteReader, MalformedBytesError } from '../base/byte-stream.js';
+import { echoed } from '../base/echo.js';
 import type { SnapshotHeader } from '../ports/peers.js';
 import { encodeFrame } from './frame.js';
 import { readSnapshotHeader, writeSnapshotHeader } from './snapshot-meta-codec.js';
@@ -48,7 +49,7 @@ export function encodeFromReceiver(said: FromReceiver): Uint8Array {
     if (said.type === 'go-on') writer.uint8(1).varint(said.receivedBytes);
     else if (said.type === 'not-wanted') writer.uint8(2);
     else if (said.type === 'taken') writer.uint8(3);
-    else writer.uint8(4).string(said.reason.slice(0, 1000));
+    else writer.uint8(4).string(echoed(said.reason));
   });
 }
 

@@ -3,38 +3,53 @@ import { KvorumError } from '../base/errors.js';
 import { formatId, type MemberId } from '../base/ids.js';
 import type { Log } from '../base/log.js';
 import type { RandomSource } from '../base/prng.js';
+import { RatedLog } from '../base/rated-log.js';
 import type { Clock } from '../ports/clock.js';
 import type { OutgoingSnapshot, PeerAddress, PeerIdentity, Peers, PeersHandler } from '../ports/peers.js';
 import type { Message } from '../raft/types.js';
 import { RefusedError } from './dial.js';
 import { refusalOf, type Hello, type Refusal } from './greeting.js';
+import { InboundBudget } from './inbound-budget.js';
 import { InboundConnection } from './inbound-connection.js';
+import { MemberAddresses } from './member-addresses.js';
+import { OwnNonces } from './own-nonces.js';
 import { PeerLink } from './peer-link.js';
+import { SentAwayLog } from './sent-away-log.js';
 import { sendSnapshot } from './snapshot-sender.js';
+import { StrangerLog } from './stranger-log.js';
+import { Strangers } from './strangers.js';
 
 export interface TcpPeersOptions {
   readonly identity: PeerIdentity;
+  /** What all members of the cluster know, and nobody else; empty in a cluster that was founded without one. */
+  readonly secret: Uint8Array;
   readonly listenHost: string;
   readonly listenPort: number;
+  /** Listens there already: its socket is taken at the start, served from then on, and closed at the end. */
+  readonly reserved?: { take(): Server };
   readonly random: RandomSource;
   readonly clock: Clock;
   readonly log: Log;
+  /** Connections that other processes may hold open here; default and at most `connectionsMax`. */
+  readonly connectionsMax?: number;
 }
 
-/** Connections that other processes may hold open on the Raft port. */
+/** Connections that other processes may hold open on the Raft port. Those of members are far fewer. */
 export const connectionsMax = 1024;
-/** Of these, that have not said who they are; one more, and the oldest gives way. Members say so at once. */
-export const strangersMax = 256;
 /** Members that called, but are not in the member table yet. */
-const learntMax = 64;
+export const learntMax = 64;
 
 /** The members of a cluster over TCP: one connection for each direction, one more for each snapshot. */
 export class TcpPeers implements Peers {
   readonly #options: TcpPeersOptions;
   readonly #server: Server;
   readonly #inbound = new Set<InboundConnection>();
-  /** Of these, whose greeting is awaited, oldest first. */
-  readonly #strangers = new Set<InboundConnection>();
+  /** Of these, whose greeting is awaited. */
+  readonly #strangers: Strangers<InboundConnection>;
+  readonly #strangerLog: StrangerLog;
+  readonly #memberAddresses = new MemberAddresses();
+  readonly #budget = new InboundBudget();
+  readonly #ownNonces = new OwnNonces();
   readonly #links = new Map<MemberId, PeerLink>();
   #members: ReadonlyMap<MemberId, PeerAddress> = new Map();
   #removed: ReadonlySet<MemberId> = new Set();
@@ -42,19 +57,23 @@ export class TcpPeers implements Peers {
   readonly #learnt = new Map<MemberId, PeerAddress>();
   /** Members with a connection that was welcomed, in either direction. */
   readonly #alive = new Set<MemberId>();
-  /** Who was sent away last, and why: a caller that comes again and again is logged once. */
-  readonly #sentAway = new Map<MemberId, string>();
+  readonly #sentAwayLog: SentAwayLog;
+  readonly #acceptLog: RatedLog;
   #handler: PeersHandler | undefined;
   #closed = false;
 
   constructor(options: TcpPeersOptions) {
     this.#options = options;
+    this.#strangers = new Strangers((group) => this.#memberAddresses.has(group));
+    this.#strangerLog = new StrangerLog(options.clock, options.log);
+    this.#sentAwayLog = new SentAwayLog(options.clock, options.log);
+    this.#acceptLog = new RatedLog(options.log);
     this.#server = createServer((socket) => this.#accept(socket));
-    this.#server.maxConnections = connectionsMax;
+    this.#server.maxConnections = options.connectionsMax ?? connectionsMax;
   }
 
   async start(handler: PeersHandler): Promise<void> {
-    const { listenHost, listenPort } = this.#options;
+    const { listenHost, listenPort, reserved } = this.#options;
     this.#handler = handler;
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', (error: NodeJS.ErrnoException) => {
@@ -62,12 +81,27 @@ export class TcpPeers implements Peers {
         const message = `raftport ${listenPort} on ${listenHost} ${why}`;
         reject(new KvorumError('ADDRESS_UNAVAILABLE', message, { cause: error }));
       });
-      this.#server.listen(listenPort, listenHost, resolve);
+      if (reserved === undefined) this.#server.listen(listenPort, listenHost, resolve);
+      else this.#server.listen(reserved.take(), resolve);
     });
-    this.#server.on('error', (error) => {
-      this.#options.log.warn({ error: error.message }, 'accepting a member failed');
-    });
+    this.#server.on('error', (error) => this.#acceptFailed(error));
     for (const id of this.#members.keys()) this.#linkTo(id);
+  }
+
+  /** When there are no file descriptors left, for example: it goes on with the next one. */
+  #acceptFailed({ message }: Error): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    this.#acceptLog.sweep(nowMs);
+    this.#acceptLog.tell('warn', { error: message }, 'a member could not be accepted', undefined, nowMs);
+  }
+
+  /** What strangers and members make this one hold now. */
+  get held(): { readonly strangers: number; readonly connections: number; readonly frameSizeBytes: number } {
+    return {
+      strangers: this.#strangers.size,
+      connections: this.#inbound.size,
+      frameSizeBytes: this.#budget.sizeBytes,
+    };
   }
 
   /** The port that is listened on, for those that asked for any. */
@@ -78,6 +112,7 @@ export class TcpPeers implements Peers {
 
   setMembers(members: ReadonlyMap<MemberId, PeerAddress>): void {
     this.#members = members;
+    this.#memberAddresses.setMembers(members);
     for (const id of members.keys()) this.#learnt.delete(id);
     for (const [id, link] of this.#links) {
       if (this.#addressOf(id) === link.address) continue;
@@ -104,11 +139,12 @@ export class TcpPeers implements Peers {
   }
 
   async sendSnapshot(to: MemberId, transfer: OutgoingSnapshot): Promise<void> {
-    const { identity: self, clock } = this.#options;
+    const { identity: self, secret, clock } = this.#options;
     const address = this.#addressOf(to);
     if (address === undefined) throw new Error(`the address of member ${formatId(to)} is not known`);
     try {
-      await sendSnapshot({ self, target: to, address, clock }, transfer);
+      const call = { self, secret, ownNonces: this.#ownNonces, target: to, address, clock };
+      await sendSnapshot(call, transfer);
     } catch (error) {
       if (error instanceof RefusedError) this.#refused(to, error.refusal);
       throw error;
@@ -124,19 +160,25 @@ export class TcpPeers implements Peers {
     if (present !== undefined || this.#closed || this.#handler === undefined) return present;
     const address = this.#addressOf(id);
     if (address === undefined || id === this.#options.identity.memberId) return undefined;
-    const { identity: self, clock, random, log } = this.#options;
+    const { identity: self, secret, clock, random, log } = this.#options;
     const link = new PeerLink({
       self,
+      secret,
+      ownNonces: this.#ownNonces,
       target: id,
       address,
       clock,
       random,
       listener: {
-        up: () => this.#alive.add(id),
+        up: (remoteAddress) => {
+          this.#alive.add(id);
+          this.#memberAddresses.seen(id, remoteAddress);
+          this.#handler?.reachable(id, address);
+        },
         lost: () => this.#lost(id),
         unreachable: (reason) => {
           log.debug({ peer: formatId(id), address, reason }, 'no connection to a member');
-          this.#handler?.unreachable(id);
+          this.#handler?.unreachable(id, address, reason);
         },
         refused: (refusal) => this.#refused(id, refusal),
       },
@@ -159,15 +201,20 @@ export class TcpPeers implements Peers {
   #accept(socket: Socket): void {
     const handler = this.#handler;
     if (this.#closed || handler === undefined) return void socket.destroy();
+    const { secret, clock } = this.#options;
     const connection: InboundConnection = new InboundConnection({
       socket,
-      clock: this.#options.clock,
+      secret,
+      clock,
       handler,
+      budget: this.#budget,
       listener: {
+        isOwnNonce: (nonce) => this.#ownNonces.has(nonce),
         greeted: (hello) => {
           this.#strangers.delete(connection);
-          return this.#greeted(hello);
+          return this.#greeted(hello, connection.remoteAddress);
         },
+        failed: (reason, hello) => this.#failed(connection.remoteAddress, reason, hello),
         closed: (byOther) => {
           this.#inbound.delete(connection);
           this.#strangers.delete(connection);
@@ -177,31 +224,38 @@ export class TcpPeers implements Peers {
       },
     });
     this.#inbound.add(connection);
-    const [oldest] = this.#strangers;
-    if (this.#strangers.size >= strangersMax) oldest!.close();
-    this.#strangers.add(connection);
+    const gaveWay = this.#strangers.add(connection, connection.remoteAddress);
+    if (gaveWay !== undefined) this.#strangerLog.sentAway(gaveWay.remoteAddress, 'too many at once');
   }
 
-  #greeted(hello: Hello): Refusal | undefined {
-    const { identity: self, log } = this.#options;
+  #failed(remoteAddress: string, reason: string, hello: Hello | undefined): void {
+    if (this.#closed) return;
+    if (hello === undefined) {
+      this.#strangerLog.sentAway(remoteAddress, reason);
+      return;
+    }
+    const { memberId: id, name } = hello.caller;
+    this.#sentAwayLog.sentAway(id, reason, { name, address: remoteAddress });
+  }
+
+  /** The caller knows the secret. */
+  #greeted(hello: Hello, remoteAddress: string): Refusal | undefined {
+    const { identity: self } = this.#options;
     const { memberId: id, name, address } = hello.caller;
     const refusal = refusalOf(hello, { self, members: this.#members, removed: this.#removed });
     if (refusal !== undefined) {
-      if (this.#sentAway.get(id) !== refusal.reason) {
-        log.warn({ peer: formatId(id), name, address, reason: refusal.reason }, 'sent a caller away');
-      }
-      if (this.#sentAway.size >= learntMax) this.#sentAway.clear();
-      this.#sentAway.set(id, refusal.reason);
+      this.#sentAwayLog.sentAway(id, refusal.reason, { name, address });
       return refusal;
     }
-    this.#sentAway.delete(id);
-    if (hello.purpose === 'snapshot') return undefined;
-    // A caller has one connection; an older one is a leftover of a network that broke.
+    this.#sentAwayLog.welcomed(id);
+    // A caller has one connection for each purpose; an older one is a leftover of a network that broke.
     for (const other of this.#inbound) {
-      if (other.caller === id && other.purpose === 'messages') other.close();
+      if (other.caller === id && other.purpose === hello.purpose) other.close();
     }
-    this.#alive.add(id);
     if (!this.#members.has(id)) this.#learn(id, address);
+    this.#memberAddresses.seen(id, remoteAddress);
+    if (hello.purpose === 'snapshot') return undefined;
+    this.#alive.add(id);
     this.#links.get(id)?.hurry();
     return undefined;
   }
@@ -217,13 +271,18 @@ export class TcpPeers implements Peers {
     const [oldest] = this.#learnt.keys();
     if (this.#learnt.size <= learntMax || oldest === undefined) return;
     this.#learnt.delete(oldest);
+    this.#memberAddresses.delete(oldest);
     this.#links.get(oldest)?.close();
     this.#links.delete(oldest);
+    for (const connection of this.#inbound) if (connection.caller === oldest) connection.close();
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#strangerLog.close();
+    this.#sentAwayLog.close();
+    this.#acceptLog.close();
     for (const link of this.#links.values()) link.close();
     for (const connection of this.#inbound) connection.close();
     if (!this.#server.listening) return;

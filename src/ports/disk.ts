@@ -38,12 +38,15 @@ export interface DiskFile {
   close(): Promise<void>;
 }
 
-/** `full`: no space (ENOSPC, EDQUOT). `failed`: anything else. */
+/**
+ * `full`: no space (ENOSPC, EDQUOT). `descriptors`: no file descriptor was left (EMFILE, ENFILE); the operation did
+ * nothing, or what repeating it does once more. `failed`: anything else.
+ */
 export class DiskError extends Error {
   override readonly name = 'DiskError';
-  readonly reason: 'full' | 'failed';
+  readonly reason: 'full' | 'descriptors' | 'failed';
 
-  constructor(reason: 'full' | 'failed', message: string, options?: { cause?: unknown }) {
+  constructor(reason: DiskError['reason'], message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.reason = reason;
   }

@@ -8,7 +8,7 @@ export type PeerAddress = string;
 export interface Peers {
   /** Begins to listen and to deliver. Rejects when the address cannot be used. */
   start(handler: PeersHandler): Promise<void>;
-  /** Replaces the set of others that may talk to this member and be talked to. */
+  /** Replaces the table of the others. One that is not in it is let in all the same, if it knows the secret. */
   setMembers(members: ReadonlyMap<MemberId, PeerAddress>): void;
   /** Members that were removed from the cluster: they are told so when they call. */
   setRemoved(removed: ReadonlySet<MemberId>): void;
@@ -56,15 +56,20 @@ export const refusalCodes = [
   'own-id',
   'wrong-address',
   'busy',
+  /** Without a reason: one of the two does not know the other's secret. */
+  'refused',
 ] as const;
 export type RefusalCode = (typeof refusalCodes)[number];
 
 export interface PeersHandler {
+  /** @throws MalformedBytesError: no member of this cluster says so; the connection that brought it is closed */
   message(message: Message): void;
   /** A connection that was up closed: the process at the other end probably died. */
   connectionLost(id: MemberId): void;
-  /** Messages to this member are being dropped (no connection). At most once per loss. */
-  unreachable(id: MemberId): void;
+  /** Messages go to this member, for the first time or again. */
+  reachable(id: MemberId, address: PeerAddress): void;
+  /** Messages to this member are being dropped (no connection). Told once per loss and reason, which is one line. */
+  unreachable(id: MemberId, address: PeerAddress, reason: string): void;
   /** Another member says that this one was removed from the cluster. */
   removedFromCluster(by: MemberId): void;
   /** The member at `id`'s address sends this one away. May be told again at each attempt. */

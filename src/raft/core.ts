@@ -96,6 +96,9 @@ export class Core {
 
   // Time.
   tickCount = 0;
+  /** The term of a while ago, which is renewed now and then: terms may rise by so much from there (plausible.ts). */
+  termMark: Term;
+  termMarkTick = 0;
   electionElapsed = 0;
   electionTimeout = 0;
   heartbeatElapsed = 0;
@@ -148,6 +151,7 @@ export class Core {
     }
     this.persistence = new Persistence(this.log.lastIndex, hardState);
     this.term = hardState.term;
+    this.termMark = this.term;
     this.vote = hardState.vote;
     this.commit = Math.max(hardState.commit, snapshot.index, initial.applied);
     this.applied = Math.max(initial.applied, snapshot.index);

@@ -1,7 +1,9 @@
+import { MalformedBytesError } from '../base/byte-stream.js';
 import { noMember } from '../base/ids.js';
+import { applyConfigChange, decodeConfigChange, InvalidConfigChangeError } from './config-change.js';
 import type { Core, MessageOf } from './core.js';
 import { becomeFollower } from './roles.js';
-import type { Entry, Index, MemberId } from './types.js';
+import type { ClusterConfig, Entry, Index, MemberId } from './types.js';
 
 /**
  * A message of this term's leader came in. @returns false if it cannot be the leader (there is one per term,
@@ -35,7 +37,9 @@ export function handleAppend(core: Core, message: MessageOf<'append'>): void {
     reject(core, message);
     return;
   }
-  takeEntries(core, entries, committed);
+  const start = firstNew(core, entries, committed);
+  if (!configsFit(core, entries, start)) return;
+  takeEntries(core, entries, start);
   core.commitTo(Math.min(message.commit, lastNew));
   accept(core, message.from, lastNew);
 }
@@ -53,14 +57,36 @@ function isWellFormed(message: MessageOf<'append'>): boolean {
   return term <= message.term;
 }
 
-/** Keeps what is there already, replaces from the first conflict on (paper figure 2, AppendEntries 3 and 4). */
-function takeEntries(core: Core, entries: readonly Entry[], start: number): void {
+/** From where on this log does not hold the entries: what stands before is there already. */
+function firstNew(core: Core, entries: readonly Entry[], start: number): number {
   let at = start;
   while (at < entries.length && core.log.matches(entries[at]!.index, entries[at]!.term)) at++;
-  const first = entries[at];
+  return at;
+}
+
+/** Whether the changes of members from `start` on follow from the configuration before: a leader has checked that. */
+function configsFit(core: Core, entries: readonly Entry[], start: number): boolean {
+  let config: ClusterConfig | undefined;
+  try {
+    for (let at = start; at < entries.length; at++) {
+      const { type, data } = entries[at]!;
+      if (type !== 'config') continue;
+      config ??= core.configs.at(entries[start]!.index - 1).config;
+      config = applyConfigChange(config, decodeConfigChange(data));
+    }
+    return true;
+  } catch (error) {
+    if (error instanceof InvalidConfigChangeError || error instanceof MalformedBytesError) return false;
+    throw error;
+  }
+}
+
+/** Replaces from the first conflict on (paper figure 2, AppendEntries 3 and 4). */
+function takeEntries(core: Core, entries: readonly Entry[], start: number): void {
+  const first = entries[start];
   if (first === undefined) return;
   if (first.index <= core.log.lastIndex) core.truncateFrom(first.index);
-  for (; at < entries.length; at++) core.append(entries[at]!);
+  for (let at = start; at < entries.length; at++) core.append(entries[at]!);
 }
 
 function accept(core: Core, to: MemberId, index: Index): void {

@@ -2,7 +2,8 @@ import test from 'node:test';
 import assert from 'node:assert/strict';
 import { InvariantError } from '../base/assert.js';
 import { Prng } from '../base/prng.js';
-import { votersConfig } from './config-change.js';
+import { encodeConfigChange, votersConfig } from './config-change.js';
+import { indexMax, termJumpMax, termMarkTicks } from './plausible.js';
 import { ProposalLedger, proposerRunsMax } from './proposal-ledger.js';
 import { Raft } from './raft.js';
 import { ReadQueue, pendingReadsMax } from './read-queue.js';
@@ -53,6 +54,64 @@ void test('runs of a proposer beyond the limit make the oldest give way', () => 
   for (let run = 1; run <= proposerRunsMax + 1; run++) assert.ok(ledger.record(2n, run * 2 ** 32 + 1));
   assert.ok(!ledger.record(2n, 2 * 2 ** 32 + 1));
   assert.ok(ledger.record(2n, 2 ** 32 + 1));
+});
+
+void test('a term that jumps is followed up to the limit, and beyond it changes nothing', () => {
+  const heartbeat = (term: number): Message => ({
+    ...{ type: 'heartbeat', from: 2n, to: 1n, term, commit: 0, readRound: 0, leaseReads: false },
+  });
+  const { raft } = elected().member(1n);
+  // From the term in which this member began: 0.
+  assert.match(raft.step(heartbeat(termJumpMax + 1))!, /term 4294967297/);
+  assert.equal(raft.term, 1);
+  assert.equal(raft.hasReady() ? raft.ready().hardState : undefined, undefined);
+  assert.equal(raft.step(heartbeat(termJumpMax)), undefined);
+  assert.equal(raft.term, termJumpMax);
+});
+
+void test('one jump behind the other comes no further than one, for a long while', () => {
+  const heartbeat = (term: number): Message => ({
+    ...{ type: 'heartbeat', from: 2n, to: 1n, term, commit: 0, readRound: 0, leaseReads: false },
+  });
+  const { raft } = elected().member(1n);
+  for (let jump = 1; jump <= 3; jump++) raft.step(heartbeat(raft.term + termJumpMax - 1));
+  assert.equal(raft.term, termJumpMax);
+  for (let ticks = 0; ticks < termMarkTicks; ticks++) raft.tick();
+  const { term } = raft;
+  assert.match(raft.step(heartbeat(term + termJumpMax + 1))!, /of late/);
+  assert.equal(raft.step(heartbeat(term + termJumpMax)), undefined);
+});
+
+void test('an index beyond the limit is refused in whatever message it stands', () => {
+  const { raft } = elected().member(2n);
+  const envelope = { from: 1n, to: 2n, term: 1 };
+  const index = indexMax + 1;
+  const config = votersConfig([1n, 2n, 3n]);
+  const messages: Message[] = [
+    { ...envelope, type: 'append', previousIndex: index, previousTerm: 1, entries: [], commit: 0 },
+    { ...envelope, type: 'append', previousIndex: 1, previousTerm: 1, entries: [], commit: index },
+    { ...envelope, type: 'heartbeat', commit: index, readRound: 0, leaseReads: false },
+    { ...envelope, type: 'vote-request', preVote: true, lastIndex: index, lastTerm: 1, transfer: false },
+    { ...envelope, type: 'read-index-response', context: 1, index },
+    { ...envelope, type: 'snapshot', snapshot: { index, term: 1, configIndex: 0, config } },
+  ];
+  for (const message of messages) assert.match(raft.step(message)!, /index/, message.type);
+});
+
+void test('a change of members that does not fit the configuration is not taken from a leader', () => {
+  const { raft } = elected().member(2n);
+  const { lastIndex } = raft;
+  const odd = [
+    encodeConfigChange({ changes: [{ kind: 'remove', id: 9n }], context: new Uint8Array(0) }),
+    encodeConfigChange({ changes: [], context: new Uint8Array(0) }),
+    Uint8Array.of(1, 77),
+  ];
+  for (const data of odd) {
+    const entries = [{ index: lastIndex + 1, term: 1, type: 'config' as const, data }];
+    const head = { from: 1n, to: 2n, term: 1, previousIndex: lastIndex, previousTerm: 1, commit: lastIndex };
+    raft.step({ ...head, type: 'append', entries });
+    assert.equal(raft.lastIndex, lastIndex);
+  }
 });
 
 void test('odd messages are ignored', () => {

@@ -3,6 +3,7 @@ import { encodeConfigChange } from './config-change.js';
 import type { RaftInitialState, RaftOptions } from './core.js';
 import { Core } from './core.js';
 import { leaderConnectionLost, ownVotePersisted, startElection } from './election.js';
+import { objectionTo, objectionToSnapshot } from './plausible.js';
 import { propose } from './proposals.js';
 import { holdsReadLease, leaseLost, readIndex } from './read-index.js';
 import { hasReady, takeReady } from './ready.js';
@@ -54,10 +55,21 @@ export class Raft {
     leaseLost(this.#core);
   }
 
-  /** A message of another member. Stale and odd ones are ignored. */
-  step(message: Message): void {
+  /**
+   * A message of another member. Stale and odd ones are ignored.
+   * @returns what is wrong with one that no member of a cluster like ours sends: it has changed nothing
+   */
+  step(message: Message): string | undefined {
+    const objection = objectionTo(this.#core, message);
+    if (objection !== undefined) return objection;
     step(this.#core, message);
     settle(this.#core);
+    return undefined;
+  }
+
+  /** @returns what is wrong with a snapshot that no member of a cluster like ours offers */
+  objectionToSnapshot(meta: SnapshotMeta): string | undefined {
+    return objectionToSnapshot(this.#core, meta);
   }
 
   /**

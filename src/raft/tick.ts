@@ -1,11 +1,16 @@
 import { noMember } from '../base/ids.js';
 import type { Core } from './core.js';
 import { startElection } from './election.js';
+import { termMarkTicks } from './plausible.js';
 import { becomeFollower } from './roles.js';
 
 /** Time passes by one tick. */
 export function tick(core: Core): void {
   core.tickCount++;
+  if (core.tickCount - core.termMarkTick >= termMarkTicks) {
+    core.termMark = core.term;
+    core.termMarkTick = core.tickCount;
+  }
   if (core.role === 'leader') tickLeader(core);
   else tickElection(core);
 }

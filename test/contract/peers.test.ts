@@ -23,9 +23,10 @@ const clock = new RealClock();
 testPeers({
   name: 'TCP',
   address: async () => `127.0.0.1:${await freePort()}`,
-  make: (identity) =>
+  make: (identity, secret) =>
     new TcpPeers({
       identity,
+      secret,
       listenHost: '127.0.0.1',
       listenPort: Number(identity.address.split(':')[1]),
       random: new Prng(identity.memberId),
@@ -40,5 +41,5 @@ let addresses = 0;
 testPeers({
   name: 'memory',
   address: () => Promise.resolve(`m${++addresses}:1`),
-  make: (identity) => new MemoryPeers(network, identity),
+  make: (identity, secret) => new MemoryPeers(network, identity, secret),
 });

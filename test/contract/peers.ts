@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EventEmitter, once } from 'node:events';
+import { MalformedBytesError } from '../../src/base/byte-stream.js';
 import { KvorumError } from '../../src/base/errors.js';
 import type { MemberId } from '../../src/base/ids.js';
 import type {
@@ -18,17 +19,22 @@ export interface PeersKind {
   readonly name: string;
   /** An address that is free. */
   address(): Promise<string>;
-  make(identity: PeerIdentity): Peers;
+  make(identity: PeerIdentity, secret: Uint8Array): Peers;
 }
 
 const clusterId = 7n;
+const secret: Uint8Array = new Uint8Array(32).fill(5);
 
 /** What one end was told, in order, as lines; emits 'line' with each. */
 class Told extends EventEmitter implements PeersHandler {
   readonly lines: string[] = [];
   readonly messages: Message[] = [];
+  /** By member, the address that was told last. */
+  readonly whereIs = new Map<MemberId, string>();
   readonly snapshot = { bytes: new Uint8Array(0), header: undefined as SnapshotHeader | undefined };
   findsDamage = false;
+  /** Finds fault with every message. */
+  malformed = false;
   /** Incoming chunks after which the receiver fails, once. */
   failAfterBytes = Infinity;
   wanted = true;
@@ -43,6 +49,10 @@ class Told extends EventEmitter implements PeersHandler {
   }
 
   message(message: Message): void {
+    if (this.malformed) {
+      this.#tell(`malformed ${message.type}`);
+      throw new MalformedBytesError('as the test wants it');
+    }
     this.messages.push(message);
     this.#tell(`message ${message.type}`);
   }
@@ -51,7 +61,14 @@ class Told extends EventEmitter implements PeersHandler {
     this.#tell(`lost ${id}`);
   }
 
-  unreachable(id: MemberId): void {
+  reachable(id: MemberId, address: string): void {
+    this.whereIs.set(id, address);
+    this.#tell(`reachable ${id}`);
+  }
+
+  unreachable(id: MemberId, address: string, reason: string): void {
+    assert.ok(reason !== '');
+    this.whereIs.set(id, address);
     this.#tell(`unreachable ${id}`);
   }
 
@@ -130,13 +147,15 @@ function outgoing(sizeBytes: number, id: bigint): OutgoingSnapshot & { readonly 
 /** What every transport between members must keep. */
 export function testPeers(kind: PeersKind): void {
   const scene = async (
-    action: (make: (id: bigint, cluster?: bigint, address?: string) => Promise<End>) => Promise<void>,
+    action: (
+      make: (id: bigint, cluster?: bigint, address?: string, known?: Uint8Array) => Promise<End>,
+    ) => Promise<void>,
   ): Promise<void> => {
     const ends: End[] = [];
-    const make = async (id: bigint, cluster = clusterId, given?: string): Promise<End> => {
+    const make = async (id: bigint, cluster = clusterId, given?: string, known = secret): Promise<End> => {
       const address = given ?? (await kind.address());
       const identity = { clusterId: cluster, memberId: id, name: `n${id}`, address };
-      const end = { identity, peers: kind.make(identity), told: new Told() };
+      const end = { identity, peers: kind.make(identity, known), told: new Told() };
       ends.push(end);
       await end.peers.start(end.told);
       return end;
@@ -196,7 +215,10 @@ export function testPeers(kind: PeersKind): void {
     acquaint(one, two);
     one.peers.send([{ ...heartbeat(one, two), to: 99n }, heartbeat(one, two)]);
     await two.told.until(() => two.told.messages.length === 1);
-    assert.deepEqual(one.told.lines, []);
+    assert.deepEqual(
+      one.told.lines.filter((line) => line !== 'reachable 2'),
+      [],
+    );
   });
 
   check('a member of another cluster is sent away', async (make) => {
@@ -205,6 +227,46 @@ export function testPeers(kind: PeersKind): void {
     stranger.peers.send([heartbeat(stranger, one)]);
     await stranger.told.until(() => stranger.told.lines.includes('refused by 1: wrong-cluster'));
     assert.deepEqual(one.told.messages, []);
+  });
+
+  check('one that does not know the secret hears nothing but that, whoever calls', async (make) => {
+    for (const other of [new Uint8Array(0), new Uint8Array(32).fill(6)]) {
+      const [one, two] = [await make(1n), await make(2n, clusterId, undefined, other)];
+      acquaint(one, two);
+      two.peers.send([heartbeat(two, one)]);
+      await two.told.until(() => two.told.lines.includes('refused by 1: refused'));
+      one.peers.send([heartbeat(one, two)]);
+      await one.told.until(() => one.told.lines.includes('refused by 2: refused'));
+      await assert.rejects(two.peers.sendSnapshot(1n, outgoing(1000, 17n)), /secret/);
+      assert.deepEqual([...one.told.messages, ...two.told.messages], []);
+      assert.ok(!one.told.lines.some((line) => line.startsWith('snapshot')));
+      for (const { peers } of [one, two]) await peers.close();
+    }
+  });
+
+  check('members of a cluster that has no secret know each other', async (make) => {
+    const none = new Uint8Array(0);
+    const [one, two] = [
+      await make(1n, clusterId, undefined, none),
+      await make(2n, clusterId, undefined, none),
+    ];
+    acquaint(one, two);
+    one.peers.send([heartbeat(one, two)]);
+    await two.told.until(() => two.told.messages.length === 1);
+  });
+
+  check('whoever says what no member says is cut off', async (make) => {
+    const [one, two] = [await make(1n), await make(2n)];
+    acquaint(one, two);
+    one.told.malformed = true;
+    two.peers.send([heartbeat(two, one)]);
+    await one.told.until(() => one.told.lines.includes('malformed heartbeat'));
+    one.told.malformed = false;
+    // The connection is made anew; what is sent before that is lost.
+    while (one.told.messages.length === 0) {
+      two.peers.send([heartbeat(two, one)]);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   });
 
   check('a second member with one id is sent away', async (make) => {
@@ -245,6 +307,25 @@ export function testPeers(kind: PeersKind): void {
     one.peers.send([heartbeat(one, two)]);
     await one.told.until(() => one.told.lines.includes('unreachable 2'));
     assert.equal(one.told.lines.filter((line) => line === 'lost 2').length, 1);
+  });
+
+  check('it is told who can be reached, who cannot, and who can again', async (make) => {
+    const [one, two] = [await make(1n), await make(2n)];
+    acquaint(one, two);
+    const told = (): string[] => one.told.lines.filter((line) => line.includes('reachable 2'));
+    one.peers.send([heartbeat(one, two)]);
+    await one.told.until(() => told().length === 1);
+    await two.peers.close();
+    one.peers.send([heartbeat(one, two)]);
+    await one.told.until(() => told().at(-1) === 'unreachable 2');
+    const back = await make(2n, clusterId, two.identity.address);
+    back.peers.setMembers(new Map([[1n, one.identity.address]]));
+    one.peers.send([heartbeat(one, back)]);
+    await one.told.until(() => told().at(-1) === 'reachable 2');
+    // There may be more than one reason, one after the other.
+    const turns = told().filter((line, at) => line !== told()[at - 1]);
+    assert.deepEqual(turns, ['reachable 2', 'unreachable 2', 'reachable 2']);
+    assert.equal(one.told.whereIs.get(2n), two.identity.address);
   });
 
   check('a member that comes back is reached again', async (make) => {

@@ -3,11 +3,13 @@ import { execFile } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { serveMember } from '../../src/api/testing/served-member.js';
+import { faultedConnections, serveMember } from '../../src/api/testing/served-member.js';
 import { python, skipUnlessPythonGrpc } from './needs.js';
 
 const run = promisify(execFile);
-const script = fileURLToPath(new URL('../../../test/debian/kvstore_client.py', import.meta.url));
+const scriptPath = (name: string): string =>
+  fileURLToPath(new URL(`../../../test/debian/${name}`, import.meta.url));
+const script = scriptPath('kvstore_client.py');
 
 const notApplied = { 'kvorum-outcome': 'not-applied' };
 
@@ -37,5 +39,20 @@ describe('a client on python3-grpcio', { skip: skipUnlessPythonGrpc() }, () => {
     });
     assert.match(String(join), /^0801/);
     assert.equal((unknownMethod as string[])[0], 'UNIMPLEMENTED');
+  });
+
+  it('may give up thousands of calls on one connection', async (t) => {
+    const { port } = await serveMember(t);
+    const words = [scriptPath('cancelling_client.py'), `127.0.0.1:${port}`];
+    const { stdout } = await run(python, words, { timeout: 120_000 });
+    const { last, ...patterns } = JSON.parse(stdout) as Record<string, Record<string, number>>;
+    assert.deepEqual(last, { NOT_FOUND: 1 });
+    assert.equal(await faultedConnections(port), 0);
+    const codes = (pattern: string): readonly string[] => Object.keys(patterns[pattern]!);
+    const others = (pattern: string, ...allowed: readonly string[]): readonly string[] =>
+      codes(pattern).filter((code) => !allowed.includes(code));
+    assert.deepEqual(others('deadlines', 'DEADLINE_EXCEEDED', 'NOT_FOUND'), []);
+    assert.deepEqual(others('cancellations', 'CANCELLED', 'NOT_FOUND'), []);
+    assert.deepEqual(others('watches', 'CANCELLED'), []);
   });
 });

@@ -42,14 +42,27 @@ describe('docs/cli.md', () => {
     );
   });
 
-  for (const { name, usage, summary, flags, examples } of allCommands) {
+  for (const { name, aliases = [], usage, summary, flags, examples } of allCommands) {
     it(`says of ${name} what the command says`, () => {
       const text = section(`### ${name}`);
       assert.ok(text.includes(`\`kvorum ${`${name} ${usage}`.trim()}\`: ${summary}.`));
+      assert.equal(
+        /^Also called (.*)\.$/m.exec(text)?.[1] ?? '',
+        aliases.map((each) => `\`${each}\``).join(', '),
+      );
       assert.deepEqual(rows(text), flags.map(flagRow));
       for (const example of examples) assert.ok(text.includes(`    kvorum ${example}\n`), example);
     });
   }
+
+  it('names the variables of the environment that flags have', () => {
+    const named = rows(section('## Environment')).map(([name]) => name);
+    const variables = new Set(
+      allCommands.flatMap(({ flags }) => flags.flatMap(({ environment = [] }) => environment)),
+    );
+    assert.ok(variables.size > 0);
+    for (const variable of variables) assert.ok(named.includes(`\`${variable}\``), variable);
+  });
 
   it('lists the exit codes, and the errors that lead to each', () => {
     const table = rows(section('## Exit status'));
@@ -60,7 +73,7 @@ describe('docs/cli.md', () => {
     );
     const named = new Map<string, number>();
     for (const [status, , codes] of table) {
-      for (const code of codes!.match(/[A-Z]+_[A-Z_]+/g) ?? []) named.set(code, Number(status));
+      for (const code of codes!.match(/\b[A-Z]+_[A-Z_]+/g) ?? []) named.set(code, Number(status));
     }
     for (const code of Object.keys(errorCodes) as ErrorCode[]) {
       assert.equal(exitCodeOf(new KvorumError(code, '')), named.get(code) ?? exitCodes.failed, code);

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { Prng } from '../../src/base/prng.js';
 import { greetingTimeoutMs } from '../../src/peer/dial.js';
 import { encodeFrame } from '../../src/peer/frame.js';
-import { encodeHello } from '../../src/peer/greeting.js';
+import { CallerHandshake, nonceSizeBytes } from '../../src/peer/handshake.js';
 import { checkRegisters } from './history/register.js';
 import { RegisterLoad } from './history/register-load.js';
 import { within } from './processes/deadline.js';
@@ -30,7 +30,13 @@ describe('garbage on the ports', () => {
       const { process: leader } = await cluster.leader(client);
       const { clusterId, members } = await client.members();
       const caller = { clusterId, memberId: 1n, name: 'stranger', address: '127.0.0.1:1' };
-      const hello = encodeHello({ caller, target: members[0]!.id, purpose: 'messages' });
+      const hello = { caller, target: members[0]!.id, purpose: 'messages' } as const;
+      const handshake = new CallerHandshake(
+        randomBytes(random, 32),
+        randomBytes(random, nonceSizeBytes),
+        hello,
+      );
+      const opening = handshake.opening();
       const load = RegisterLoad.start({ callers: cluster.callers(4), keys: ['a', 'b'], seed });
       const before = leader.log.length;
       const intruders = cluster.members.flatMap(({ endpoint, raftAddress }) => [
@@ -48,7 +54,8 @@ describe('garbage on the ports', () => {
           await within('end of a connection', intruder.say(`${http1}${'x'.repeat(10_000)}`));
           const frame = encodeFrame((writer) => writer.raw(randomBytes(random, 60)));
           await intruder.linger(frame);
-          await intruder.linger(Buffer.concat([hello, frame]));
+          await intruder.linger(opening);
+          await intruder.linger(Buffer.concat([opening, frame]));
         }
         const answers = intruders.filter((_, at) => at % 2 === 0).map((intruder) => intruder.say(http1));
         for (const answer of await within('answer to HTTP/1', Promise.all(answers))) {

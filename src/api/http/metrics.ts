@@ -40,6 +40,15 @@ function escaped(value: string): string {
   return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 }
 
+/** Node opens a file to find it out, and throws when no file descriptor is left: then it is left out. */
+function residentMemory(): readonly Metric[] {
+  try {
+    return [gauge('process_resident_memory_bytes', 'Resident memory size.', process.memoryUsage.rss())];
+  } catch {
+    return [];
+  }
+}
+
 /** How finely the delay of the event loop is sampled. */
 const delayResolutionMs = 10;
 
@@ -72,7 +81,7 @@ export class ProcessMetrics {
         samples: delays,
       },
       counter('process_cpu_seconds_total', 'User and system CPU time spent.', (user + system) / 1e6),
-      gauge('process_resident_memory_bytes', 'Resident memory size.', process.memoryUsage.rss()),
+      ...residentMemory(),
     ];
   }
 

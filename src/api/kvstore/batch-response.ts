@@ -3,6 +3,14 @@ import type { ErrorCode } from '../../base/errors.js';
 import type { Revision } from '../../base/ids.js';
 import { fieldSizeBytes, varintSizeBytes, writeVarint } from '../../base/wire.js';
 import type { KeyValue } from '../../fsm/command.js';
+import {
+  bytesSizeBytes,
+  numberSizeBytes,
+  pairFieldSizeBytes,
+  writeBytes,
+  writeNumber,
+  writePairField,
+} from './answer-fields.js';
 
 /** What is answered to one operation of a Batch. A write that was done has the state machine's result as it is. */
 export type BatchResult =
@@ -49,7 +57,7 @@ function contentSizeBytes(result: BatchResult): number {
         foundSizeBytes(result.foundModRevision)
       );
     case 'get':
-      return result.pair === undefined ? 0 : fieldSizeBytes(pairSizeBytes(result.pair));
+      return result.pair === undefined ? 0 : pairFieldSizeBytes(result.pair);
     case 'error':
       return (
         bytesSizeBytes(Buffer.byteLength(result.code)) + bytesSizeBytes(Buffer.byteLength(result.message))
@@ -76,62 +84,22 @@ function writeContent(bytes: Buffer, from: number, result: BatchResult): number 
       return writeFound(bytes, at, 0x18, result.foundModRevision);
     }
     case 'get':
-      return result.pair === undefined ? from : writePair(bytes, from, result.pair);
+      return result.pair === undefined ? from : writePairField(bytes, from, result.pair);
     case 'error':
       return writeText(bytes, writeText(bytes, from, 0x0a, result.code), 0x12, result.message);
   }
 }
 
-function pairSizeBytes(pair: KeyValue): number {
-  return (
-    bytesSizeBytes(pair.key.length) +
-    bytesSizeBytes(pair.value.length) +
-    numberSizeBytes(pair.createRevision) +
-    numberSizeBytes(pair.modRevision) +
-    numberSizeBytes(pair.version)
-  );
-}
-
-function writePair(bytes: Buffer, from: number, pair: KeyValue): number {
-  bytes[from] = 0x0a;
-  let at = writeVarint(bytes, from + 1, pairSizeBytes(pair));
-  at = writeBytes(bytes, at, 0x0a, pair.key);
-  at = writeBytes(bytes, at, 0x12, pair.value);
-  at = writeNumber(bytes, at, 0x18, pair.createRevision);
-  at = writeNumber(bytes, at, 0x20, pair.modRevision);
-  return writeNumber(bytes, at, 0x28, pair.version);
-}
-
-// Zero and nothing are left out, but for what was found: there 0 says that there is no such key.
-
-function numberSizeBytes(value: number): number {
-  return value === 0 ? 0 : 1 + varintSizeBytes(value);
-}
+// What was found is told also when it is 0: then there is no such key.
 
 function foundSizeBytes(value: number | undefined): number {
   return value === undefined ? 0 : 1 + varintSizeBytes(value);
-}
-
-function bytesSizeBytes(sizeBytes: number): number {
-  return sizeBytes === 0 ? 0 : fieldSizeBytes(sizeBytes);
-}
-
-function writeNumber(bytes: Buffer, at: number, tag: number, value: number): number {
-  return value === 0 ? at : writeFound(bytes, at, tag, value);
 }
 
 function writeFound(bytes: Buffer, at: number, tag: number, value: number | undefined): number {
   if (value === undefined) return at;
   bytes[at] = tag;
   return writeVarint(bytes, at + 1, value);
-}
-
-function writeBytes(bytes: Buffer, from: number, tag: number, content: Uint8Array): number {
-  if (content.length === 0) return from;
-  bytes[from] = tag;
-  const at = writeVarint(bytes, from + 1, content.length);
-  bytes.set(content, at);
-  return at + content.length;
 }
 
 function writeText(bytes: Buffer, at: number, tag: number, text: string): number {

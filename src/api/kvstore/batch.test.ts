@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { decodeUtf8, encodeUtf8 } from '../../base/bytes.js';
 import { BatchRequest, BatchResponse, type Operation, type OperationResult } from '../../generated/kvorum.js';
 import { makeApiLimits } from '../limits.js';
+import { unlimitedRoom } from '../testing/unlimited-room.js';
 import { MapMember } from '../testing/map-member.js';
 import { BatchRun } from './batch.js';
 import { decodeBatchRequest } from './batch-request.js';
@@ -77,7 +78,7 @@ describe('BatchRun', () => {
       fc.asyncProperty(batches, async (all) => {
         const member = new MapMember();
         const store = new NaiveStore();
-        const context = { signal: new AbortController().signal, timeoutMs: undefined };
+        const context = { signal: new AbortController().signal, timeoutMs: undefined, ...unlimitedRoom };
         for (const steps of all) {
           const request = BatchRequest.encode({ operations: steps.map(toOperation) }).finish();
           const run = new BatchRun(member, makeApiLimits(), context);

@@ -1,5 +1,5 @@
 import { KvorumError } from '../../base/errors.js';
-import type { CallTime } from '../../base/rpc.js';
+import type { AnswerRoom, CallTime } from '../../base/rpc.js';
 import type { CommandResult } from '../../fsm/command.js';
 import type { Member } from '../../member/types.js';
 import { limitExceeded, type ApiLimits } from '../limits.js';
@@ -15,29 +15,34 @@ import { checkKey, checkValue, expectResult } from './rules.js';
 export class BatchRun {
   readonly #member: Member;
   readonly #limits: ApiLimits;
-  readonly #context: CallTime;
+  readonly #context: CallTime & AnswerRoom;
   readonly #results: BatchResult[] = [];
   /** What is to enter the log together, and the places of the results. */
   #writes: BatchWrite[] = [];
   #writePlaces: number[] = [];
   #fresh = false;
   #responseSizeBytes = 0;
+  /** After a get that did not fit nothing later is done: asked again, it must not see a later write of its batch. */
+  #full: KvorumError | undefined;
   /** After the member could not serve a step nothing later may take effect: the order would be lost. */
   #failure: KvorumError | undefined;
 
-  constructor(member: Member, limits: ApiLimits, context: CallTime) {
+  constructor(member: Member, limits: ApiLimits, context: CallTime & AnswerRoom) {
     this.#member = member;
     this.#limits = limits;
     this.#context = context;
   }
 
-  /** One result for each operation. Rejects only with errors that are bugs. */
+  /** One result for each operation. Rejects with why the call was cut short; else only with errors that are bugs. */
   async run(operations: readonly BatchOperation[]): Promise<readonly BatchResult[]> {
     for (let at = 0; at < operations.length; at++) {
       const operation = operations[at]!;
+      // Hundreds of errors that nobody wants take time: a client may cut off as many batches as it likes.
+      if (this.#context.cutShort !== undefined) throw this.#context.cutShort;
       try {
         if (operation.type === 'refused') throw operation.error;
         checkKey('key', operation.key, this.#limits);
+        if (this.#full !== undefined) throw this.#full;
         if (operation.type === 'get') {
           await this.#flushWrites();
           this.#results[at] = await this.#get(operation.key, operation.serializable);
@@ -76,13 +81,24 @@ export class BatchRun {
       await this.#step(() => this.#member.readBarrier(this.#context));
       this.#fresh = true;
     }
+    // Not before the caller takes what he was sent: values may be large. But what has begun goes on: batches that
+    // hold a part of their answers each, and wait for the room that the others hold, would wait for ever.
+    if (this.#responseSizeBytes === 0) {
+      if (this.#failure !== undefined) throw this.#failure;
+      // No wait where there is room: what is read now is counted before the next batch asks.
+      const room = this.#context.room();
+      if (room !== undefined) await this.#step(() => room);
+    }
     const item = this.#member.rangeLocal({ key, revision: 0, limit: 1 }).items[0];
     if (item === undefined) return { type: 'get', pair: undefined };
     const sizeBytes = this.#responseSizeBytes + item.key.length + item.value.length;
-    if (sizeBytes > this.#limits.responseSizeBytesMax) {
-      const what = `the batch's answers would be ${sizeBytes} bytes with this one`;
-      throw limitExceeded('responseSizeBytesMax', what, this.#limits.responseSizeBytesMax);
+    // The first always fits, also a value of before the limit was lowered.
+    if (sizeBytes > this.#limits.responseSizeBytesMax && this.#responseSizeBytes > 0) {
+      const what = `the batch's answers would be ${sizeBytes} bytes with one more`;
+      this.#full = limitExceeded('responseSizeBytesMax', what, this.#limits.responseSizeBytesMax);
+      throw this.#full;
     }
+    this.#context.gathered(item.key.length + item.value.length);
     this.#responseSizeBytes = sizeBytes;
     return { type: 'get', pair: item };
   }

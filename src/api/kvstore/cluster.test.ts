@@ -95,4 +95,33 @@ describe('kvorum.v1.Cluster', () => {
     member.loseLeader();
     assert.equal((await ask()).leaderId, 0n);
   });
+
+  it('tells in the status what the machine has, and how the other members are', async (t) => {
+    const { client, member } = await serveMember(t);
+    await member.join(joiner);
+    const request = [wire.StatusRequest, wire.StatusResponse, {}] as const;
+    const told = await call(client, 'Status', ...request);
+    const { diskFreeBytes, diskSizeBytes, openFiles, openFilesMax, peers } = told;
+    assert.deepEqual(
+      { diskFreeBytes, diskSizeBytes, openFiles, openFilesMax },
+      {
+        diskFreeBytes: 5_000_000_000n,
+        diskSizeBytes: 20_000_000_000n,
+        openFiles: 42n,
+        openFilesMax: undefined,
+      },
+    );
+    assert.deepEqual(peers, [
+      {
+        id: joiner.id,
+        name: 'node2',
+        raftAddr: '127.0.0.1:60052',
+        voter: false,
+        reachable: false,
+        sinceMs: 1_700_000_000_000n,
+        reason: 'nothing is replicated here',
+        matchIndex: 0n,
+      },
+    ]);
+  });
 });

@@ -1,13 +1,19 @@
 import { parseHostPort } from '../../base/address.js';
+import { echoed } from '../../base/echo.js';
 import { KvorumError } from '../../base/errors.js';
 import { formatId, noMember, type MemberId } from '../../base/ids.js';
-import { unary, type BoundUnaryMethod, type CallContext, type Service } from '../../base/rpc.js';
+import { reserved, unary, type BoundUnaryMethod, type CallContext, type Service } from '../../base/rpc.js';
 import * as wire from '../../generated/kvorum.js';
-import type { Member } from '../../member/types.js';
+import type { Member, PeerStatus } from '../../member/types.js';
+import type { HostStatus } from '../host-status.js';
 import { decodeMessage, encodeMessage } from '../message.js';
 
-/** `kvorum.v1.Cluster`: what operators need. */
-export function cluster(member: Member): Service {
+/**
+ * `kvorum.v1.Cluster`: what operators need.
+ *
+ * @param host what the member has of its machine
+ */
+export function cluster(member: Member, host: () => HostStatus): Service {
   return {
     name: 'kvorum.v1.Cluster',
     methods: [
@@ -16,8 +22,8 @@ export function cluster(member: Member): Service {
       memberPromote(member),
       memberChangeAddress(member),
       transferLeader(member),
-      status(member),
-    ],
+      status(member, host),
+    ].map(reserved),
   };
 }
 
@@ -33,7 +39,7 @@ async function resolveMember(
   }
   const found = (await member.members(context)).find(({ name }) => name === target.name);
   if (found === undefined) {
-    const name = JSON.stringify(target.name.slice(0, 100));
+    const name = JSON.stringify(echoed(target.name));
     throw new KvorumError('MEMBER_NOT_FOUND', `no member is named ${name}`);
   }
   return found.id;
@@ -118,7 +124,7 @@ function transferLeader(member: Member): BoundUnaryMethod {
   });
 }
 
-function status(member: Member): BoundUnaryMethod {
+function status(member: Member, host: () => HostStatus): BoundUnaryMethod {
   return unary<wire.StatusRequest, wire.StatusResponse>({
     kind: 'unary',
     name: 'Status',
@@ -126,6 +132,7 @@ function status(member: Member): BoundUnaryMethod {
     encodeResponse: (response) => encodeMessage(wire.StatusResponse, response),
     handle() {
       const now = member.status();
+      const { diskFreeBytes, diskSizeBytes, openFiles, openFilesMax } = host();
       return Promise.resolve({
         clusterId: now.clusterId,
         id: now.id,
@@ -142,7 +149,27 @@ function status(member: Member): BoundUnaryMethod {
         compactRevision: BigInt(now.compactRevision),
         databaseSizeBytes: BigInt(now.databaseSizeBytes),
         logSizeBytes: BigInt(now.logSizeBytes),
+        peers: member.peers().map(peerStatus),
+        diskFreeBytes: whole(diskFreeBytes),
+        diskSizeBytes: whole(diskSizeBytes),
+        openFiles: whole(openFiles),
+        openFilesMax: whole(openFilesMax),
       });
     },
   });
+}
+
+function peerStatus({ id, name, peerAddress, voter, reach, matchIndex }: PeerStatus): wire.PeerStatus {
+  return {
+    ...{ id, name, voter },
+    raftAddr: peerAddress,
+    reachable: reach?.reachable,
+    sinceMs: BigInt(Math.round(reach?.sinceMs ?? 0)),
+    reason: reach?.reason ?? '',
+    matchIndex: whole(matchIndex),
+  };
+}
+
+function whole(value: number | undefined): bigint | undefined {
+  return value === undefined ? undefined : BigInt(value);
 }

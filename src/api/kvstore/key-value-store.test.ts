@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { encodeUtf8 } from '../../base/bytes.js';
 import { JoinRequest, JoinResponse, SetRequest } from '../../generated/kvstore.js';
 import { failsWith } from '../testing/errors.js';
+import { testSecret } from '../testing/map-member.js';
 import { serveMember } from '../testing/served-member.js';
 
 const setPath = '/proto.KeyValueStore/Set';
@@ -106,7 +107,7 @@ describe('proto.KeyValueStore', () => {
   it('shortens a long key in a message', async (t) => {
     const { client } = await serveMember(t);
     const message = await failsWith(client.call(getPath, field(1, 'k'.repeat(65_536))), 'KEY_NOT_FOUND');
-    assert.equal(message, `key ${'k'.repeat(256)}... (65536 bytes) not found`);
+    assert.equal(message, `key ${'k'.repeat(512)}... (65536 bytes) not found`);
   });
 
   it('names the field, its size and the limit', async (t) => {
@@ -175,6 +176,7 @@ describe('proto.KeyValueStore/Join', () => {
     assert.equal(answer.ok, true);
     assert.equal(answer.memberId, id);
     assert.notEqual(answer.clusterId, 0n);
+    assert.deepEqual(new Uint8Array(answer.clusterSecret), testSecret);
     assert.deepEqual(
       answer.members.map(({ nodeId, raftAddr }) => [nodeId, raftAddr]),
       [

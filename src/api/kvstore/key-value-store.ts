@@ -1,8 +1,15 @@
 import { isUtf8 } from 'node:buffer';
 import { checkMemberName, parseHostPort } from '../../base/address.js';
 import type { Completion } from '../../base/completion.js';
+import { echoed } from '../../base/echo.js';
 import { KvorumError } from '../../base/errors.js';
-import { unary, type BoundUnaryMethod, type Service } from '../../base/rpc.js';
+import {
+  unary,
+  type AnswerMaker,
+  type BoundUnaryMethod,
+  type Service,
+  type UnaryCompletion,
+} from '../../base/rpc.js';
 import type { CommandResult } from '../../fsm/command.js';
 import { JoinRequest, JoinResponse } from '../../generated/kvstore.js';
 import type { Member } from '../../member/types.js';
@@ -14,7 +21,7 @@ import {
   decodeSetRequest,
   encodeGetResponse,
 } from './key-value-messages.js';
-import { checkKey, checkUtf8, checkValue, expectResult, showKey } from './rules.js';
+import { checkKey, checkUtf8, checkValue, expectResult } from './rules.js';
 
 /** `proto.KeyValueStore`, the original's service. Strings stay bytes from the request to the store. */
 export function keyValueStore(member: Member, limits: ApiLimits): Service {
@@ -27,26 +34,24 @@ export function keyValueStore(member: Member, limits: ApiLimits): Service {
 /** SetResponse and DeleteResponse with `ok = true`: field 1, varint 1. */
 const okBytes = Uint8Array.of(0x08, 0x01);
 
-/** Answers a call when what it waits for has come. */
-abstract class Answer<T> implements Completion<T> {
-  readonly #call: Completion<Uint8Array>;
+/** Answers a write that has been applied. */
+class WriteAnswer implements Completion<CommandResult> {
+  readonly #type: 'put' | 'delete-range';
+  readonly #call: UnaryCompletion;
 
-  constructor(call: Completion<Uint8Array>) {
+  constructor(type: 'put' | 'delete-range', call: UnaryCompletion) {
+    this.#type = type;
     this.#call = call;
   }
 
-  /** @throws KvorumError what the call is answered with instead */
-  protected abstract responseTo(outcome: T): Uint8Array;
-
-  resolve(outcome: T): void {
-    let response: Uint8Array;
+  resolve(result: CommandResult): void {
     try {
-      response = this.responseTo(outcome);
+      expectResult(this.#type, result);
     } catch (error) {
       this.#call.reject(error);
       return;
     }
-    this.#call.resolve(response);
+    this.#call.resolve(okBytes);
   }
 
   reject(error: unknown): void {
@@ -54,45 +59,39 @@ abstract class Answer<T> implements Completion<T> {
   }
 }
 
-/** To a write that has been applied. */
-class WriteAnswer extends Answer<CommandResult> {
-  readonly #type: 'put' | 'delete-range';
-
-  constructor(type: 'put' | 'delete-range', call: Completion<Uint8Array>) {
-    super(call);
-    this.#type = type;
-  }
-
-  protected responseTo(result: CommandResult): Uint8Array {
-    expectResult(this.#type, result);
-    return okBytes;
-  }
-}
-
-/** To a read, when this member's state is new enough. */
-class GetAnswer extends Answer<void> {
+/** Answers a read when this member's state is new enough, and the caller takes what he is sent. */
+class GetAnswer implements Completion<void>, AnswerMaker {
   readonly #member: Member;
   readonly #key: Uint8Array;
+  readonly #call: UnaryCompletion;
 
-  constructor(member: Member, key: Uint8Array, call: Completion<Uint8Array>) {
-    super(call);
+  constructor(member: Member, key: Uint8Array, call: UnaryCompletion) {
     this.#member = member;
     this.#key = key;
+    this.#call = call;
   }
 
-  protected responseTo(): Uint8Array {
+  resolve(): void {
+    this.#call.resolveWith(this);
+  }
+
+  reject(error: unknown): void {
+    this.#call.reject(error);
+  }
+
+  makeAnswer(): Uint8Array {
     return readResponse(this.#member, this.#key);
   }
 }
 
 function readResponse(member: Member, key: Uint8Array): Uint8Array {
   const pair = member.rangeLocal({ key, revision: 0, limit: 1 }).items[0];
-  if (pair === undefined) throw new KvorumError('KEY_NOT_FOUND', `key ${showKey(key)} not found`);
+  if (pair === undefined) throw new KvorumError('KEY_NOT_FOUND', `key ${echoed(key)} not found`);
   if (!isUtf8(pair.value)) {
     // Written as bytes by another service. A `string` that is no UTF-8 would break the caller's decoder.
     throw new KvorumError(
       'INVALID_VALUE',
-      `the value of key ${showKey(key)} is not valid UTF-8: read it as bytes, through kvorum.v1.Store`,
+      `the value of key ${echoed(key)} is not valid UTF-8: read it as bytes, through kvorum.v1.Store`,
     );
   }
   return encodeGetResponse(pair.value);
@@ -160,6 +159,7 @@ function join(member: Member): BoundUnaryMethod {
         ok: true,
         clusterId: answer.clusterId,
         memberId: answer.id,
+        clusterSecret: answer.secret,
         members: answer.members.map((record) => ({
           memberId: record.id,
           nodeId: record.name,

@@ -1,5 +1,4 @@
 import { isUtf8 } from 'node:buffer';
-import { decodeUtf8 } from '../../base/bytes.js';
 import { KvorumError, pastLimit, type ErrorCode } from '../../base/errors.js';
 import type { CommandResult } from '../../fsm/command.js';
 import type { ApiLimits } from '../limits.js';
@@ -32,14 +31,6 @@ function tooLong(
   limit: number,
 ): KvorumError {
   return pastLimit(code, `${field} is ${bytes.length} bytes long`, limit, name);
-}
-
-const keySizeBytesShownMax = 256;
-
-/** A key in a message. gRPC carries messages in headers, which clients limit to some KiB. */
-export function showKey(key: Uint8Array): string {
-  if (key.length <= keySizeBytesShownMax) return decodeUtf8(key);
-  return `${decodeUtf8(key.subarray(0, keySizeBytesShownMax))}... (${key.length} bytes)`;
 }
 
 /** Narrows a result to what the command's kind must answer. @throws KvorumError if it was refused */

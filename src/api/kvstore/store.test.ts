@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { decodeUtf8, encodeUtf8 } from '../../base/bytes.js';
+import { KvorumError } from '../../base/errors.js';
 import {
   BatchRequest,
   BatchResponse,
@@ -11,6 +12,7 @@ import {
 } from '../../generated/kvorum.js';
 import { makeApiLimits } from '../limits.js';
 import { failsWith } from '../testing/errors.js';
+import { unlimitedRoom } from '../testing/unlimited-room.js';
 import { MapMember } from '../testing/map-member.js';
 import {
   serveMember,
@@ -198,8 +200,9 @@ describe('kvorum.v1.Store/Batch', () => {
     const results = await batch(client, get('a'), get('a'), get('a'), get('b'), get('c'));
     assert.deepEqual(results.map(show), [
       ...['got 123456789', 'got 123456789', 'got 123456789'],
-      "error LIMIT_EXCEEDED: the batch's answers would be 31 bytes with this one, the limit is 30 (responseSizeBytesMax)",
-      'none',
+      ...Array<string>(2).fill(
+        "error LIMIT_EXCEEDED: the batch's answers would be 31 bytes with one more, the limit is 30 (responseSizeBytesMax)",
+      ),
     ]);
   });
 
@@ -213,10 +216,49 @@ describe('kvorum.v1.Store/Batch', () => {
     assert.deepEqual((await answers).map(show), ['got old', 'put @3', 'got new', 'put @4']);
   });
 
+  it('asks for no room after a step that failed: nobody would hear that there is none', async () => {
+    const member = new MapMember();
+    member.loseLeader();
+    let asked = 0;
+    const room = (): Promise<void> => {
+      asked++;
+      return Promise.reject(new KvorumError('CANCELLED', 'the caller has gone'));
+    };
+    const context = { signal: new AbortController().signal, timeoutMs: 1, ...unlimitedRoom, room };
+    const run = new BatchRun(member, makeApiLimits(), context);
+    const request = BatchRequest.encode({ operations: [put('a', '1'), get('a', true)] }).finish();
+    await run.run(decodeBatchRequest(request, makeApiLimits()));
+    assert.equal(asked, 0);
+  });
+
+  it('does nothing more once it was cut short', async () => {
+    const member = new MapMember();
+    const gone = new KvorumError('CANCELLED', 'the caller has gone');
+    let [asked, cutShort]: [number, Error | undefined] = [0, undefined];
+    const context = {
+      ...{ signal: new AbortController().signal, timeoutMs: 1, gathered: () => {} },
+      get cutShort() {
+        return cutShort;
+      },
+      room: () => {
+        asked++;
+        cutShort = gone;
+        return Promise.reject(gone);
+      },
+    };
+    const gets = Array.from({ length: 500 }, (_, at) => get(`key-${at}`, true));
+    const request = BatchRequest.encode({ operations: [...gets, put('a', '1')] }).finish();
+    const run = new BatchRun(member, makeApiLimits(), context).run(
+      decodeBatchRequest(request, makeApiLimits()),
+    );
+    await assert.rejects(run, gone);
+    assert.equal(asked, 1);
+  });
+
   it('lets nothing take effect after a step that failed', async () => {
     const member = new MapMember();
     member.loseLeader();
-    const context = { signal: new AbortController().signal, timeoutMs: 1 };
+    const context = { signal: new AbortController().signal, timeoutMs: 1, ...unlimitedRoom };
     const run = new BatchRun(member, makeApiLimits(), context);
     const operations = [get('a', true), put('a', '1'), put('b', '1'), get('a'), remove('a')];
     const request = BatchRequest.encode({ operations }).finish();

@@ -1,14 +1,22 @@
+import type { Completion } from '../../base/completion.js';
 import { compareBytes } from '../../base/bytes.js';
 import { KvorumError } from '../../base/errors.js';
-import { unary, type BoundUnaryMethod, type CallContext, type Service } from '../../base/rpc.js';
+import {
+  unary,
+  type AnswerMaker,
+  type BoundUnaryMethod,
+  type Service,
+  type UnaryCompletion,
+} from '../../base/rpc.js';
 import type { KeyValue } from '../../fsm/command.js';
-import { RangeRequest, RangeResponse, type Pair } from '../../generated/kvorum.js';
+import { RangeRequest } from '../../generated/kvorum.js';
 import type { Member, RangeQuery } from '../../member/types.js';
 import type { ApiLimits } from '../limits.js';
-import { decodeMessage, encodeMessage } from '../message.js';
+import { decodeMessage } from '../message.js';
 import { BatchRun } from './batch.js';
 import { decodeBatchRequest } from './batch-request.js';
 import { encodeBatchResponse } from './batch-response.js';
+import { encodeRangeResponse } from './range-response.js';
 
 /** `kvorum.v1.Store`: keys and values as bytes, many in a request. */
 export function store(member: Member, limits: ApiLimits): Service {
@@ -26,50 +34,74 @@ function batch(member: Member, limits: ApiLimits): BoundUnaryMethod {
 }
 
 function range(member: Member, limits: ApiLimits): BoundUnaryMethod {
-  return unary<RangeRequest, RangeResponse>({
+  return {
     kind: 'unary',
     name: 'Range',
-    decodeRequest: (bytes) => decodeMessage(RangeRequest, 'RangeRequest', bytes),
-    encodeResponse: (response) => encodeMessage(RangeResponse, response),
-    handle: (request, context) => readPage(member, limits, request, context),
-  });
+    call(bytes, context, completion) {
+      const request = decodeMessage(RangeRequest, 'RangeRequest', bytes);
+      const page = new PageAnswer(member, limits, request, completion);
+      if (request.serializable) page.resolve();
+      else member.startReadBarrier(context, page);
+      return undefined;
+    },
+  };
 }
 
 /** The smallest key, and as the end of a RangeQuery "to the last key". */
 const zeroByte = Uint8Array.of(0);
 
-async function readPage(
-  member: Member,
-  limits: ApiLimits,
-  request: RangeRequest,
-  context: CallContext,
-): Promise<RangeResponse> {
-  checkBound('start', request.start, limits);
-  checkBound('end', request.end, limits);
-  if (request.limit < 0) throw new KvorumError('INVALID_REQUEST', `limit is negative: ${request.limit}`);
-  const key = request.start.length === 0 ? zeroByte : request.start;
-  const end = request.end.length === 0 ? zeroByte : request.end;
-  const empty = request.end.length > 0 && compareBytes(key, end) >= 0;
-  const query: RangeQuery = {
-    key,
-    // An empty range still answers with its revision; `end` must not read as "to the last key" then.
-    end: empty ? undefined : end,
-    revision: toRevision(request.revision),
-    limit: Math.min(request.limit === 0 ? limits.rangePairsMax : request.limit, limits.rangePairsMax),
-    sizeBytesMax: limits.responseSizeBytesMax,
-    keysOnly: request.keysOnly,
-    countOnly: empty,
-    pageOnly: true,
-  };
-  const { signal, timeoutMs } = context;
-  const answer = await member.range(query, { signal, timeoutMs, serializable: request.serializable });
-  const items = empty ? [] : fitting(answer.items, limits.responseSizeBytesMax);
-  return {
-    pairs: items.map(toPair),
-    more: !empty && (answer.more || items.length < answer.items.length),
-    // Of the page's content, so that the next page can name it.
-    revision: request.revision === 0n ? BigInt(answer.revision) : request.revision,
-  };
+/** Answers a Range when this member's state is new enough, and the caller takes what he is sent. */
+class PageAnswer implements Completion<void>, AnswerMaker {
+  readonly #member: Member;
+  readonly #limits: ApiLimits;
+  readonly #query: RangeQuery;
+  readonly #empty: boolean;
+  readonly #call: UnaryCompletion;
+
+  /** @throws KvorumError for a request that breaks a rule */
+  constructor(member: Member, limits: ApiLimits, request: RangeRequest, call: UnaryCompletion) {
+    checkBound('start', request.start, limits);
+    checkBound('end', request.end, limits);
+    if (request.limit < 0) {
+      throw new KvorumError('INVALID_REQUEST', `limit is negative: ${request.limit}`);
+    }
+    this.#member = member;
+    this.#limits = limits;
+    this.#call = call;
+    const key = request.start.length === 0 ? zeroByte : request.start;
+    const end = request.end.length === 0 ? zeroByte : request.end;
+    this.#empty = request.end.length > 0 && compareBytes(key, end) >= 0;
+    this.#query = {
+      key,
+      // An empty range still answers with its revision; `end` must not read as "to the last key" then.
+      end: this.#empty ? undefined : end,
+      revision: toRevision(request.revision),
+      limit: Math.min(request.limit === 0 ? limits.rangePairsMax : request.limit, limits.rangePairsMax),
+      sizeBytesMax: limits.responseSizeBytesMax,
+      keysOnly: request.keysOnly,
+      countOnly: this.#empty,
+      pageOnly: true,
+    };
+  }
+
+  resolve(): void {
+    this.#call.resolveWith(this);
+  }
+
+  reject(error: unknown): void {
+    this.#call.reject(error);
+  }
+
+  makeAnswer(): Uint8Array {
+    const answer = this.#member.rangeLocal(this.#query);
+    const pairs = this.#empty ? [] : fitting(answer.items, this.#limits.responseSizeBytesMax);
+    return encodeRangeResponse({
+      pairs,
+      more: !this.#empty && (answer.more || pairs.length < answer.items.length),
+      // Of the page's content, so that the next page can name it.
+      revision: this.#query.revision === 0 ? answer.revision : this.#query.revision,
+    });
+  }
 }
 
 /** A bound may be one byte longer than a key: the key after the longest key is that key and a zero byte. */
@@ -97,14 +129,4 @@ function fitting(items: readonly KeyValue[], sizeBytesMax: number): readonly Key
     if (sizeBytes > sizeBytesMax && count > 0) return items.slice(0, count);
   }
   return items;
-}
-
-function toPair(item: KeyValue): Pair {
-  return {
-    key: item.key,
-    value: item.value,
-    createRevision: BigInt(item.createRevision),
-    modRevision: BigInt(item.modRevision),
-    version: BigInt(item.version),
-  };
 }

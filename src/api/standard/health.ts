@@ -1,4 +1,12 @@
-import { serverStream, unary, type BoundMethod, type Service } from '../../base/rpc.js';
+import { echoed } from '../../base/echo.js';
+import {
+  reserved,
+  serverStream,
+  unary,
+  type BoundMethod,
+  type BoundUnaryMethod,
+  type Service,
+} from '../../base/rpc.js';
 import { StatusError } from '../../base/status.js';
 import {
   HealthCheckRequest,
@@ -9,11 +17,15 @@ import {
 } from '../../generated/grpc/health/v1/health.js';
 import { decodeMessage, encodeMessage } from '../message.js';
 
+/** Each costs some ten microseconds, to wake and to write to. */
+const watchersToldPerTurn = 500;
+
 /** gRPC's health service: one answer for the server ("") and all of its services. */
 export class Health {
   readonly #names: ReadonlySet<string>;
   #serving = false;
-  #changed: (() => void)[] = [];
+  /** What each watcher waits for. A change gives them to whoever tells them, and a new set begins. */
+  #watchers = new Set<() => void>();
 
   constructor(serviceNames: readonly string[]) {
     this.#names = new Set(['', ...serviceNames]);
@@ -26,20 +38,23 @@ export class Health {
   set serving(serving: boolean) {
     if (serving === this.#serving) return;
     this.#serving = serving;
-    const changed = this.#changed;
-    this.#changed = [];
-    for (const tell of changed) tell();
+    const watchers = this.#watchers;
+    this.#watchers = new Set();
+    tellSome(watchers.values());
   }
 
   get service(): Service {
-    return { name: 'grpc.health.v1.Health', methods: [this.#check(), this.#watch(), this.#list()] };
+    return {
+      name: 'grpc.health.v1.Health',
+      methods: [reserved(this.#check()), this.#watch(), reserved(this.#list())],
+    };
   }
 
   get #status(): Status {
     return this.#serving ? Status.SERVING : Status.NOT_SERVING;
   }
 
-  #check(): BoundMethod {
+  #check(): BoundUnaryMethod {
     return unary<HealthCheckRequest, HealthCheckResponse>({
       kind: 'unary',
       name: 'Check',
@@ -47,7 +62,7 @@ export class Health {
       encodeResponse,
       handle: ({ service }) => {
         if (this.#names.has(service)) return { status: this.#status };
-        throw new StatusError('NOT_FOUND', `service ${service} is not served here`);
+        throw new StatusError('NOT_FOUND', `service ${echoed(service)} is not served here`);
       },
     });
   }
@@ -74,21 +89,22 @@ export class Health {
   /** Rejects when the signal is aborted. */
   #nextChange(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
+      const watchers = this.#watchers;
       const end = (): void => {
         signal.removeEventListener('abort', abort);
         resolve();
       };
       const abort = (): void => {
-        this.#changed = this.#changed.filter((each) => each !== end);
+        watchers.delete(end);
         reject(signal.reason as Error);
       };
-      this.#changed.push(end);
-      signal.addEventListener('abort', abort);
+      watchers.add(end);
+      signal.addEventListener('abort', abort, { once: true });
       if (signal.aborted) abort();
     });
   }
 
-  #list(): BoundMethod {
+  #list(): BoundUnaryMethod {
     return unary<HealthListRequest, HealthListResponse>({
       kind: 'unary',
       name: 'List',
@@ -99,6 +115,16 @@ export class Health {
       }),
     });
   }
+}
+
+/** Some now, the others in the turns that follow: a new leader has more urgent things to do. */
+function tellSome(watchers: Iterator<() => void>): void {
+  for (let told = 0; told < watchersToldPerTurn; told++) {
+    const next = watchers.next();
+    if (next.done === true) return;
+    next.value();
+  }
+  setImmediate(() => tellSome(watchers));
 }
 
 function decodeRequest(bytes: Uint8Array): HealthCheckRequest {

@@ -1,3 +1,4 @@
+import { echoed } from '../../base/echo.js';
 import { bidiStream, type BoundStreamMethod, type Service } from '../../base/rpc.js';
 import { statusCodes, type StatusName } from '../../base/status.js';
 import {
@@ -20,8 +21,8 @@ type Answer = ServerReflectionResponse['messageResponse'];
 export function reflection(options: ReflectionOptions): readonly Service[] {
   let index: DescriptorIndex | undefined;
   const answer = (request: ServerReflectionRequest): ServerReflectionResponse => ({
-    validHost: request.host,
-    originalRequest: request,
+    validHost: echoed(request.host),
+    originalRequest: echoedRequest(request),
     messageResponse: answerTo(
       request,
       options.serviceNames,
@@ -43,6 +44,23 @@ export function reflection(options: ReflectionOptions): readonly Service[] {
   }));
 }
 
+/** The protocol has requests repeated; names that there are stay whole. */
+function echoedRequest({ host, messageRequest }: ServerReflectionRequest): ServerReflectionRequest {
+  return {
+    host: echoed(host),
+    messageRequest:
+      messageRequest?.$case === 'fileContainingExtension'
+        ? {
+            $case: messageRequest.$case,
+            value: {
+              containingType: echoed(messageRequest.value.containingType),
+              extensionNumber: messageRequest.value.extensionNumber,
+            },
+          }
+        : messageRequest && { $case: messageRequest.$case, value: echoed(messageRequest.value) },
+  };
+}
+
 function answerTo(
   { messageRequest }: ServerReflectionRequest,
   serviceNames: readonly string[],
@@ -52,18 +70,19 @@ function answerTo(
     case 'listServices':
       return { $case: 'listServicesResponse', value: { service: serviceNames.map((name) => ({ name })) } };
     case 'fileByFilename':
-      return files(index.byFileName(messageRequest.value), `file ${messageRequest.value}`);
+      return files(index.byFileName(messageRequest.value), `file ${echoed(messageRequest.value)}`);
     case 'fileContainingSymbol':
-      return files(index.bySymbol(messageRequest.value), `symbol ${messageRequest.value}`);
+      return files(index.bySymbol(messageRequest.value), `symbol ${echoed(messageRequest.value)}`);
     case 'fileContainingExtension': {
       const { containingType, extensionNumber } = messageRequest.value;
       const found = index.byExtension(containingType, extensionNumber);
-      return files(found, `extension ${extensionNumber} of ${containingType}`);
+      return files(found, `extension ${extensionNumber} of ${echoed(containingType)}`);
     }
     case 'allExtensionNumbersOfType': {
       const baseTypeName = messageRequest.value;
       const extensionNumber = index.extensionNumbers(baseTypeName);
-      if (extensionNumber === undefined) return failure('NOT_FOUND', `type ${baseTypeName} is not known`);
+      if (extensionNumber === undefined)
+        return failure('NOT_FOUND', `type ${echoed(baseTypeName)} is not known`);
       return { $case: 'allExtensionNumbersResponse', value: { baseTypeName, extensionNumber } };
     }
     case undefined:

@@ -10,10 +10,14 @@ import type {
   Member,
   MemberStatus,
   MemberView,
+  PeerStatus,
   RangeAnswer,
   RangeQuery,
 } from '../../member/types.js';
 import { VersionedMap } from './versioned-map.js';
+
+/** As joining members are given it. */
+export const testSecret = new Uint8Array(32).fill(7);
 
 interface TableRow extends MemberRecord {
   readonly voter: boolean;
@@ -135,6 +139,16 @@ export class MapMember implements Member {
     };
   }
 
+  peers(): readonly PeerStatus[] {
+    return [...this.#table.values()]
+      .filter(({ id }) => id !== this.#id)
+      .map(({ id, name, peerAddress, voter }) => ({
+        ...{ id, name, peerAddress, voter },
+        reach: { reachable: false, sinceMs: 1_700_000_000_000, reason: 'nothing is replicated here' },
+        matchIndex: 0,
+      }));
+  }
+
   async members(options?: CallOptions): Promise<readonly MemberView[]> {
     await this.#untilLed(options);
     return [...this.#table.values()].map((row) => ({ ...row, leader: row.id === this.#leader }));
@@ -154,7 +168,7 @@ export class MapMember implements Member {
       ...{ id, name, peerAddress, clientAddress: '', promoteWhenReady: true },
       voter: false,
     });
-    return { clusterId: this.#clusterId, id, members: [...this.#table.values()] };
+    return { clusterId: this.#clusterId, id, members: [...this.#table.values()], secret: testSecret };
   }
 
   async removeMember(id: MemberId, options?: CallOptions): Promise<void> {

@@ -3,6 +3,7 @@ import type { TestContext } from 'node:test';
 import { silentLog, type Log } from '../../base/log.js';
 import type { Service } from '../../base/rpc.js';
 import { ApiServer } from '../api-server.js';
+import type { HostStatus } from '../host-status.js';
 import { cluster } from '../kvstore/cluster.js';
 import { keyValueStore } from '../kvstore/key-value-store.js';
 import { store } from '../kvstore/store.js';
@@ -24,6 +25,20 @@ export interface ServedMember {
   readonly client: RawClient;
 }
 
+/** What the machine is told to have. */
+export const testHost: HostStatus = {
+  diskFreeBytes: 5_000_000_000,
+  diskSizeBytes: 20_000_000_000,
+  openFiles: 42,
+  openFilesMax: undefined,
+};
+
+/** How many connections a member has ended because they broke a rule or went past a limit, as it tells by HTTP. */
+export async function faultedConnections(port: number): Promise<number> {
+  const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  return Number(/^kvorum_client_connections_faulted_total (\d+)$/m.exec(metrics)![1]);
+}
+
 /** A MapMember served on a free port of 127.0.0.1 until the test ends. */
 export async function serveMember(t: TestContext, options: ServeOptions = {}): Promise<ServedMember> {
   const member = new MapMember();
@@ -33,7 +48,7 @@ export async function serveMember(t: TestContext, options: ServeOptions = {}): P
     services: [
       keyValueStore(member, limits),
       store(member, limits),
-      cluster(member),
+      cluster(member, () => testHost),
       ...(options.services ?? []),
     ],
     limits,

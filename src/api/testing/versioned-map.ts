@@ -18,7 +18,8 @@ interface Version {
 export class VersionedMap {
   readonly #versions = new Map<string, Version[]>();
   revision: Revision = 1;
-  compactRevision: Revision = 0;
+  /** -1: nothing was compacted, as the state machine has it. */
+  compactRevision: Revision = -1;
 
   put(key: Uint8Array, value: Uint8Array, lease: bigint): KeyValue | undefined {
     const previous = this.#newest(key);

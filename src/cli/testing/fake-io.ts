@@ -1,8 +1,6 @@
 import type { Io, Output } from '../command.js';
-import type { ExitCode } from '../exit-codes.js';
+import type { ExitCode, StopSignal } from '../exit-codes.js';
 import { runCli } from '../run-cli.js';
-
-type Signal = 'SIGINT' | 'SIGTERM';
 
 /** Keeps what is written. */
 export class Captured implements Output {
@@ -11,6 +9,8 @@ export class Captured implements Output {
   readonly #waiters = new Set<() => void>();
   /** What every write rejects with, if it is set. */
   failure: Error | undefined;
+  /** As a file that can be opened anew has it. */
+  reopen?: () => Promise<string>;
 
   constructor(isTTY = false) {
     this.isTTY = isTTY;
@@ -60,7 +60,8 @@ export class FakeIo implements Io {
   readonly env: Io['env'];
   readonly program = 'kvorum';
   readonly server = 'kvorum serve';
-  readonly #stops = new Set<(signal: Signal) => void>();
+  readonly #stops = new Set<(signal: StopSignal) => void>();
+  readonly #reloads = new Set<() => void>();
 
   constructor(options: FakeIoOptions = {}) {
     this.stdout = new Captured(options.stdoutIsTTY);
@@ -69,18 +70,28 @@ export class FakeIo implements Io {
     this.env = options.env ?? {};
   }
 
-  onSignal(stop: (signal: Signal) => void): () => void {
+  onSignal(stop: (signal: StopSignal) => void): () => void {
     this.#stops.add(stop);
     return () => this.#stops.delete(stop);
   }
 
-  /** How many commands listen to signals. */
-  get signalListeners(): number {
-    return this.#stops.size;
+  onReload(reload: () => void): () => void {
+    this.#reloads.add(reload);
+    return () => this.#reloads.delete(reload);
   }
 
-  signal(signal: Signal): void {
+  /** How many commands listen to signals. */
+  get signalListeners(): number {
+    return this.#stops.size + this.#reloads.size;
+  }
+
+  signal(signal: StopSignal): void {
     for (const stop of this.#stops) stop(signal);
+  }
+
+  /** SIGHUP, not because of a terminal. */
+  askToReload(): void {
+    for (const reload of this.#reloads) reload();
   }
 }
 

@@ -116,9 +116,17 @@ describe('RFC 9113, 6.2: HEADERS', () => {
 });
 
 describe('RFC 9113, 6.4: RST_STREAM', () => {
+  accepted(server, {
+    // Section 6.4 calls it a connection error; gRPC's C core does it to calls that it cancels before it sends them.
+    'on an idle stream': async (client) => {
+      client.reset(1);
+      client.reset(7);
+      client.call(9, grpcFields(paths.unary), Buffer.from('m'));
+      await client.response(9);
+    },
+  });
   connectionErrors(server, 'PROTOCOL_ERROR', {
     'on stream 0': (client) => client.reset(0),
-    'on an idle stream': (client) => client.reset(1),
     'on a stream of the server': (client) => client.reset(2),
   });
 });

@@ -22,7 +22,6 @@ async function finish(client: RawClient, id: number): Promise<void> {
 describe('RFC 9113, 5.1: idle', () => {
   connectionErrors(server, 'PROTOCOL_ERROR', {
     DATA: (client) => client.data(1, message),
-    RST_STREAM: (client) => client.reset(1),
     WINDOW_UPDATE: (client) => client.windowUpdate(1, 100),
     CONTINUATION: (client) => client.frame('CONTINUATION', END_HEADERS, 1),
     'DATA beyond the highest stream': async (client) => {

@@ -7,6 +7,8 @@ import { staticLength, staticNames, staticValues } from './static-table.js';
 export interface HeaderList {
   /** name, value, name, value, ... in their order; each a string of latin1, one character an octet. */
   readonly fields: readonly string[];
+  /** Names, values and 32 octets a field, also of those that did not fit. */
+  readonly sizeBytes: number;
   /** It was larger than `headerListSizeBytesMax`; `fields` holds what fitted. */
   readonly tooLarge: boolean;
 }
@@ -78,7 +80,7 @@ export class HpackDecoder {
     }
     // A chunk of the connection is not kept in memory until the next block comes.
     reader.bytes = noBytes;
-    return { fields, tooLarge: sizeBytes > sizeBytesMax };
+    return { fields, sizeBytes, tooLarge: sizeBytes > sizeBytesMax };
   }
 
   /** Section 6.3; they stand at the beginning of a block only (section 4.2). */

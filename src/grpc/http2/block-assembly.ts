@@ -11,6 +11,11 @@ export class BlockAssembly {
   #sizeBytes = 0;
   #frames = 0;
 
+  /** In memory for a block that has not ended. */
+  get heldBytes(): number {
+    return this.#sizeBytes;
+  }
+
   constructor(limits: Http2Limits) {
     this.#limits = limits;
   }
@@ -33,7 +38,8 @@ export class BlockAssembly {
         'the header block is too large (headerBlockSizeBytesMax, continuationFramesMax)',
       );
     }
-    this.#parts.push(part);
+    // A view would keep a whole chunk in memory.
+    this.#parts.push(Buffer.from(part));
   }
 
   /** The whole block; the next one may begin. */

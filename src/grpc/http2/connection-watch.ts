@@ -21,11 +21,8 @@ interface WatchedConnection {
 /** How long a peer may take to see that it should open no more streams. */
 const drainMs = 1000;
 
-/**
- * How long a connection that ends is read on. What comes is thrown away; but were the socket closed over it, the
- * kernel would throw away what the peer has not read, the GOAWAY with it.
- */
-const lingerMs = 10_000;
+/** Who takes less of what waits for it takes nothing: a window that opens byte by byte is none. */
+const progressBytesPerSecondMin = 16 * 1024;
 
 const keepalivePing = Buffer.from('alive?..', 'latin1');
 
@@ -43,7 +40,13 @@ export class ConnectionWatch {
   #idleSinceMs: number;
   #drainingSinceMs = Infinity;
   #endingSinceMs = Infinity;
+  /** What the socket has not taken by then is given up. */
+  #lastWordsMs = 0;
+  #lingerBytesLeft: number;
   #pingedMs = Infinity;
+  #sentBytesBefore = 0;
+  #progressCheckedMs: number;
+  #slowSinceMs = Infinity;
   #aged = false;
 
   constructor(parts: WatchParts) {
@@ -51,6 +54,8 @@ export class ConnectionWatch {
     this.#openedMs = parts.connection.nowMs();
     this.#readMs = this.#openedMs;
     this.#idleSinceMs = this.#openedMs;
+    this.#progressCheckedMs = this.#openedMs;
+    this.#lingerBytesLeft = parts.limits.lingerSizeBytesMax;
   }
 
   /** A chunk was taken in. @param frames how many have come so far */
@@ -64,6 +69,10 @@ export class ConnectionWatch {
     }
   }
 
+  get idleSinceMs(): number {
+    return this.#idleSinceMs;
+  }
+
   /** The last stream is gone. */
   idle(nowMs: number): void {
     this.#idleSinceMs = nowMs;
@@ -73,16 +82,25 @@ export class ConnectionWatch {
     this.#drainingSinceMs = nowMs;
   }
 
-  ending(nowMs: number): void {
+  /** @param served all calls have ended well: their answers have the time that answers have */
+  ending(nowMs: number, served: boolean): void {
+    const { lingerTimeoutMs, sendStallTimeoutMs } = this.#parts.limits;
     this.#endingSinceMs = nowMs;
+    this.#lastWordsMs = served ? Math.max(lingerTimeoutMs, sendStallTimeoutMs) : lingerTimeoutMs;
   }
 
   /** Whether a connection that ends has been given time enough to say its last words, and the peer to hear them. */
   lingeredTooLong(): boolean {
-    const { output, connection } = this.#parts;
+    const { output, connection, limits } = this.#parts;
     const nowMs = connection.nowMs();
-    if (output.pendingBytes > 0) return output.stalledMs(nowMs) > lingerMs;
-    return nowMs - this.#endingSinceMs > lingerMs;
+    if (output.pendingBytes > 0) return output.stalledMs(nowMs) > this.#lastWordsMs;
+    return nowMs - this.#endingSinceMs > limits.lingerTimeoutMs;
+  }
+
+  /** Bytes came for a connection that ends. @returns whether they are too many */
+  lingered(sizeBytes: number): boolean {
+    this.#lingerBytesLeft -= sizeBytes;
+    return this.#lingerBytesLeft < 0;
   }
 
   /** @throws ConnectionError for what must end the connection */
@@ -112,7 +130,24 @@ export class ConnectionWatch {
     }
     this.#checkKeepalive(nowMs);
     this.#checkAge(nowMs, ageMs);
-    if (this.#parts.streams.heldBytes > 0) this.#checkStreams(nowMs);
+    this.#checkProgress(nowMs);
+    if (this.#parts.streams.table.open > 0) this.#checkStreams(nowMs);
+  }
+
+  /** For so long the peer has taken next to nothing of what waits for it; 0: it does take it, or nothing waits. */
+  stalledMs(nowMs: number): number {
+    return this.#slowSinceMs === Infinity ? 0 : nowMs - this.#slowSinceMs;
+  }
+
+  #checkProgress(nowMs: number): void {
+    const { answers, sender } = this.#parts.streams;
+    const sentBytes = sender.sentBytes - this.#sentBytesBefore;
+    this.#sentBytesBefore = sender.sentBytes;
+    const tookMs = nowMs - this.#progressCheckedMs;
+    this.#progressCheckedMs = nowMs;
+    const slow = !answers.nothingUnsent && sentBytes < (progressBytesPerSecondMin * tookMs) / 1000;
+    if (!slow) this.#slowSinceMs = Infinity;
+    else if (this.#slowSinceMs === Infinity) this.#slowSinceMs = nowMs - tookMs;
   }
 
   #checkKeepalive(nowMs: number): void {
@@ -138,6 +173,8 @@ export class ConnectionWatch {
   #checkStreams(nowMs: number): void {
     const { limits, streams } = this.#parts;
     for (const stream of streams.table.all()) {
+      // From its first look on: a request that never begins is as bad as one that never ends.
+      if (stream.messageSinceMs === 0 && stream.requestAwaited) stream.messageSinceMs = nowMs;
       const unsent = stream.queue !== undefined && nowMs - stream.sendProgressMs > limits.sendStallTimeoutMs;
       const unfinished =
         stream.messageSinceMs !== 0 && nowMs - stream.messageSinceMs > limits.messageTimeoutMs;

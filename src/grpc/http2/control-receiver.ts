@@ -23,6 +23,10 @@ interface ControlParts {
   readonly connection: ControlConnection;
 }
 
+/** What an entry of SETTINGS, and a stream that is looked at for a frame, cost of the work of a turn. */
+const entryCost = 1;
+const streamCost = 1;
+
 /** Takes in the frames that carry no content (RFC 9113, sections 6.3 to 6.9). */
 export class ControlReceiver {
   readonly #parts: ControlParts;
@@ -34,7 +38,8 @@ export class ControlReceiver {
   }
 
   useless(): void {
-    this.#parts.guard.uselessFrame(this.#parts.connection.nowMs());
+    const { guard, connection, streams } = this.#parts;
+    guard.uselessFrame(connection.nowMs(), streams.answered);
   }
 
   priority(id: number, length: number): void {
@@ -46,19 +51,21 @@ export class ControlReceiver {
   }
 
   rstStream(id: number, length: number): void {
-    const { streams, connection, guard } = this.#parts;
+    const { streams } = this.#parts;
     if (length !== 4) failSize('RST_STREAM');
-    if (!streams.table.wasOpened(id)) fail('RST_STREAM on a stream that was not opened');
+    if (id % 2 === 0) fail(`RST_STREAM on stream ${id}`);
     const stream = streams.table.get(id);
-    if (stream === undefined) {
-      this.useless();
+    if (stream !== undefined) {
+      streams.cancelled(stream);
       return;
     }
-    guard.reset(connection.nowMs());
-    streams.abort(stream, 'reset');
+    // It has crossed the end of the stream (section 5.1). Or the stream was never opened: section 6.4 wants an end of
+    // the connection for that, but gRPC's C core does it to calls that it cancels before it has sent them.
+    this.useless();
   }
 
-  windowUpdate(id: number, bytes: Buffer, from: number, to: number): void {
+  /** @returns what it costs of the work of a turn, beside the frame */
+  windowUpdate(id: number, bytes: Buffer, from: number, to: number): number {
     const { streams, connection, guard } = this.#parts;
     const { sender, table } = streams;
     if (to - from !== 4) failSize('WINDOW_UPDATE');
@@ -67,38 +74,53 @@ export class ControlReceiver {
     connection.wrote();
     if (id === 0) {
       if (incrementBytes === 0) fail('WINDOW_UPDATE by 0');
-      sender.openWindow(incrementBytes);
-      return;
+      return streamCost * sender.openWindow(incrementBytes);
     }
     const stream = table.get(id);
     if (stream === undefined) {
+      // For what we sent before the stream ended: those frames have paid for it.
       if (!table.wasOpened(id)) fail('WINDOW_UPDATE on a stream that was not opened');
-      this.useless();
     } else if (incrementBytes === 0) streams.fault(id, errorCode.protocolError);
     else if (!sender.moveStreamWindow(stream, incrementBytes)) streams.fault(id, errorCode.flowControlError);
+    return 0;
   }
 
-  settings(flags: number, id: number, bytes: Buffer, from: number, to: number): void {
+  /** @returns what it costs of the work of a turn, beside the frame */
+  settings(flags: number, id: number, bytes: Buffer, from: number, to: number): number {
     const { connection, guard } = this.#parts;
     if (id !== 0) fail('SETTINGS on a stream');
     if ((flags & flag.ack) !== 0) {
       if (from !== to) failSize('SETTINGS');
       connection.settingsAcknowledged();
-      return;
+      return 0;
     }
     guard.settings(connection.nowMs());
-    readSettings(bytes, from, to, (setting, value) => this.#apply(setting, value));
+    const cost = this.#apply(bytes, from, to);
     this.settingsSeen = true;
     connection.settingsReceived();
+    return cost;
   }
 
-  #apply(setting: number, value: number): void {
+  /**
+   * Entries are taken in their order (section 6.5.3). Each value of SETTINGS_INITIAL_WINDOW_SIZE moves the windows of
+   * all streams: they are moved once, to the last, and none may overflow by the largest in between.
+   */
+  #apply(bytes: Buffer, from: number, to: number): number {
     const { streams, responses } = this.#parts;
-    if (setting === settingId.headerTableSize) responses.setTableSizeMax(value);
-    else if (setting === settingId.maxFrameSize) streams.sender.setFrameSizeMax(value);
-    else if (setting === settingId.initialWindowSize) {
-      streams.sender.setInitialWindow(value, streams.table.all());
-    }
+    let windowBytes = -1;
+    let windowBytesLargest = -1;
+    const entries = readSettings(bytes, from, to, (setting, value) => {
+      if (setting === settingId.headerTableSize) responses.setTableSizeMax(value);
+      else if (setting === settingId.maxFrameSize) streams.sender.setFrameSizeMax(value);
+      else if (setting === settingId.initialWindowSize) {
+        windowBytes = value;
+        windowBytesLargest = Math.max(windowBytesLargest, value);
+      }
+    });
+    if (windowBytes < 0) return entryCost * entries;
+    const open = streams.table.all();
+    streams.sender.setInitialWindow(windowBytes, windowBytesLargest, open);
+    return entryCost * entries + streamCost * open.length;
   }
 
   ping(flags: number, id: number, bytes: Buffer, from: number, to: number): void {

@@ -1,4 +1,6 @@
 import type { Log } from '../../base/log.js';
+import type { AnswerTurns } from './answer-turns.js';
+import type { InputAhead } from './input-ahead.js';
 import type { Http2Limits } from './limits.js';
 import type { MemoryBudget } from './memory-budget.js';
 import type { OutputBuffers } from './output.js';
@@ -17,7 +19,9 @@ export interface ConnectionEnvironment {
   readonly application: Http2Application;
   readonly buffers: OutputBuffers;
   readonly turns: Turns;
+  readonly inputAhead: InputAhead;
   readonly memory: MemoryBudget;
+  readonly answers: AnswerTurns;
   readonly log: Log;
   /** A connection broke a rule or went past a limit, and is being ended. */
   faulted(connection: ConnectionHandle, error: ConnectionError): void;

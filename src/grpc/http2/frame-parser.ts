@@ -32,6 +32,11 @@ export class FrameParser {
     return this.#headerFilled > 0;
   }
 
+  /** In memory for that frame. */
+  get heldBytes(): number {
+    return this.#payload?.length ?? 0;
+  }
+
   /** Every earlier chunk must have been run to its end. */
   push(chunk: Buffer): void {
     this.#chunk = chunk;

@@ -5,18 +5,25 @@ import { frameHeaderSizeBytes } from './protocol.js';
 /** Enough for the answers of a turn in most cases; a turn that makes more uses several. */
 const bufferSizeBytes = 64 * 1024;
 const buffersKeptMax = 64;
+/** For connections that have little to say: thousands may have a greeting or an answer each, in one turn. */
+const smallBufferSizeBytes = 1024;
+const smallBuffersKeptMax = 1024;
 
 /** Buffers of all connections, so that an idle connection holds none. */
 export class OutputBuffers {
   readonly #free: Buffer[] = [];
+  readonly #freeSmall: Buffer[] = [];
 
-  take(): Buffer {
+  take(small: boolean): Buffer {
+    if (small) return this.#freeSmall.pop() ?? Buffer.allocUnsafeSlow(smallBufferSizeBytes);
     return this.#free.pop() ?? Buffer.allocUnsafeSlow(bufferSizeBytes);
   }
 
   release(buffers: readonly Buffer[]): void {
     for (const buffer of buffers) {
-      if (this.#free.length < buffersKeptMax) this.#free.push(buffer);
+      const small = buffer.length === smallBufferSizeBytes;
+      const [free, max] = small ? [this.#freeSmall, smallBuffersKeptMax] : [this.#free, buffersKeptMax];
+      if (free.length < max) free.push(buffer);
     }
   }
 }
@@ -25,6 +32,8 @@ export interface OutputOwner {
   nowMs(): number;
   /** There is something to flush, or room again. */
   wrote(): void;
+  /** Counts bytes that are kept in memory for this connection; negative when they are let go. */
+  hold(sizeBytes: number): void;
 }
 
 /** From this size on a payload is referred to; below, copying it is cheaper than one more part of a write. */
@@ -47,12 +56,21 @@ export class Output {
   #from = 0;
   #parts: Uint8Array[] = [];
   #partsSizeBytes = 0;
+  /** Of `#parts`, payloads, which are no views of buffers of ours. */
+  #referredSizeBytes = 0;
   /** Those of this turn that `#parts` has views of. */
   #used: Buffer[] = [];
+  #usedSizeBytes = 0;
+  /** As in the turn before, a small buffer will do. */
+  #isQuiet = true;
   /** Handed to the socket and not taken by the kernel yet. */
   #writingBytes = 0;
   /** When the kernel last took something while bytes were waiting. */
   #progressAtMs = 0;
+  /** In memory for what the kernel has not taken. */
+  #heldBytes = 0;
+  #closed = false;
+  #ended = false;
 
   constructor(socket: Writable, buffers: OutputBuffers, owner: OutputOwner) {
     this.#socket = socket;
@@ -79,8 +97,10 @@ export class Output {
     if (this.buffer.length - this.at >= sizeBytes) return;
     assert(sizeBytes <= bufferSizeBytes, 'more is reserved than a buffer holds');
     this.#closePart();
-    this.buffer = this.#buffers.take();
+    const small = this.#isQuiet && this.#used.length === 0 && sizeBytes <= smallBufferSizeBytes;
+    this.buffer = this.#buffers.take(small);
     this.#used.push(this.buffer);
+    this.#usedSizeBytes += this.buffer.length;
     this.at = 0;
     this.#from = 0;
   }
@@ -96,6 +116,7 @@ export class Output {
     this.#closePart();
     this.#parts.push(bytes);
     this.#partsSizeBytes += bytes.length;
+    this.#referredSizeBytes += bytes.length;
   }
 
   /** A frame's header; `reserve` must have made room. */
@@ -127,25 +148,59 @@ export class Output {
     if (this.#parts.length === 0) return;
     const parts = this.#parts;
     const sizeBytes = this.#partsSizeBytes;
+    const referredSizeBytes = this.#referredSizeBytes;
     const used = this.#used;
+    const usedSizeBytes = this.#usedSizeBytes;
+    this.#isQuiet = sizeBytes - referredSizeBytes <= smallBufferSizeBytes;
     this.#parts = [];
     this.#partsSizeBytes = 0;
+    this.#referredSizeBytes = 0;
     this.#used = [];
+    this.#usedSizeBytes = 0;
     this.buffer = noBuffer;
     this.at = 0;
     this.#from = 0;
+    if (this.#ended) {
+      this.#buffers.release(used);
+      return;
+    }
     if (this.#writingBytes === 0) this.#progressAtMs = this.#owner.nowMs();
     this.#writingBytes += sizeBytes;
     const last = parts.pop()!;
     const several = parts.length > 0;
+    let heldBytes = 0;
     if (several) this.#socket.cork();
     for (const part of parts) this.#socket.write(part);
     this.#socket.write(last, (error) => {
+      this.#hold(-heldBytes);
       if (error) return;
       this.#buffers.release(used);
       this.#taken(sizeBytes);
     });
     if (several) this.#socket.uncork();
+    // What the kernel took at once was never waiting.
+    if (this.#socket.writableLength === 0) return;
+    heldBytes = usedSizeBytes + referredSizeBytes;
+    this.#hold(heldBytes);
+  }
+
+  #hold(sizeBytes: number): void {
+    if (sizeBytes === 0 || this.#closed) return;
+    this.#heldBytes += sizeBytes;
+    this.#owner.hold(sizeBytes);
+  }
+
+  /** The socket is gone, and with it what waited for it. */
+  close(): void {
+    this.#hold(-this.#heldBytes);
+    this.#closed = true;
+  }
+
+  /** Hands everything to the socket and ends it; what is written later is dropped. */
+  end(): void {
+    this.flush();
+    this.#ended = true;
+    this.#socket.end();
   }
 
   #taken(sizeBytes: number): void {

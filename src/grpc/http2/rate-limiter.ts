@@ -19,10 +19,26 @@ export class RateLimiter {
 
   /** @returns false if that was one too many */
   take(nowMs: number): boolean {
-    if (this.#tokens < 1) this.#fill(nowMs);
-    if (this.#tokens < 1) return false;
+    if (!this.has(nowMs)) return false;
     this.#tokens -= 1;
     return true;
+  }
+
+  /**
+   * Takes `count`, also where they are not there: down to a debt of another burst.
+   *
+   * @returns false if there is a debt
+   */
+  charge(count: number, nowMs: number): boolean {
+    if (this.#tokens < count) this.#fill(nowMs);
+    this.#tokens = Math.max(-this.#rate.burst, this.#tokens - count);
+    return this.#tokens >= 0;
+  }
+
+  /** Whether one more could be taken. */
+  has(nowMs: number): boolean {
+    if (this.#tokens < 1) this.#fill(nowMs);
+    return this.#tokens >= 1;
   }
 
   /** Gives `count` back, for work that justifies as many. */

@@ -12,6 +12,9 @@ import type { Stream } from './stream.js';
  * are opened as the application takes what came. While a connection holds more than it should of unfinished
  * messages, only the oldest stream that waits gets a new window: one message after the other can be finished,
  * and the rest is bounded by the windows that were given before.
+ *
+ * A message whose length is known and for which there is room has its whole window at once: a large one
+ * would wait for a dozen round trips otherwise.
  */
 export class ReceiveWindows {
   readonly #limits: Http2Limits;
@@ -20,6 +23,8 @@ export class ReceiveWindows {
   #creditBytes: number;
   /** Streams that must wait for a new window; the first is the favoured one, and has it. */
   readonly #waiting = new Set<Stream>();
+  /** What streams may send beyond `streamWindowBytes`, added up. */
+  #advancedBytes = 0;
 
   constructor(limits: Http2Limits, output: Output) {
     this.#limits = limits;
@@ -60,7 +65,7 @@ export class ReceiveWindows {
 
   /** @returns whether the peer was told of a new window; as for `served` */
   credit(stream: Stream, sizeBytes: number, heldBytes: number): boolean {
-    stream.creditBytes += sizeBytes;
+    stream.creditBytes += sizeBytes - this.#repay(stream, sizeBytes);
     if (stream.receiveClosed || stream.gone) return false;
     if (stream.creditBytes < this.#limits.streamWindowBytes / 2) return false;
     const favoured = this.#waiting.size === 0 || this.#waiting.values().next().value === stream;
@@ -72,6 +77,33 @@ export class ReceiveWindows {
     return true;
   }
 
+  /**
+   * So much of a message is still to come. Its window is opened for all of it, unless the messages of the connection
+   * would then fill half of what they may.
+   *
+   * @returns whether the peer was told of a new window
+   */
+  expect(stream: Stream, sizeBytes: number, heldBytes: number): boolean {
+    const missingBytes = sizeBytes - stream.receiveWindow;
+    if (missingBytes <= 0 || stream.receiveClosed || stream.gone) return false;
+    const advanceBytes = Math.max(0, missingBytes - stream.creditBytes);
+    const promisedBytes = heldBytes + this.#advancedBytes + advanceBytes;
+    if (promisedBytes > this.#limits.receivedBytesPerConnectionMax / 2) return false;
+    stream.creditBytes += advanceBytes;
+    stream.advancedBytes += advanceBytes;
+    this.#advancedBytes += advanceBytes;
+    this.#giveStream(stream);
+    return true;
+  }
+
+  /** @returns how much of `sizeBytes` the peer was allowed before */
+  #repay(stream: Stream, sizeBytes: number): number {
+    const repaidBytes = Math.min(sizeBytes, stream.advancedBytes);
+    stream.advancedBytes -= repaidBytes;
+    this.#advancedBytes -= repaidBytes;
+    return repaidBytes;
+  }
+
   #giveStream(stream: Stream): void {
     writeWindowUpdate(this.#output, stream.id, stream.creditBytes);
     stream.receiveWindow += stream.creditBytes;
@@ -80,6 +112,7 @@ export class ReceiveWindows {
 
   /** A stream received its last byte or is gone: others may have its turn. */
   serveWaiting(ended: Stream, heldBytes: number): boolean {
+    if (ended.advancedBytes > 0) this.#repay(ended, ended.advancedBytes);
     if (this.#waiting.size === 0) return false;
     this.#waiting.delete(ended);
     let given = false;

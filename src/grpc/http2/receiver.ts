@@ -4,7 +4,7 @@ import { ControlReceiver, type ControlConnection } from './control-receiver.js';
 import type { FloodGuard } from './flood-guard.js';
 import type { FrameHandler } from './frame-parser.js';
 import type { Http2Limits } from './limits.js';
-import { ConnectionError, errorCode, flag, frameType } from './protocol.js';
+import { ConnectionError, errorCode, flag, frameType, streamIdMax } from './protocol.js';
 import { fail, failSize } from './protocol-faults.js';
 import type { RequestBlocks } from './request-blocks.js';
 import type { ResponseBlocks } from './response-blocks.js';
@@ -17,12 +17,7 @@ interface ReceiverParts {
   readonly requests: RequestBlocks;
   readonly responses: ResponseBlocks;
   readonly guard: FloodGuard;
-  readonly connection: ReceiverConnection;
-}
-
-export interface ReceiverConnection extends ControlConnection {
-  /** No new calls any more. */
-  readonly refusing: boolean;
+  readonly connection: ControlConnection;
 }
 
 /** What a frame costs of the work that a connection may do in a turn. */
@@ -40,6 +35,8 @@ export class Receiver implements FrameHandler {
   frames = 0;
   /** Below zero, the rest waits for the next turn. */
   workLeft = 0;
+  /** The last stream that our GOAWAY has named: those behind it are not served. */
+  lastServedId = streamIdMax;
 
   constructor(parts: ReceiverParts) {
     this.#parts = parts;
@@ -49,6 +46,11 @@ export class Receiver implements FrameHandler {
 
   get midBlock(): boolean {
     return this.#block.streamId !== 0;
+  }
+
+  /** In memory for a header block that has not ended. */
+  get heldBytes(): number {
+    return this.#block.heldBytes;
   }
 
   frame(type: number, flags: number, id: number, bytes: Buffer, from: number, to: number): boolean {
@@ -61,6 +63,7 @@ export class Receiver implements FrameHandler {
     if (!this.#control.settingsSeen && (type !== frameType.settings || (flags & flag.ack) !== 0)) {
       fail('the first frame is not SETTINGS');
     }
+    if (id > this.lastServedId && this.#passOverLate(type, from, to)) return this.workLeft > 0;
     switch (type) {
       case frameType.data:
         this.#data(flags, id, bytes, from, to);
@@ -75,10 +78,10 @@ export class Receiver implements FrameHandler {
         this.#control.rstStream(id, to - from);
         break;
       case frameType.windowUpdate:
-        this.#control.windowUpdate(id, bytes, from, to);
+        this.#charge(this.#control.windowUpdate(id, bytes, from, to));
         break;
       case frameType.settings:
-        this.#control.settings(flags, id, bytes, from, to);
+        this.#charge(this.#control.settings(flags, id, bytes, from, to));
         break;
       case frameType.ping:
         this.#control.ping(flags, id, bytes, from, to);
@@ -99,12 +102,31 @@ export class Receiver implements FrameHandler {
     return this.workLeft > 0;
   }
 
+  /** After the frame: it may have been the last, and have taken all that was left. */
+  #charge(cost: number): void {
+    this.workLeft -= cost;
+  }
+
   #streamOf(id: number): Stream | undefined {
     const last = this.#last;
     if (last !== undefined && last.id === id && !last.gone) return last;
     const stream = this.#parts.streams.table.get(id);
     if (stream !== undefined) this.#last = stream;
     return stream;
+  }
+
+  /**
+   * A frame on a stream that came behind our GOAWAY. It means nothing but to what the connection keeps count of: its
+   * window, and the table of header blocks (section 6.8).
+   *
+   * @returns false for frames that must be looked at all the same
+   */
+  #passOverLate(type: number, from: number, to: number): boolean {
+    const { streams, connection } = this.#parts;
+    if (type === frameType.rstStream || type === frameType.windowUpdate) return true;
+    if (type !== frameType.data) return false;
+    if (streams.windows.arrived(to - from)) connection.wrote();
+    return true;
   }
 
   /**
@@ -125,7 +147,7 @@ export class Receiver implements FrameHandler {
   }
 
   #data(flags: number, id: number, bytes: Buffer, from: number, to: number): void {
-    const { connection, streams, guard } = this.#parts;
+    const { connection, streams } = this.#parts;
     if (id === 0) fail('DATA on the connection');
     const flowBytes = to - from;
     if (streams.windows.arrived(flowBytes)) connection.wrote();
@@ -148,7 +170,7 @@ export class Receiver implements FrameHandler {
       return;
     }
     const last = (flags & flag.endStream) !== 0;
-    if (from === to && !last) guard.emptyFrame(connection.nowMs());
+    if (from === to && !last) this.#empty();
     if (stream.contentLeftBytes >= 0) {
       stream.contentLeftBytes -= to - from;
       if (stream.contentLeftBytes < 0 || (last && stream.contentLeftBytes > 0)) {
@@ -169,6 +191,11 @@ export class Receiver implements FrameHandler {
     if (!stream.gone) this.#parts.streams.receiveEnded(stream);
   }
 
+  #empty(): void {
+    const { guard, connection, streams } = this.#parts;
+    guard.emptyFrame(connection.nowMs(), streams.answered);
+  }
+
   #headers(flags: number, id: number, bytes: Buffer, from: number, to: number): void {
     if (id === 0 || id % 2 === 0) fail(`HEADERS on stream ${id}`);
     this.workLeft -= headersCost;
@@ -185,13 +212,13 @@ export class Receiver implements FrameHandler {
       this.#requestBlock(id, endStream, bytes, from, to);
       return;
     }
-    if (from === to) this.#parts.guard.emptyFrame(this.#parts.connection.nowMs());
+    if (from === to) this.#empty();
     this.#block.begin(id, endStream, bytes.subarray(from, to));
   }
 
   #continuation(flags: number, bytes: Buffer, from: number, to: number): void {
     if (this.#block.streamId === 0) fail('CONTINUATION without HEADERS');
-    if (from === to) this.#parts.guard.emptyFrame(this.#parts.connection.nowMs());
+    if (from === to) this.#empty();
     this.#block.add(bytes.subarray(from, to));
     if ((flags & flag.endHeaders) === 0) return;
     const { streamId, endStream } = this.#block;
@@ -200,15 +227,24 @@ export class Receiver implements FrameHandler {
   }
 
   #requestBlock(id: number, endStream: boolean, bytes: Buffer, from: number, to: number): void {
-    const { streams, requests, connection } = this.#parts;
+    const { streams, requests } = this.#parts;
+    if (id > this.lastServedId) {
+      requests.skip(bytes, from, to);
+      return;
+    }
     if (id <= streams.table.lastId) {
       this.#trailers(id, endStream, bytes, from, to);
       return;
     }
     streams.table.lastId = id;
-    if (connection.refusing || streams.full) {
+    if (streams.full) {
       requests.skip(bytes, from, to);
-      streams.fault(id, errorCode.refusedStream);
+      streams.refuse(id);
+      return;
+    }
+    if (streams.overrun) {
+      requests.skip(bytes, from, to);
+      streams.openRefused(requests.overrun(), id, endStream);
       return;
     }
     const opener = requests.request(bytes, from, to);
@@ -216,6 +252,7 @@ export class Receiver implements FrameHandler {
       streams.fault(id, errorCode.protocolError);
       return;
     }
+    this.workLeft -= opener.cost;
     const stream = streams.open(opener, id, endStream);
     this.#last = stream;
     if (!endStream || stream.gone) return;

@@ -5,7 +5,7 @@ import { ConnectionError, errorCode } from './protocol.js';
 import { RequestBlocks, type StreamOpener } from './request-blocks.js';
 import type { RequestFields } from './request-fields.js';
 
-const opener: StreamOpener = { open: () => assert.fail('nothing is opened here') };
+const opener: StreamOpener = { heldBytes: 0, cost: 0, open: () => assert.fail('nothing is opened here') };
 
 /** Notes what the application is asked for: each time that a block is decoded, not when it is remembered. */
 function reading(): {
@@ -20,6 +20,7 @@ function reading(): {
       return opener;
     },
     headersTooLarge: () => assert.fail('nothing is too large here'),
+    overrun: () => assert.fail('nothing is cancelled here'),
   });
   const request = (hex: string): StreamOpener | undefined => {
     const bytes = Buffer.from(hex, 'hex');

@@ -12,6 +12,10 @@ export interface StreamWindows {
 
 /** What a header list asks for, read once; opened for each request that sends it. */
 export interface StreamOpener {
+  /** In memory for the next stream that it opens, beside the stream itself. */
+  heldBytes: number;
+  /** Of the work that a connection may do in a turn, beside that for the frames. */
+  readonly cost: number;
   open(owner: StreamOwner, id: number, windows: StreamWindows): Stream;
 }
 
@@ -20,6 +24,8 @@ export interface Http2Application {
   request(fields: RequestFields): StreamOpener;
   /** For a request whose header list is larger than the limit. */
   headersTooLarge(): StreamOpener;
+  /** For a request of a client that cancels calls faster than it may. */
+  overrun(): StreamOpener;
 }
 
 interface Remembered {
@@ -63,13 +69,17 @@ export class RequestBlocks {
       this.#remembered = [];
     }
     for (const { block, opener } of this.#remembered) {
-      if (block.length === to - from && isSame(block, bytes, from)) return opener;
+      if (block.length !== to - from || !isSame(block, bytes, from)) continue;
+      // The first stream that it opened counts it, the others share it.
+      opener.heldBytes = 0;
+      return opener;
     }
-    const { fields, tooLarge } = this.#decode(bytes, from, to);
+    const { fields, sizeBytes, tooLarge } = this.#decode(bytes, from, to);
     if (tooLarge) return this.#application.headersTooLarge();
     const read = readRequestFields(fields);
     if (read === undefined) return undefined;
     const opener = this.#application.request(read);
+    opener.heldBytes = sizeBytes;
     if (this.#generation === this.#decoder.generation && to - from <= rememberedSizeBytesMax) {
       if (this.#remembered.length === rememberedMax) this.#remembered.shift();
       this.#remembered.push({ block: Buffer.from(bytes.subarray(from, to)), opener });
@@ -86,6 +96,11 @@ export class RequestBlocks {
   /** Of a stream that does not count: keeps the table in step. */
   skip(bytes: Buffer, from: number, to: number): void {
     this.#decode(bytes, from, to);
+  }
+
+  /** What refuses a request that was skipped. */
+  overrun(): StreamOpener {
+    return this.#application.overrun();
   }
 
   #decode(bytes: Buffer, from: number, to: number): ReturnType<HpackDecoder['decode']> {

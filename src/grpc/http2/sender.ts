@@ -39,8 +39,12 @@ export class Sender {
   #ready: Stream[] = [];
   /** Streams for which the connection's window is too small. */
   #waiting: Stream[] = [];
+  /** Streams forgotten since the lists were last cleared of those that are gone. */
+  #forgotten = 0;
   /** DATA and HEADERS frames ever sent. */
   framesSent = 0;
+  /** Content ever sent. */
+  sentBytes = 0;
 
   constructor(output: Output, blocks: ResponseBlocks, ended: (stream: Stream) => void) {
     this.#output = output;
@@ -117,13 +121,15 @@ export class Sender {
   /**
    * Takes the peer's SETTINGS_INITIAL_WINDOW_SIZE, which moves the windows of open streams too (section 6.9.2).
    *
+   * @param largestBytes of the values that the windows had on the way to this one; it may not overflow them either
    * @throws ConnectionError FLOW_CONTROL_ERROR
    */
-  setInitialWindow(sizeBytes: number, streams: Iterable<Stream>): void {
-    const deltaBytes = sizeBytes - this.initialWindow;
+  setInitialWindow(sizeBytes: number, largestBytes: number, streams: Iterable<Stream>): void {
+    const beforeBytes = this.initialWindow;
     this.initialWindow = sizeBytes;
     for (const stream of streams) {
-      if (this.moveStreamWindow(stream, deltaBytes)) continue;
+      const overflows = stream.sendWindow + largestBytes - beforeBytes > windowSizeBytesMax;
+      if (!overflows && this.moveStreamWindow(stream, sizeBytes - beforeBytes)) continue;
       throw new ConnectionError(errorCode.flowControlError, `the window of stream ${stream.id} overflows`);
     }
   }
@@ -141,14 +147,19 @@ export class Sender {
     return true;
   }
 
-  /** @throws ConnectionError FLOW_CONTROL_ERROR */
-  openWindow(incrementBytes: number): void {
+  /**
+   * @returns streams that waited for it
+   * @throws ConnectionError FLOW_CONTROL_ERROR
+   */
+  openWindow(incrementBytes: number): number {
     if (this.#window + incrementBytes > windowSizeBytesMax) {
       throw new ConnectionError(errorCode.flowControlError, 'the window of the connection overflows');
     }
     this.#window += incrementBytes;
-    this.#ready.push(...this.#waiting);
+    const waiting = this.#waiting;
+    for (const stream of waiting) this.#ready.push(stream);
     this.#waiting = [];
+    return waiting.length;
   }
 
   /** The stream is gone: nothing of it is sent any more. */
@@ -156,15 +167,14 @@ export class Sender {
     stream.clearQueue();
     if (!stream.queuedForSending) return;
     stream.queuedForSending = false;
-    for (const list of [this.#ready, this.#waiting]) {
-      const at = list.indexOf(stream);
-      if (at >= 0) list.splice(at, 1);
-    }
+    this.#forgotten++;
   }
 
   /** Writes what may leave now. @returns whether something was written */
   pump(): boolean {
     const before = this.framesSent;
+    // Now and then, not for each: a connection may lose all its streams at once.
+    if (this.#forgotten > (this.#ready.length + this.#waiting.length) / 2) this.#clearForgotten();
     const ready = this.#ready;
     let at = 0;
     while (at < ready.length && !this.#output.full) {
@@ -187,6 +197,12 @@ export class Sender {
     }
     ready.splice(0, at);
     return this.framesSent > before;
+  }
+
+  #clearForgotten(): void {
+    this.#ready = this.#ready.filter(({ gone }) => !gone);
+    this.#waiting = this.#waiting.filter(({ gone }) => !gone);
+    this.#forgotten = 0;
   }
 
   /** Sends one frame. @returns whether the stream can send another one */
@@ -235,6 +251,7 @@ export class Sender {
     const output = this.#output;
     this.#window -= sizeBytes;
     stream.sendWindow -= sizeBytes;
+    this.sentBytes += sizeBytes;
     this.framesSent++;
     output.reserve(frameHeaderSizeBytes + prefixSizeBytes);
     output.frameHeader(sizeBytes, frameType.data, end ? flag.endStream : 0, stream.id);

@@ -7,6 +7,7 @@ const entrySizeBytes = 6;
  * Reads a SETTINGS payload (RFC 9113, section 6.5) and hands each setting on, in order. Unknown ones are
  * handed on too; ignoring them is the caller's.
  *
+ * @returns how many there were
  * @throws ConnectionError for a length or value that is not allowed
  */
 export function readSettings(
@@ -14,7 +15,7 @@ export function readSettings(
   from: number,
   to: number,
   apply: (id: number, value: number) => void,
-): void {
+): number {
   if ((to - from) % entrySizeBytes !== 0) {
     throw new ConnectionError(errorCode.frameSizeError, `SETTINGS of ${to - from} bytes`);
   }
@@ -25,6 +26,7 @@ export function readSettings(
     check(id, value);
     apply(id, value);
   }
+  return (to - from) / entrySizeBytes;
 }
 
 /** Section 6.5.2. */

@@ -53,4 +53,29 @@ describe('StreamMap', () => {
       assert.deepEqual(map.values(), []);
     }
   });
+
+  /** Ids of streams in a row, and ids that a peer chose because they agree in their last bits. */
+  for (const [name, step] of [
+    ['in a row', 2],
+    ['that agree in their last bits', 2 ** 18],
+  ] as const) {
+    it(`looks at few streams for each that comes or goes, with ids ${name}`, () => {
+      let looked = 0;
+      const count = 4096;
+      const streams = Array.from({ length: count }, (_none, at) => {
+        const id = at * step + 1;
+        return {
+          get id() {
+            looked++;
+            return id;
+          },
+        } as Stream;
+      });
+      const map = new StreamMap();
+      for (const stream of streams) map.add(stream);
+      for (const stream of streams) assert.equal(map.get(stream.id), stream);
+      for (const stream of streams) map.delete(stream);
+      assert.ok(looked < 40 * count, `${looked / count} looks for a stream`);
+    });
+  }
 });

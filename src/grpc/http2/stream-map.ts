@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import type { Stream } from './stream.js';
 
 const slotsMin = 16;
@@ -5,7 +6,13 @@ const slotsMin = 16;
 const slotsKeptMax = 256;
 
 /**
- * Streams by id: a hash table of our own, open addressing with linear probing, at most half full.
+ * Odd, and of this process alone: a peer chooses its ids, and must not be able to choose those that share a place.
+ */
+const secretFactor = randomInt(2 ** 31, 2 ** 32) | 1;
+
+/**
+ * Streams by id: a hash table of our own, open addressing with linear probing, at most half full. Ids follow each
+ * other; were their places to do so as well, each deletion would walk over all that stand behind it.
  *
  * A Map is as fast, but dear for the garbage collector: whenever it makes room it keeps a link from its old table,
  * with what was in it, to its new one. Once one of those tables has reached the old generation, all later ones and
@@ -68,9 +75,10 @@ export class StreamMap {
   }
 }
 
-/** Ids of streams are odd and follow each other. */
 function homeOf(id: number, mask: number): number {
-  return (id >>> 1) & mask;
+  let hash = Math.imul(id, 0x9e37_79b1);
+  hash = Math.imul(hash ^ (hash >>> 15), secretFactor);
+  return (hash ^ (hash >>> 15)) & mask;
 }
 
 function place(slots: (Stream | undefined)[], stream: Stream): void {

@@ -1,16 +1,22 @@
 import { StreamMap } from './stream-map.js';
 import type { Stream } from './stream.js';
 
+/** In memory for each ended stream that is remembered: its places in a map and a ring, which grow by doubling. */
+const rememberedSizeBytes = 88;
+
 /** The streams of one connection, and what is remembered of those that are gone. */
 export class StreamTable {
   readonly #streams = new StreamMap();
   readonly #openMax: number;
   /**
-   * Streams that we reset: the peer may not know yet, so its frames for them are no mistake. With each, what was
-   * left of its window, which is all that can be on its way.
+   * Streams that we ended while the peer was sending: it may not know yet, so its frames for them are no mistake. With
+   * each, what was left of its window, which is all that can be on its way.
    */
-  readonly #resetByUs = new Map<number, number>();
-  /** Calls that still run although their stream is gone. They count, or resets would make room for more. */
+  readonly #endedByUs = new Map<number, number>();
+  /** The latest of their ids, in a ring: the oldest makes room, also if it is forgotten already. */
+  readonly #latestEnded: number[] = [];
+  #nextEnded = 0;
+  /** Calls that still run although their stream is gone. They are bounded too, or resets would make room for more. */
   #lingering = 0;
   /** The highest id that the peer has opened; ids go up (RFC 9113, section 5.1.1). */
   lastId = 0;
@@ -19,13 +25,23 @@ export class StreamTable {
     this.#openMax = openMax;
   }
 
+  /** In memory for streams that are gone. */
+  get heldBytes(): number {
+    return this.#latestEnded.length * rememberedSizeBytes;
+  }
+
   get open(): number {
     return this.#streams.size;
   }
 
   /** No stream may be opened now. */
   get full(): boolean {
-    return this.#streams.size + this.#lingering >= this.#openMax;
+    return this.#streams.size >= this.#openMax;
+  }
+
+  /** So many calls run on although their streams are gone that no stream may be opened. The peer cannot know. */
+  get overrun(): boolean {
+    return this.#lingering >= this.#openMax;
   }
 
   get(id: number): Stream | undefined {
@@ -59,15 +75,19 @@ export class StreamTable {
 
   /** Frames that arrive for this stream from now on are passed over. */
   ignore(id: number, windowBytes: number): void {
-    // The peer learns of a reset within a round trip, and can have opened no more than these by then.
-    if (this.#resetByUs.size >= 2 * this.#openMax) {
-      this.#resetByUs.delete(this.#resetByUs.keys().next().value!);
+    // A peer that has not learned of this end has learned of no later one either, for they come in order; and it can
+    // hold no more than openMax streams for open. Twice as many, for those that it opened before it knew the limit.
+    if (this.#latestEnded.length < 2 * this.#openMax) this.#latestEnded.push(id);
+    else {
+      this.#endedByUs.delete(this.#latestEnded[this.#nextEnded]!);
+      this.#latestEnded[this.#nextEnded] = id;
+      this.#nextEnded = (this.#nextEnded + 1) % this.#latestEnded.length;
     }
-    this.#resetByUs.set(id, windowBytes);
+    this.#endedByUs.set(id, windowBytes);
   }
 
   isIgnored(id: number): boolean {
-    return this.#resetByUs.has(id);
+    return this.#endedByUs.has(id);
   }
 
   /**
@@ -76,9 +96,9 @@ export class StreamTable {
    * @returns false if that was more than its window had left
    */
   passOver(id: number, sizeBytes: number, last: boolean): boolean {
-    const leftBytes = this.#resetByUs.get(id)! - sizeBytes;
-    if (last) this.#resetByUs.delete(id);
-    else this.#resetByUs.set(id, leftBytes);
+    const leftBytes = this.#endedByUs.get(id)! - sizeBytes;
+    if (last) this.#endedByUs.delete(id);
+    else this.#endedByUs.set(id, leftBytes);
     return leftBytes >= 0;
   }
 }

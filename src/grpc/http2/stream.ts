@@ -1,4 +1,6 @@
+import type { WaitingAnswer } from './answer-turns.js';
 import type { Http2ErrorCode } from './protocol.js';
+import type { Share } from './share.js';
 
 /**
  * Something to send on a stream, in order: a header list, or a message with its five bytes of prefix. Content that is
@@ -31,18 +33,39 @@ export interface StreamOwner {
   reset(stream: Stream, code: Http2ErrorCode): void;
   /** The application is done with `sizeBytes` of what arrived: the peer may send as many more. */
   credit(stream: Stream, sizeBytes: number): void;
+  /** So many bytes of a message are still to come: the peer may send all of them, where there is room. */
+  expect(stream: Stream, sizeBytes: number): void;
   /** The application has ended its work on a stream that is gone. */
   settled(stream: Stream): void;
   /** Counts bytes that are kept in memory for this connection; negative when they are let go. */
   hold(sizeBytes: number): void;
-  /** Of `hold`. */
-  readonly heldBytes: number;
+  /** Too much is held on the whole: nothing large may be made. */
+  readonly memorySpent: boolean;
+  /** Counts the chunk that `bytes` are until as many `unpin`; undefined if it is not the one being read. */
+  pin(bytes: Uint8Array): PinnedChunk | undefined;
+  unpin(chunk: PinnedChunk): void;
+  /** Bytes of answers come to wait for the peer, or cease to when below zero. */
+  unsent(sizeBytes: number): void;
+  /** The peer has so much unsent that no more of its calls should begin. */
+  readonly answersFull: boolean;
+  /** Whether an answer may be made now; if not, it must wait. To be asked for each that is made. */
+  takeAnswer(): boolean;
+  awaitAnswer(answer: WaitingAnswer): void;
+  /** Of the client that the connection belongs to. */
+  readonly share: Share;
   /** Milliseconds, monotonic, as of this turn. */
   nowMs(): number;
 }
 
-/** What an item costs in memory beside its payload, roughly. */
-const itemOverheadBytes = 64;
+/** What was read from the socket at once; views into it keep all of it in memory. */
+export interface PinnedChunk {
+  readonly sizeBytes: number;
+  pins: number;
+}
+
+/** What an item costs in memory beside its payload, and a header list for each name or value beside its text. */
+const itemOverheadBytes = 128;
+const fieldOverheadBytes = 32;
 
 /** From here on a writer is told to wait; below again, to go on. */
 const queuedBytesMark = 64 * 1024;
@@ -59,6 +82,8 @@ export abstract class Stream {
   receiveWindow: number;
   /** Bytes that the application is done with and the peer has not been told of. */
   creditBytes = 0;
+  /** Bytes that the peer was allowed beyond the usual window, and has not sent. */
+  advancedBytes = 0;
   /** The peer has sent END_STREAM. */
   receiveClosed = false;
   /** Bytes that `content-length` still promises; -1 without one (section 8.1.1). */
@@ -79,6 +104,10 @@ export abstract class Stream {
   sendProgressMs = 0;
   /** When the message that is being received began; 0: none is. */
   messageSinceMs = 0;
+
+  /** In memory for this stream, itself among it. */
+  heldBytes = 0;
+  released = false;
 
   constructor(
     owner: StreamOwner,
@@ -111,6 +140,14 @@ export abstract class Stream {
   /** The application still works on it. */
   abstract get busy(): boolean;
 
+  /** The one request that there must be has not come whole. */
+  get requestAwaited(): boolean {
+    return false;
+  }
+
+  /** What it costs in memory, roughly, with nothing received and nothing to send. */
+  abstract readonly footprintBytes: number;
+
   get slow(): boolean {
     return this.queuedBytes > queuedBytesMark;
   }
@@ -121,26 +158,47 @@ export abstract class Stream {
       this.sendProgressMs = this.owner.nowMs();
     }
     this.queue.push(item);
-    const sizeBytes = item.payload.length + itemOverheadBytes;
-    this.queuedBytes += sizeBytes;
-    this.owner.hold(sizeBytes);
+    this.#queued(itemSizeBytes(item));
   }
 
   /** The first item of the queue has been sent. */
   dequeue(): void {
     const item = this.queue!.shift()!;
     const beforeBytes = this.queuedBytes;
-    const sizeBytes = item.payload.length + itemOverheadBytes;
-    this.queuedBytes -= sizeBytes;
-    this.owner.hold(-sizeBytes);
+    this.#queued(-itemSizeBytes(item));
     if (this.queue!.length === 0) this.queue = undefined;
     if (beforeBytes > queuedBytesMark && !this.slow) this.drained();
   }
 
   /** Lets go of all that is still to be sent. */
   clearQueue(): void {
-    this.owner.hold(-this.queuedBytes);
+    this.#queued(-this.queuedBytes);
     this.queue = undefined;
-    this.queuedBytes = 0;
   }
+
+  #queued(sizeBytes: number): void {
+    if (sizeBytes === 0) return;
+    this.queuedBytes += sizeBytes;
+    this.hold(sizeBytes);
+    this.owner.unsent(sizeBytes);
+  }
+
+  /** Counts bytes that are kept in memory for this stream; negative when they are let go. */
+  hold(sizeBytes: number): void {
+    if (this.released) return;
+    this.heldBytes += sizeBytes;
+    this.owner.hold(sizeBytes);
+  }
+
+  /** Nothing is kept for this stream any more. */
+  release(): void {
+    this.hold(-this.heldBytes);
+    this.released = true;
+  }
+}
+
+function itemSizeBytes({ headers, payload }: SendItem): number {
+  let sizeBytes = itemOverheadBytes + payload.length;
+  if (headers !== undefined) for (const text of headers) sizeBytes += fieldOverheadBytes + text.length;
+  return sizeBytes;
 }

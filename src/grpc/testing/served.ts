@@ -26,6 +26,15 @@ export async function serveEcho(
   return { server, port, held };
 }
 
+/** What is remembered of streams that were reset stays as long as their connections. */
+const rememberedSizeBytesMax = 16 * 1024;
+
+/** Resolves when all calls have let go of what they had in memory, those of bystanders between two of them. */
+export async function nothingHeld(server: GrpcServer): Promise<void> {
+  while (server.stats().heldBytes > rememberedSizeBytesMax)
+    await new Promise((resolve) => setImmediate(resolve));
+}
+
 interface HeldCall {
   readonly context: CallContext;
   answer(): void;
@@ -82,7 +91,7 @@ export class HeldCalls {
 }
 
 /** Answers with the request: at once, later, when let go; with errors; with all kinds of streaming. */
-function echoMethods(held: HeldCalls): BoundMethod[] {
+export function echoMethods(held: HeldCalls): BoundMethod[] {
   return [
     { kind: 'unary', name: 'Echo', call: (request) => request },
     { kind: 'unary', name: 'Later', call: async (request) => Promise.resolve(request) },

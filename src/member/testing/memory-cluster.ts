@@ -1,4 +1,5 @@
 import { assert } from '../../base/assert.js';
+import { emptyBytes } from '../../base/bytes.js';
 import { KvorumError } from '../../base/errors.js';
 import type { MemberId } from '../../base/ids.js';
 import { silentLog, type Log } from '../../base/log.js';
@@ -8,7 +9,9 @@ import { MemoryPeers } from '../../peer/memory-peers.js';
 import type { Clock, Timer } from '../../ports/clock.js';
 import { VirtualClock } from '../../ports/virtual-clock.js';
 import { MemoryBackend } from '../../storage/backend/memory-backend.js';
+import { DescriptorWait } from '../../storage/disk/descriptor-wait.js';
 import { MemoryDisk } from '../../storage/disk/memory-disk.js';
+import { PatientDisk } from '../../storage/disk/patient-disk.js';
 import type { MemberRecord } from '../../fsm/membership.js';
 import { openMember } from '../open.js';
 import { memberDefaults, type MemberOptions } from '../options.js';
@@ -16,6 +19,7 @@ import type { StopReason } from '../parts.js';
 import type { RaftMember } from '../raft-member.js';
 
 export const testClusterId = 77n;
+const testSecret = new Uint8Array(32).fill(9);
 const flushIntervalMs = 50;
 /** Of the log: what a segment of the usual size costs, a disk in memory pays each time one is begun. */
 const segmentSizeBytes = 64 * 1024;
@@ -88,6 +92,8 @@ export class Machine {
   readonly address: string;
   disk = new MemoryDisk();
   backend = new MemoryBackend();
+  /** Of the cluster, once it is known. */
+  secret: Uint8Array = emptyBytes;
   life: Life | undefined;
 
   constructor(name: string, id: MemberId, address: string) {
@@ -174,14 +180,27 @@ export class MemoryCluster {
 
   async start(
     machine: Machine,
-    how: { found?: boolean; contacts?: readonly MemberRecord[] } = {},
+    how: {
+      found?: boolean;
+      contacts?: readonly MemberRecord[];
+      secret?: Uint8Array;
+      /** false: clients are not served yet. */
+      announced?: boolean;
+    } = {},
   ): Promise<RaftMember> {
     const clock = new LifeClock(this.clock);
     const { id, name, address } = machine;
-    const peers = new MemoryPeers(this.network, { clusterId: testClusterId, memberId: id, name, address });
+    if (how.found === true) machine.secret = testSecret;
+    if (how.secret !== undefined) machine.secret = how.secret;
+    const { secret } = machine;
+    const identity = { clusterId: testClusterId, memberId: id, name, address };
+    const peers = new MemoryPeers(this.network, identity, secret);
+    const log = this.#log(machine);
+    const descriptors = new DescriptorWait(clock, log);
     const member = await this.settled(
       openMember({
         clusterId: testClusterId,
+        secret,
         id,
         name,
         version: 'test',
@@ -191,12 +210,13 @@ export class MemoryCluster {
         contacts: how.contacts ?? [],
         options: this.options,
         walOptions: { segmentSizeBytes },
-        disk: machine.disk,
+        disk: new PatientDisk(machine.disk, descriptors),
         backend: machine.backend,
         peers,
+        stopWaiting: () => descriptors.end(),
         clock,
         random: new Prng(this.random.nextUint32()),
-        log: this.#log(machine),
+        log,
       }),
     );
     const life: Life = { clock, member, peers, stopped: undefined };
@@ -206,6 +226,7 @@ export class MemoryCluster {
     });
     this.#flushRegularly(machine, life);
     await this.settled(member.start());
+    if (how.announced !== false) member.announce();
     return member;
   }
 
@@ -223,7 +244,7 @@ export class MemoryCluster {
   async join(machine: Machine, through: Machine): Promise<void> {
     const { id, name, address } = machine;
     const answer = await this.settled(through.member.join({ id, name, peerAddress: address }));
-    await this.start(machine, { contacts: answer.members });
+    await this.start(machine, { contacts: answer.members, secret: answer.secret });
     await this.until(() => machine.member.holdsOwnRecord());
   }
 

@@ -97,6 +97,6 @@ export class ClientHistory {
 }
 
 function tagOf(entry: Entry): string {
-  if (entry.type === 'normal') return decodeUtf8(entry.data).replace(/\.+$/, '');
+  if (entry.type === 'normal') return decodeUtf8(entry.data).split('.', 1)[0]!;
   return entry.type === 'config' ? decodeUtf8(decodeConfigChange(entry.data).context) : '';
 }

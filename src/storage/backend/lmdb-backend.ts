@@ -10,6 +10,7 @@ import type {
 } from '../../ports/backend.js';
 import type { Clock, Timer } from '../../ports/clock.js';
 import { DiskError } from '../../ports/disk.js';
+import type { DescriptorWait } from '../disk/descriptor-wait.js';
 import { Backlog, type SealedTransaction } from './backlog.js';
 import { diskErrorOf, requireWritable } from './disk-failure.js';
 import { checkPair } from './limits.js';
@@ -28,9 +29,16 @@ export interface LmdbBackendOptions {
    */
   readonly flushKeysMax: number;
   readonly flushSizeBytesMax: number;
+  /** Where what finds no file descriptor waits; without it that is a failure of the disk. */
+  readonly descriptors: DescriptorWait | undefined;
 }
 
-const defaults = { flushIntervalMs: 100, flushKeysMax: 4096, flushSizeBytesMax: 4 * 1024 * 1024 };
+const defaults = {
+  flushIntervalMs: 100,
+  flushKeysMax: 4096,
+  flushSizeBytesMax: 4 * 1024 * 1024,
+  descriptors: undefined,
+};
 
 /**
  * State in LMDB, with what is not there yet in memory above it. A background flush moves that to LMDB, each time in
@@ -71,7 +79,7 @@ export class LmdbBackend implements Backend {
     folder: string,
     given: Partial<LmdbBackendOptions> & Pick<LmdbBackendOptions, 'clock'>,
   ): Promise<LmdbBackend> {
-    const stateFolder = new LmdbStateFolder(folder);
+    const stateFolder = new LmdbStateFolder(folder, given.descriptors);
     const environment = await stateFolder.open();
     try {
       return new LmdbBackend(stateFolder, { ...defaults, ...given }, environment);
@@ -79,6 +87,11 @@ export class LmdbBackend implements Backend {
       await environment.close();
       throw error;
     }
+  }
+
+  /** Whether open() would find a state, whole or damaged, rather than make an empty one. Changes nothing. */
+  static exists(folder: string): Promise<boolean> {
+    return new LmdbStateFolder(folder).exists();
   }
 
   get applied(): AppliedPosition {

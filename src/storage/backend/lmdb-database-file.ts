@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { joinAnewAdvice } from '../../base/advice.js';
 import { KvorumError } from '../../base/errors.js';
 import type { Disk, DiskFile } from '../../ports/disk.js';
 import { LmdbPages, pageHeadSizeBytes } from './lmdb-pages.js';
@@ -82,8 +83,5 @@ async function readMeta(file: DiskFile, position: number): Promise<Meta | undefi
 }
 
 export function damaged(path: string, what: string): KvorumError {
-  return new KvorumError(
-    'DATA_DAMAGED',
-    `${path} ${what}: restore the data folder, or remove this member and join it anew with an empty one`,
-  );
+  return new KvorumError('DATA_DAMAGED', `${path} ${what}: ${joinAnewAdvice}`);
 }

@@ -1,7 +1,9 @@
 import { join } from 'node:path';
-import { DiskError } from '../../ports/disk.js';
+import { DiskError, type Disk } from '../../ports/disk.js';
+import type { DescriptorWait } from '../disk/descriptor-wait.js';
+import { PatientDisk } from '../disk/patient-disk.js';
 import { RealDisk } from '../disk/real-disk.js';
-import { diskErrorOf } from './disk-failure.js';
+import { diskErrorOf, requireDescriptors } from './disk-failure.js';
 import { checkDatabaseFile, damaged, databaseFile } from './lmdb-database-file.js';
 import { LmdbEnvironment } from './lmdb-environment.js';
 
@@ -15,13 +17,19 @@ const noGeneration = 'none';
  */
 export class LmdbStateFolder {
   readonly #path: string;
-  readonly #disk: RealDisk;
+  readonly #disk: Disk;
+  readonly #descriptors: DescriptorWait | undefined;
   #generation = 0;
 
-  /** @param path exists, and is this backend's alone */
-  constructor(path: string) {
+  /**
+   * @param path exists, and is this backend's alone
+   * @param descriptors where what finds no file descriptor waits; without it that is a DiskError
+   */
+  constructor(path: string, descriptors?: DescriptorWait) {
     this.#path = path;
-    this.#disk = new RealDisk(path);
+    this.#descriptors = descriptors;
+    const disk = new RealDisk(path);
+    this.#disk = descriptors === undefined ? disk : new PatientDisk(disk, descriptors);
   }
 
   get path(): string {
@@ -50,6 +58,13 @@ export class LmdbStateFolder {
     return environment;
   }
 
+  /** Whether open() would find a state, whole or damaged. Changes nothing. */
+  async exists(): Promise<boolean> {
+    const current = await this.#disk.readFile(currentFile);
+    if (current !== undefined) return Buffer.from(current).toString('utf8') !== noGeneration;
+    return (await this.#disk.list('')).some((name) => name.startsWith('state-'));
+  }
+
   async #makeFirst(leftovers: readonly string[]): Promise<LmdbEnvironment> {
     await this.#nameCurrent(noGeneration);
     for (const name of leftovers) await this.#disk.remove(name);
@@ -71,13 +86,17 @@ export class LmdbStateFolder {
     return this.#open(name, { durable: true });
   }
 
-  async #open(name: string, options: { readonly durable: boolean }): Promise<LmdbEnvironment> {
+  #open(name: string, options: { readonly durable: boolean }): Promise<LmdbEnvironment> {
     const path = join(this.#path, name);
-    try {
-      return new LmdbEnvironment(path, options);
-    } catch (error) {
-      throw await openFailure(error, path);
-    }
+    const open = async (): Promise<LmdbEnvironment> => {
+      requireDescriptors(this.#path);
+      try {
+        return new LmdbEnvironment(path, options);
+      } catch (error) {
+        throw await openFailure(error, path);
+      }
+    };
+    return this.#descriptors?.run(open) ?? open();
   }
 
   async #nameCurrent(text: string): Promise<void> {

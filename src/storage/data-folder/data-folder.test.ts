@@ -7,12 +7,15 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { KvorumError, type ErrorCode } from '../../base/errors.js';
 import { DataFolder, type Identity } from './data-folder.js';
+import { secretSizeBytes } from './identity.js';
+import { readPassedOver, writePassedOver } from './passed-over-file.js';
 
 const identity: Identity = {
   clusterId: 0x77n,
   memberId: 0xffff_ffff_ffff_fff0n,
   name: 'node1',
   state: 'member',
+  secret: Uint8Array.from({ length: secretSizeBytes }, (_, at) => at * 7),
 };
 
 function temporaryFolder(t: TestContext): string {
@@ -179,6 +182,8 @@ describe('a damaged or foreign data folder', () => {
     for (const name of Object.keys(fields)) {
       for (const value of [undefined, null, 7.5, true, '', 'x', [], {}, -1, 0, '1', '0'.repeat(17)]) {
         if (name === 'name' && typeof value === 'string') continue;
+        // A cluster may have none.
+        if (name === 'secret' && value === undefined) continue;
         spoiled.push(JSON.stringify({ ...fields, [name]: value }));
       }
     }
@@ -224,6 +229,71 @@ describe('a damaged or foreign data folder', () => {
     );
   });
 });
+
+describe("the cluster's secret in a data folder", () => {
+  it('is read by its owner alone, and comes back', async (t) => {
+    const path = await memberFolder(t);
+    assert.equal(fs.statSync(join(path, 'identity.json')).mode & 0o077, 0);
+    const folder = await DataFolder.openExisting(path);
+    assert.deepEqual(folder.identity, identity);
+    await folder.close();
+  });
+
+  it('may be absent, as in a cluster that was founded without one', async (t) => {
+    const path = await memberFolder(t);
+    const file = join(path, 'identity.json');
+    const rest = JSON.parse(fs.readFileSync(file, 'utf8')) as Record<string, unknown>;
+    delete rest['secret'];
+    fs.writeFileSync(file, JSON.stringify(rest));
+    const folder = await DataFolder.open(path, 'node1');
+    assert.equal(folder.identity?.secret.length, 0);
+    await folder.close();
+  });
+
+  it('is refused when it is none', async (t) => {
+    const path = await memberFolder(t);
+    const file = join(path, 'identity.json');
+    const plain = JSON.parse(fs.readFileSync(file, 'utf8')) as Record<string, unknown>;
+    for (const secret of ['', 7, null, 'ab', 'g'.repeat(64), 'a'.repeat(66)]) {
+      fs.writeFileSync(file, JSON.stringify({ ...plain, secret }));
+      await assert.rejects(DataFolder.open(path, 'node1'), { code: 'DATA_DAMAGED' });
+    }
+  });
+});
+
+describe('the entries that a data folder passes over', () => {
+  it('come back as they were written; what is none is refused', async (t) => {
+    const path = await memberFolder(t);
+    const { disk } = await openAndClose(path);
+    assert.deepEqual(await readPassedOver(path, disk), []);
+    const rows = [{ index: 5, term: 2, checksum: 7, tried: true }];
+    await writePassedOver(disk, rows);
+    assert.deepEqual(await readPassedOver(path, disk), rows);
+    for (const text of [
+      '',
+      '[]',
+      'null',
+      '{"formatVersion":2,"entries":[]}',
+      '{"formatVersion":1,"entries":[1]}',
+    ]) {
+      fs.writeFileSync(join(path, 'passed-over.json'), text);
+      await assert.rejects(readPassedOver(path, disk), { code: 'DATA_DAMAGED' });
+    }
+  });
+
+  it('are looked for in a folder that holds a member, and nothing is made', async (t) => {
+    const path = temporaryFolder(t);
+    await assert.rejects(DataFolder.openExisting(path), { code: 'DATA_FOLDER_UNUSABLE' });
+    await assert.rejects(DataFolder.openExisting(join(path, 'absent')), { code: 'DATA_FOLDER_UNUSABLE' });
+    assert.deepEqual(fs.readdirSync(path), []);
+  });
+});
+
+async function openAndClose(path: string): Promise<DataFolder> {
+  const folder = await DataFolder.openExisting(path);
+  await folder.close();
+  return folder;
+}
 
 describe('a data folder that cannot be used', () => {
   it('is refused when it, or a part of its path, is a file', async (t) => {

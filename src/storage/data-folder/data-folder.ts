@@ -62,6 +62,30 @@ export class DataFolder {
     });
   }
 
+  /**
+   * One that a member has used before, whoever it was; nothing is made or changed in it.
+   * @throws KvorumError as open()
+   */
+  static async openExisting(path: string): Promise<DataFolder> {
+    const full = resolve(path);
+    return await explained(path, async () => {
+      const disk = new RealDisk(full);
+      if (!(await disk.list('')).includes(identityFile)) {
+        throw new KvorumError(
+          'DATA_FOLDER_UNUSABLE',
+          `data folder ${path} holds no member: there is no ${identityFile}`,
+        );
+      }
+      const lock = await FolderLock.take(full);
+      try {
+        return new DataFolder(disk, [], lock, await readIdentity(path, disk, undefined));
+      } catch (error) {
+        await lock.release();
+        throw error;
+      }
+    });
+  }
+
   /** Durable when it resolves. */
   async saveIdentity(identity: Identity): Promise<void> {
     await explained(this.path, () =>
@@ -97,11 +121,15 @@ async function refuseForeign(path: string, disk: Disk): Promise<void> {
   );
 }
 
-async function readIdentity(path: string, disk: Disk, name: string): Promise<Identity | undefined> {
+async function readIdentity(
+  path: string,
+  disk: Disk,
+  name: string | undefined,
+): Promise<Identity | undefined> {
   const bytes = await disk.readFile(identityFile);
   if (bytes === undefined) return undefined;
   const identity = decodeIdentity(join(path, identityFile), Buffer.from(bytes).toString('utf8'));
-  if (identity.name !== name) {
+  if (name !== undefined && identity.name !== name) {
     throw new KvorumError(
       'DATA_FOLDER_MISMATCH',
       `data folder ${path} belongs to member ${identity.name}, not ${name}: start it with -id=${identity.name}, or name another folder with -data-dir`,
@@ -179,6 +207,9 @@ function meaning(code: string): string {
       return `is not a folder (${code})`;
     case 'ENOENT':
       return `cannot be made there (${code})`;
+    case 'EMFILE':
+    case 'ENFILE':
+      return `cannot be opened: no file descriptor is left (${code}): raise the limit (ulimit -n, LimitNOFILE)`;
     case 'ENOSPC':
     case 'EDQUOT':
       return `is on a full disk (${code})`;

@@ -1,3 +1,5 @@
+import { joinAnewAdvice } from '../../base/advice.js';
+import { emptyBytes } from '../../base/bytes.js';
 import { KvorumError } from '../../base/errors.js';
 import { formatId, noMember, type ClusterId, type MemberId } from '../../base/ids.js';
 
@@ -11,7 +13,12 @@ export interface Identity {
   readonly memberId: MemberId;
   readonly name: string;
   readonly state: IdentityState;
+  /** What all members of the cluster know; empty while joining, and in a cluster that was founded without one. */
+  readonly secret: Uint8Array;
 }
+
+/** Of a cluster's secret, where there is one. */
+export const secretSizeBytes = 32;
 
 /**
  * - `founding`: founds a cluster; its state may not name it yet.
@@ -24,20 +31,21 @@ type IdentityState = (typeof identityStates)[number];
 const identityStates = ['founding', 'joining', 'learning', 'member'] as const;
 
 export function encodeIdentity(identity: Identity): string {
-  const { clusterId, memberId, name, state } = identity;
+  const { clusterId, memberId, name, state, secret } = identity;
   const plain = {
     formatVersion: currentFormatVersion,
     clusterId: formatId(clusterId),
     memberId: formatId(memberId),
     name,
     state,
+    ...(secret.length === 0 ? {} : { secret: Buffer.from(secret).toString('hex') }),
   };
   return `${JSON.stringify(plain, undefined, 2)}\n`;
 }
 
 /** @throws KvorumError DATA_DAMAGED, DATA_FOLDER_MISMATCH */
 export function decodeIdentity(path: string, text: string): Identity {
-  const { formatVersion, clusterId, memberId, name, state } = parseFields(path, text);
+  const { formatVersion, clusterId, memberId, name, state, secret } = parseFields(path, text);
   if (!isVersion(formatVersion)) throw damaged(path);
   if (formatVersion !== currentFormatVersion) {
     throw new KvorumError(
@@ -47,9 +55,10 @@ export function decodeIdentity(path: string, text: string): Identity {
   }
   if (!isId(clusterId) || !isId(memberId)) throw damaged(path);
   if (typeof name !== 'string' || !isState(state)) throw damaged(path);
+  if (secret !== undefined && !isSecret(secret)) throw damaged(path);
   const ids = { clusterId: BigInt(`0x${clusterId}`), memberId: BigInt(`0x${memberId}`) };
   if (ids.memberId === noMember || (ids.clusterId === 0n && state !== 'joining')) throw damaged(path);
-  return { ...ids, name, state };
+  return { ...ids, name, state, secret: secret === undefined ? emptyBytes : hexBytes(secret) };
 }
 
 function parseFields(path: string, text: string): Partial<Record<string, unknown>> {
@@ -75,9 +84,14 @@ function isId(value: unknown): value is string {
   return typeof value === 'string' && /^[0-9a-f]{16}$/.test(value);
 }
 
+function isSecret(value: unknown): value is string {
+  return typeof value === 'string' && value.length === 2 * secretSizeBytes && /^[0-9a-f]+$/.test(value);
+}
+
+function hexBytes(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, 'hex'));
+}
+
 function damaged(path: string): KvorumError {
-  return new KvorumError(
-    'DATA_DAMAGED',
-    `${path} is damaged; restore the data folder from where it was copied`,
-  );
+  return new KvorumError('DATA_DAMAGED', `${path} is damaged; ${joinAnewAdvice}`);
 }

@@ -4,16 +4,21 @@ import { dirname, join } from 'node:path';
 import { DiskError, type Disk, type DiskFile } from '../../ports/disk.js';
 
 const fullCodes = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+const descriptorCodes = new Set(['EMFILE', 'ENFILE']);
 
 async function attempt<T>(what: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (error) {
     if (error instanceof DiskError) throw error;
-    const reason = fullCodes.has(codeOf(error) ?? '') ? 'full' : 'failed';
     const detail = error instanceof Error ? error.message : String(error);
-    throw new DiskError(reason, `${what}: ${detail}`, { cause: error });
+    throw new DiskError(reasonOf(codeOf(error) ?? ''), `${what}: ${detail}`, { cause: error });
   }
+}
+
+function reasonOf(code: string): DiskError['reason'] {
+  if (fullCodes.has(code)) return 'full';
+  return descriptorCodes.has(code) ? 'descriptors' : 'failed';
 }
 
 /** A folder of the file system. All work is done by the thread pool, none on the event loop. */
@@ -101,9 +106,14 @@ export class RealDisk implements Disk {
   rename(from: string, to: string): Promise<void> {
     return attempt(`rename ${from}`, async () => {
       const [source, target] = [this.#path(from), this.#path(to)];
-      await fs.rename(source, target);
-      await syncFolder(dirname(target));
-      if (dirname(source) !== dirname(target)) await syncFolder(dirname(source));
+      // Opened first: what fails for want of a descriptor is tried again, and a file is moved once only.
+      const folders = await openFolders([...new Set([dirname(target), dirname(source)])]);
+      try {
+        await fs.rename(source, target);
+        for (const folder of folders) await folder.sync();
+      } finally {
+        for (const folder of folders) await folder.close();
+      }
     });
   }
 
@@ -140,12 +150,25 @@ async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
 }
 
 async function syncFolder(path: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  const folder = await fs.open(path, 'r');
+  for (const folder of await openFolders([path])) {
+    try {
+      await folder.sync();
+    } finally {
+      await folder.close();
+    }
+  }
+}
+
+/** To be synced; none where the system knows no such thing. */
+async function openFolders(paths: readonly string[]): Promise<readonly fs.FileHandle[]> {
+  const folders: fs.FileHandle[] = [];
+  if (process.platform === 'win32') return folders;
   try {
-    await folder.sync();
-  } finally {
-    await folder.close();
+    for (const path of paths) folders.push(await fs.open(path, 'r'));
+    return folders;
+  } catch (error) {
+    for (const folder of folders) await folder.close();
+    throw error;
   }
 }
 

@@ -1,3 +1,4 @@
+import { joinAnewAdvice } from '../../base/advice.js';
 import { KvorumError } from '../../base/errors.js';
 import type { ClusterId, Index, MemberId, Term } from '../../base/ids.js';
 import type { Disk } from '../../ports/disk.js';
@@ -110,7 +111,7 @@ export class Recovery {
     if (header.clusterId !== this.#expect.clusterId || header.memberId !== this.#expect.memberId) {
       throw new KvorumError(
         'DATA_FOLDER_MISMATCH',
-        `log segment ${this.#folder}/${segment.name} belongs to another member or cluster; put back the folder as it was`,
+        `log segment ${this.#folder}/${segment.name} belongs to another member or cluster; put back its own ones if it never ran since they were taken away; else ${joinAnewAdvice}`,
       );
     }
     if (header.sequence !== segment.sequence) throw this.#damaged(segment.name, 'was renamed');
@@ -224,7 +225,7 @@ export class Recovery {
   #damaged(name: string, what: string): KvorumError {
     return new KvorumError(
       'DATA_DAMAGED',
-      `log ${name === '' ? this.#folder : `segment ${this.#folder}/${name}`} ${what}; restore the data folder, or remove this member and join it anew with an empty one`,
+      `log ${name === '' ? this.#folder : `segment ${this.#folder}/${name}`} ${what}; ${joinAnewAdvice}`,
     );
   }
 }

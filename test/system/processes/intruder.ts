@@ -7,14 +7,24 @@ export class Intruder {
   readonly #host: string;
   readonly #port: number;
   readonly #sockets = new Set<Socket>();
+  readonly #from: readonly string[];
   #flooding = false;
+  #connected = 0;
 
-  constructor(address: string) {
+  /** @param from addresses of this machine that it comes from in turn; whichever the system chooses if there are none */
+  constructor(address: string, from: readonly string[] = []) {
     ({ host: this.#host, port: this.#port } = parseHostPort('address', address));
+    this.#from = from;
   }
 
   #connect(): Socket {
-    const socket = connect({ host: this.#host, port: this.#port, allowHalfOpen: true });
+    const localAddress = this.#from[this.#connected++ % this.#from.length];
+    const socket = connect({
+      host: this.#host,
+      port: this.#port,
+      allowHalfOpen: true,
+      ...(localAddress === undefined ? {} : { localAddress }),
+    });
     this.#sockets.add(socket);
     // To be sent away is what it has to expect.
     socket.on('error', () => {});
@@ -41,11 +51,12 @@ export class Intruder {
     if (bytes.length > 0) socket.write(bytes);
   }
 
-  /** Holds `count` connections that say nothing, and makes a new one for each that is closed, until close(). */
-  async flood(count: number): Promise<void> {
+  /** Holds `count` connections that say `bytes` alone, and makes a new one for each that is closed, until close(). */
+  async flood(count: number, bytes: Uint8Array | string = ''): Promise<void> {
     this.#flooding = true;
     const hold = (): Socket => {
       const socket = this.#connect();
+      if (bytes.length > 0) socket.write(bytes);
       socket.once('close', () => {
         if (this.#flooding) setImmediate(hold);
       });

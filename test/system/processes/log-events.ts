@@ -65,6 +65,11 @@ export class LogEvents {
     return this.#events.slice(since).filter(({ msg }) => msg === message);
   }
 
+  /** Those that tell a bug or a failing machine, from the place `since` on. */
+  errors(since = 0): readonly LogEvent[] {
+    return this.#events.slice(since).filter(({ level }) => level === 'error');
+  }
+
   /** Lines that are no events: what the process has to say at its end. */
   get plain(): readonly string[] {
     return this.#plain;

@@ -37,6 +37,7 @@ export class MemberProcess {
   readonly exited: Promise<Exit>;
   readonly #child: ChildProcess;
   #exit: Exit | undefined;
+  #loggedBytes = 0;
 
   constructor(name: string, serveFlags: readonly string[], launch: Launch = {}) {
     this.name = name;
@@ -47,7 +48,10 @@ export class MemberProcess {
     });
     guard();
     running.add(this.#child);
-    this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => this.log.push(text));
+    this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      this.#loggedBytes += Buffer.byteLength(text);
+      this.log.push(text);
+    });
     this.exited = new Promise((resolve, reject) => {
       this.#child.once('error', reject);
       this.#child.once('close', (code, signal) => {
@@ -65,6 +69,20 @@ export class MemberProcess {
 
   get isRunning(): boolean {
     return this.#exit === undefined;
+  }
+
+  /** Of what it wrote to stderr, as far as it was read. */
+  get loggedBytes(): number {
+    return this.#loggedBytes;
+  }
+
+  /** Whoever reads its log stands still. */
+  stopReadingLog(): void {
+    this.#child.stderr!.pause();
+  }
+
+  readLogAgain(): void {
+    this.#child.stderr!.resume();
   }
 
   signal(signal: NodeJS.Signals): void {

@@ -7,12 +7,15 @@ import { ownLoopback } from '../../../src/testing/own-loopback.js';
 import type { Caller } from '../history/load.js';
 import { callTimeoutMs, ClusterMember, type MemberSetup } from './cluster-member.js';
 import { within } from './deadline.js';
+import type { Launch } from './member-process.js';
 
 export interface ClusterSetup {
   /** Members that run at the start; 0: the test starts them. */
   readonly size: number;
   /** Of `serve`, for every member. */
   readonly flags?: readonly string[];
+  /** How each member is started. */
+  readonly launch?: Launch;
 }
 
 /** A cluster of real processes, in a temporary folder. */
@@ -20,11 +23,13 @@ export class ProcessCluster {
   readonly folder: string;
   readonly members: ClusterMember[] = [];
   readonly #flags: readonly string[];
+  readonly #launch: Launch | undefined;
   readonly #clients: KvorumClient[] = [];
 
-  private constructor(folder: string, flags: readonly string[]) {
+  private constructor(folder: string, { flags, launch }: ClusterSetup) {
     this.folder = folder;
-    this.#flags = flags;
+    this.#flags = flags ?? [];
+    this.#launch = launch;
   }
 
   /** Gives `body` a cluster whose members all vote. Ends it; shows the members' logs if `body` failed. */
@@ -34,13 +39,13 @@ export class ProcessCluster {
     body: (cluster: ProcessCluster) => Promise<void>,
   ): Promise<void> {
     const folder = await mkdtemp(join(tmpdir(), 'kvorum-system-'));
-    const cluster = new ProcessCluster(folder, setup.flags ?? []);
+    const cluster = new ProcessCluster(folder, setup);
     try {
       for (let at = 1; at <= setup.size; at++) cluster.add(`node${at}`);
       if (setup.size > 0) await cluster.found();
       await body(cluster);
     } catch (error) {
-      for (const line of cluster.#lastLines()) t.diagnostic(line);
+      cluster.tell(t);
       throw error;
     } finally {
       await cluster.#close();
@@ -70,7 +75,15 @@ export class ProcessCluster {
   /** A further member, not started yet. */
   add(name: string, given: Partial<MemberSetup> = {}): ClusterMember {
     const host = ownLoopback();
-    const member = new ClusterMember({ name, folder: this.folder, host, flags: this.#flags, ...given });
+    const launched = this.#launch === undefined ? {} : { launch: this.#launch };
+    const member = new ClusterMember({
+      name,
+      folder: this.folder,
+      host,
+      flags: this.#flags,
+      ...launched,
+      ...given,
+    });
     this.members.push(member);
     return member;
   }
@@ -102,6 +115,11 @@ export class ProcessCluster {
   async leader(client: KvorumClient): Promise<ClusterMember> {
     const { members } = await client.members();
     return this.member(members.find(({ leader }) => leader)!.name);
+  }
+
+  /** Shows the members' logs. */
+  tell(t: Pick<TestContext, 'diagnostic'>): void {
+    for (const line of this.#lastLines()) t.diagnostic(line);
   }
 
   #lastLines(): readonly string[] {

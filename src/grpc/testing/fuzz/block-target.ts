@@ -39,14 +39,15 @@ function decodeTwice(input: Buffer, random: RandomSource): string {
   try {
     const before = decoder.generation;
     const tableBefore = newestEntries(decoder);
-    const { fields, tooLarge } = decoder.decode(input, 0, input.length);
+    const list = decoder.decode(input, 0, input.length);
+    const { fields, tooLarge } = list;
     check(decoder, fields);
     const moved = decoder.generation !== before;
     if (!moved) assert.deepEqual(newestEntries(decoder), tableBefore);
     // In another place of memory, and for the second time: with the table as it was, it must be the same.
     const placed = Buffer.concat([Buffer.alloc(3, 0xff), input, Buffer.alloc(2, 0xff)]);
     const again = decoder.decode(placed, 3, 3 + input.length);
-    if (!moved) assert.deepEqual(again, { fields, tooLarge });
+    if (!moved) assert.deepEqual(again, list);
     check(decoder, again.fields);
     encodeAgain(fields, random);
     readRequestFields(fields);
@@ -83,7 +84,9 @@ function encodeAgain(fields: readonly string[], random: RandomSource): void {
   const decoder = new HpackDecoder({ dynamicTableSizeBytesMax: 5000, headerListSizeBytesMax: 2 ** 20 });
   for (let count = 0; count < 2; count++) {
     const block = encoder.encode(fields);
-    assert.deepEqual(decoder.decode(block, 0, block.length), { fields, tooLarge: false });
+    const decoded = decoder.decode(block, 0, block.length);
+    assert.deepEqual(decoded.fields, fields);
+    assert.equal(decoded.tooLarge, false);
     assert.equal(decoder.tableSizeBytes, encoder.tableSizeBytes);
     encoder.setTableSizeMax(randomInt(random, 4097));
   }

@@ -1,22 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomInt, type Prng } from '../../../base/prng.js';
-import type { Log } from '../../../base/log.js';
 import type { BoundMethod } from '../../../base/rpc.js';
 import { StatusError } from '../../../base/status.js';
-import { GrpcApplication } from '../../application.js';
-import type { CallServices, RunningCalls } from '../../call-services.js';
-import { Compression } from '../../compression.js';
-import { Deadlines } from '../../deadlines.js';
-import { Connection } from '../../http2/connection.js';
-import type { ConnectionEnvironment } from '../../http2/environment.js';
-import { MemoryBudget } from '../../http2/memory-budget.js';
-import { OutputBuffers } from '../../http2/output.js';
-import { Turns } from '../../http2/turns.js';
+import type { Connection } from '../../http2/connection.js';
 import { grpcLimitDefaults, type GrpcLimits } from '../../limits.js';
-import { statusOfError } from '../../status.js';
+import { MemoryServer } from '../memory-server.js';
+import { MemorySocket } from '../memory-socket.js';
 import { connectionSeeds } from './connection-seeds.js';
 import { mutateFrames } from './frame-mutator.js';
-import { MemorySocket } from './memory-socket.js';
 import { split } from './mutator.js';
 import { isAnswered, ping, readAnswers, readRequests } from './peer-view.js';
 import { randomOf, type FuzzTarget } from './target.js';
@@ -37,6 +28,7 @@ const limits: GrpcLimits = {
   responseSizeBytesMax: 30_000,
   compressedSizeBytesMin: 100,
   resetRate: few,
+  faultRate: few,
   settingsRate: few,
   pingRate: few,
   emptyFrameRate: few,
@@ -103,39 +95,18 @@ const answerTurnsMax = 200;
 
 /** One server without its network, for one batch of inputs. */
 class Batch {
-  readonly #connections = new Set<Connection>();
-  readonly #running: RunningCalls = { unary: 0, streaming: 0 };
-  readonly #deadlines = new Deadlines();
-  readonly #compression = new Compression(limits.compressionsMax);
-  readonly #memory = new MemoryBudget(64 * 1024 * 1024, this.#connections);
   readonly #bugs: unknown[] = [];
-  readonly #environment: ConnectionEnvironment;
-
-  constructor() {
-    const log: Log = { debug() {}, info() {}, warn() {}, error: (fields) => this.#bugs.push(fields) };
-    const services: CallServices = {
-      limits,
-      deadlines: this.#deadlines,
-      compression: this.#compression,
-      log,
-      running: this.#running,
-      statusOf: statusOfError,
-    };
-    this.#environment = {
-      limits,
-      application: new GrpcApplication([{ name: 'test.Echo', methods }], services),
-      buffers: new OutputBuffers(),
-      turns: new Turns(),
-      memory: this.#memory,
-      log,
-      faulted: () => {},
-      closed: (connection) => this.#connections.delete(connection as Connection),
-    };
-  }
+  #clockMs = 0;
+  readonly #server = new MemoryServer(
+    limits,
+    methods,
+    (fields) => this.#bugs.push(fields),
+    // Now and then a turn is over its time, so that input waits for another.
+    () => (this.#clockMs += 0.1),
+  );
 
   async run(inputs: readonly Buffer[]): Promise<string[]> {
-    const clients = inputs.map((input) => new Client(input, randomOf(input), this.#environment));
-    for (const { connection } of clients) this.#connections.add(connection);
+    const clients = inputs.map((input) => new Client(input, randomOf(input), this.#server));
     for (const client of clients) client.send();
     await this.#turns(3);
     for (const { socket } of clients) socket.readOn();
@@ -157,19 +128,14 @@ class Batch {
   async #turns(count: number): Promise<void> {
     for (let left = count; left > 0;) {
       await new Promise((resolve) => setImmediate(resolve));
-      if (this.#compression.running === 0) left--;
+      if (this.#server.compression.running === 0) left--;
     }
   }
 
   /** All calls have ended, and nothing is held for those that are gone. */
   async #quiet(): Promise<void> {
     for (let left = turnsMax; ; left--) {
-      const rest = {
-        connections: this.#connections.size,
-        ...this.#running,
-        deadlines: this.#deadlines.count,
-        heldBytes: this.#memory.heldBytes,
-      };
+      const rest = this.#server.rest();
       if (Object.values(rest).every((count) => count === 0)) return;
       assert.ok(left > 0, `left behind: ${JSON.stringify(rest)}`);
       await this.#turns(1);
@@ -185,11 +151,11 @@ class Client {
   #ended = false;
   #asked = false;
 
-  constructor(input: Buffer, random: Prng, environment: ConnectionEnvironment) {
+  constructor(input: Buffer, random: Prng, server: MemoryServer) {
     this.input = input;
     this.#random = random;
     this.socket.stalled = randomInt(random, 8) === 0;
-    this.connection = new Connection(this.socket.asSocket, environment);
+    this.connection = server.connect(this.socket);
   }
 
   send(): void {

@@ -1,5 +1,6 @@
 import { assert } from '../../../base/assert.js';
 import { Prng } from '../../../base/prng.js';
+import { processorMs, timeLimitMs, withinTime } from '../../../base/testing/stopwatch.js';
 import { pick } from './mutator.js';
 import type { FuzzTarget } from './target.js';
 
@@ -33,7 +34,7 @@ const foundSizeBytesMax = 512;
 
 /**
  * Runs seeds and corpus, then what a seeded generator makes of them; an input that led to what none had led to
- * before is mutated further.
+ * before is mutated further. An input fails, too, when its time is out of proportion to its length.
  *
  * @returns for each outcome the shortest input that was found, or undefined if all were long
  * @throws FuzzFailure
@@ -66,12 +67,32 @@ export async function fuzz(run: FuzzRun): Promise<Map<string, Buffer | undefined
 }
 
 async function runAll(target: FuzzTarget, batch: readonly Buffer[], seed: number): Promise<string[]> {
+  const began = processorMs();
+  let outcomes: string[];
   try {
-    const outcomes = await target.run(batch);
+    outcomes = await target.run(batch);
     assert(outcomes.length === batch.length, 'an input without its outcome');
-    return outcomes;
   } catch (error) {
     throw new FuzzFailure(target, await culprit(target, batch), seed, error);
+  }
+  const sizeBytes = batch.reduce((sum, { length }) => sum + length, 0);
+  if (processorMs() - began > timeLimitMs(sizeBytes) + batch.length * usualMsMax) {
+    await checkTimes(target, batch, seed);
+  }
+  return outcomes;
+}
+
+/** What a batch may take for each input before they are looked at one by one. */
+const usualMsMax = 5;
+
+/** @throws FuzzFailure for an input whose time is out of proportion to its length */
+async function checkTimes(target: FuzzTarget, batch: readonly Buffer[], seed: number): Promise<void> {
+  for (const input of batch) {
+    try {
+      await withinTime(target.name, input.length, () => target.run([input]));
+    } catch (error) {
+      throw new FuzzFailure(target, input, seed, error);
+    }
   }
 }
 

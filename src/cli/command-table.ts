@@ -1,12 +1,11 @@
+import { benchCommand } from './bench-command.js';
 import { clusterCommands } from './cluster-commands.js';
 import type { Command } from './command.js';
-import { exportCommand } from './export.js';
-import { importCommand } from './import.js';
 import { keyCommands } from './key-commands.js';
-import { benchCommand } from './bench.js';
-import { serveCommand } from './serve.js';
+import { recoverCommand, serveCommand } from './member-commands.js';
+import { exportCommand, importCommand } from './transfer-commands.js';
 
-/** Every command but help and version, which speak of these. */
+/** Every command but those that speak of commands. */
 export const commands: readonly Command[] = [
   serveCommand,
   ...keyCommands,
@@ -14,4 +13,5 @@ export const commands: readonly Command[] = [
   importCommand,
   exportCommand,
   benchCommand,
+  recoverCommand,
 ];

@@ -1,0 +1,158 @@
+import { randomBytes } from 'node:crypto';
+import { joinAnewAdvice } from './base/advice.js';
+import { emptyBytes } from './base/bytes.js';
+import { KvorumError } from './base/errors.js';
+import { formatId, type ClusterId } from './base/ids.js';
+import { Prng, randomId } from './base/prng.js';
+import type { MemberRecord } from './fsm/membership.js';
+import { clustersAt, joinCluster } from './join-cluster.js';
+import { walFolder } from './member/open.js';
+import type { ServerOptions } from './server-options.js';
+import type { DataFolder, Identity } from './storage/data-folder/data-folder.js';
+import { secretSizeBytes } from './storage/data-folder/identity.js';
+
+/** Of one member. */
+export interface Addresses {
+  readonly grpcAddress: string;
+  readonly raftAddress: string;
+}
+
+export interface Entrance {
+  readonly identity: Identity;
+  readonly contacts: readonly MemberRecord[];
+  readonly found: boolean;
+}
+
+/**
+ * Who this member is: from its folder, by founding a cluster, or by joining one.
+ *
+ * @param signal ends a joining: it rejects with MEMBER_STOPPING
+ */
+export async function enter(
+  folder: DataFolder,
+  options: ServerOptions,
+  addresses: Addresses,
+  signal?: AbortSignal,
+): Promise<Entrance> {
+  const known = folder.identity;
+  if (known !== undefined && known.state !== 'joining') {
+    const found = known.state === 'founding';
+    if (!found) await requireLog(folder, options);
+    await checkCluster(options, known);
+    return { identity: known, contacts: [], found };
+  }
+  if (options.bootstrap && known === undefined) {
+    const identity: Identity = {
+      clusterId: randomId(entropy()),
+      memberId: randomId(entropy()),
+      name: options.id,
+      state: 'founding',
+      secret: new Uint8Array(randomBytes(secretSizeBytes)),
+    };
+    await folder.saveIdentity(identity);
+    options.log.info({ cluster: formatId(identity.clusterId) }, 'founding a new cluster');
+    return { identity, contacts: [], found: true };
+  }
+  if (options.join.length === 0) {
+    throw new KvorumError(
+      'INVALID_REQUEST',
+      known === undefined
+        ? `data folder ${options.dataDir} is empty: start with -bootstrap to found a cluster, or with -join=HOST:PORT to join one`
+        : `member ${options.id} had begun to join a cluster: start it with -join=HOST:PORT (any member's client address) to go on, or with an empty data folder`,
+    );
+  }
+  return joinAsNew(folder, options, addresses, signal);
+}
+
+/** A member that starts with -join again may have been given another cluster's address. */
+async function checkCluster(options: ServerOptions, { clusterId }: Identity): Promise<void> {
+  for (const { endpoint, clusterId: found } of await clustersAt(options.join)) {
+    if (found !== clusterId) throw wrongCluster(options, clusterId, endpoint, found);
+  }
+}
+
+function wrongCluster(
+  { dataDir }: ServerOptions,
+  own: ClusterId,
+  endpoint: string,
+  found: ClusterId,
+): KvorumError {
+  return new KvorumError(
+    'WRONG_CLUSTER',
+    `data folder ${dataDir} belongs to cluster ${formatId(own)}, but ${endpoint} is of cluster ${formatId(found)}`,
+  );
+}
+
+/** Without it, this member would forget its votes and what it acknowledged: it must not take part any more. */
+async function requireLog(folder: DataFolder, options: ServerOptions): Promise<void> {
+  if ((await folder.disk.list(walFolder)).length > 0) return;
+  throw new KvorumError(
+    'DATA_DAMAGED',
+    `data folder ${options.dataDir} has lost its log (folder ${walFolder}): ${joinAnewAdvice}`,
+  );
+}
+
+/** The id is kept before the cluster hears it, so that a join that was cut short is taken up again. */
+async function joinAsNew(
+  folder: DataFolder,
+  options: ServerOptions,
+  addresses: Addresses,
+  signal?: AbortSignal,
+): Promise<Entrance> {
+  let identity: Identity = folder.identity ?? {
+    clusterId: 0n,
+    memberId: randomId(entropy()),
+    name: options.id,
+    state: 'joining',
+    secret: emptyBytes,
+  };
+  await folder.saveIdentity(identity);
+  const answer = await joinCluster({
+    endpoints: options.join,
+    name: options.id,
+    raftAddress: addresses.raftAddress,
+    memberId: identity.memberId,
+    timeoutMs: options.joinTimeoutMs,
+    log: options.log,
+    signal,
+  });
+  if (identity.clusterId !== 0n && identity.clusterId !== answer.clusterId) {
+    throw wrongCluster(options, identity.clusterId, options.join.join(', '), answer.clusterId);
+  }
+  refuseSecondFolder(options, identity, answer.members);
+  // A cluster has its secret from the beginning on: an answer without one takes none away.
+  const secret = answer.secret.length > 0 ? answer.secret : identity.secret;
+  identity = { ...identity, clusterId: answer.clusterId, secret };
+  await saveLetIn(folder, identity);
+  options.log.info({ cluster: formatId(answer.clusterId) }, 'joined; catching up');
+  return { identity, contacts: answer.members, found: false };
+}
+
+/** The folder keeps the id that the cluster knows by now, whatever comes: with another one the name would be taken. */
+async function saveLetIn(folder: DataFolder, identity: Identity): Promise<void> {
+  try {
+    await folder.saveIdentity(identity);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const message = `the cluster has let this member in, but ${why}; mend that and start it again to go on`;
+    throw new KvorumError('OUTCOME_UNKNOWN', message, { cause });
+  }
+}
+
+/** A folder whose join was cut short has never been up: a member of its id that has was another folder's. */
+function refuseSecondFolder(
+  { id, dataDir }: ServerOptions,
+  { memberId }: Identity,
+  members: readonly MemberRecord[],
+): void {
+  if (!members.some((each) => each.id === memberId && each.clientAddress !== '')) return;
+  throw new KvorumError(
+    'DATA_FOLDER_MISMATCH',
+    `member ${id} has been up already, with another data folder than ${dataDir}: start it with that one, or remove the member and join anew with an empty folder`,
+  );
+}
+
+/** A generator that no other member has: its seed is the operating system's. */
+export function entropy(): Prng {
+  return new Prng(randomBytes(8).readBigUInt64LE());
+}

@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { noMember } from '../base/ids.js';
+import { termJumpMax } from '../raft/plausible.js';
+import type { Message } from '../raft/types.js';
+import { get, put } from './testing/key-values.js';
+import { MemoryCluster, type Machine } from './testing/memory-cluster.js';
+
+/** What another member's process may send, whatever it is. */
+function forge(cluster: MemoryCluster, from: Machine, to: Machine, message: object): void {
+  const envelope = { from: from.id, to: to.id, term: to.member.status().term };
+  const station = cluster.network.at(to.address)!;
+  station.deliver(from.life!.peers.identity, { ...envelope, ...message } as Message);
+}
+
+async function servesOn(cluster: MemoryCluster): Promise<void> {
+  await cluster.settled(put(cluster.leader()!, 'after', 'x'));
+  for (const { member } of cluster.machines) {
+    assert.equal(await cluster.settled(get(member, 'after')), 'x');
+  }
+  const index = cluster.leader()!.status().commitIndex;
+  await cluster.until(() => cluster.machines.every((each) => each.member.status().appliedIndex >= index));
+  assert.equal(new Set(cluster.machines.map((each) => each.member.hash())).size, 1);
+}
+
+void test('a proposal that cannot be applied does not enter the log', async () => {
+  const cluster = await MemoryCluster.of(3, 61);
+  const leader = cluster.leaderMachine();
+  const [follower] = cluster.followers();
+  const { lastIndex } = leader.member.status();
+  const proposal = { type: 'propose', proposalId: 1, configIndex: 0 };
+  const seven = Uint8Array.of(1, 2, 3, 4, 5, 6, 7);
+  forge(cluster, follower!, leader, { ...proposal, entryType: 'normal', data: seven });
+  forge(cluster, follower!, leader, { ...proposal, entryType: 'config', data: seven });
+  assert.equal(leader.member.status().lastIndex, lastIndex);
+  await servesOn(cluster);
+});
+
+void test('an entry that cannot be applied does not enter the log of a follower', async () => {
+  const cluster = await MemoryCluster.of(3, 62);
+  const leader = cluster.leaderMachine();
+  const [follower] = cluster.followers();
+  const { lastIndex, term, commitIndex } = follower!.member.status();
+  const entry = { index: lastIndex + 1, term, data: Uint8Array.of(1, 2, 3, 4, 5, 6, 7) };
+  for (const type of ['normal', 'config', 'empty']) {
+    const append = { type: 'append', previousIndex: lastIndex, previousTerm: term, commit: commitIndex };
+    forge(cluster, leader, follower!, { ...append, entries: [{ ...entry, type }] });
+    assert.equal(follower!.member.status().lastIndex, lastIndex, type);
+  }
+  await servesOn(cluster);
+});
+
+void test('a term beyond belief changes nothing, and is not kept', async () => {
+  const cluster = await MemoryCluster.of(3, 63);
+  const leader = cluster.leaderMachine();
+  for (const follower of cluster.followers()) {
+    const { term } = follower.member.status();
+    for (const wrong of [term + termJumpMax + 1, Number.MAX_SAFE_INTEGER]) {
+      const heartbeat = { type: 'heartbeat', commit: 0, readRound: 0, leaseReads: false };
+      forge(cluster, leader, follower, { ...heartbeat, term: wrong });
+      forge(cluster, leader, follower, {
+        type: 'vote-response',
+        preVote: false,
+        granted: false,
+        term: wrong,
+      });
+      forge(cluster, leader, follower, { type: 'timeout-now', term: wrong });
+      assert.equal(follower.member.status().term, term);
+    }
+    cluster.crash(follower);
+    await cluster.start(follower);
+    assert.ok(follower.member.status().term < term + 10);
+  }
+  await servesOn(cluster);
+});
+
+void test('a snapshot is not believed to have arrived because another member says so', async () => {
+  const cluster = await MemoryCluster.of(3, 64);
+  const leader = cluster.leaderMachine();
+  const [follower] = cluster.followers();
+  const { term, lastIndex } = follower!.member.status();
+  const config = { ...leader.member.config };
+  const snapshot = { index: lastIndex + 100, term, configIndex: 1, config };
+  forge(cluster, leader, follower!, { type: 'snapshot', snapshot });
+  await servesOn(cluster);
+});
+
+void test('an offer of a snapshot that no cluster makes is refused', async () => {
+  const cluster = await MemoryCluster.of(2, 65);
+  const [follower] = cluster.followers();
+  const station = cluster.network.at(follower!.address)!;
+  const from = cluster.leaderMachine().life!.peers.identity;
+  const { term } = follower!.member.status();
+  const meta = { index: 1_000_000, term, configIndex: 1, config: { ...follower!.member.config } };
+  for (const wrong of [
+    { ...meta, term: Number.MAX_SAFE_INTEGER },
+    { ...meta, index: Number.MAX_SAFE_INTEGER },
+    { ...meta, index: 1, term: Number.MAX_SAFE_INTEGER },
+    { ...meta, configIndex: 2_000_000 },
+    { ...meta, config: { ...meta.config, voters: [] } },
+    { ...meta, config: { ...meta.config, voters: Array.from({ length: 65 }, (_, at) => BigInt(at + 1)) } },
+  ]) {
+    await assert.rejects(station.offered(from, follower!.id, { id: 1n, sizeBytes: 10, crc: 0, meta: wrong }));
+  }
+  await servesOn(cluster);
+});
+
+void test('only the leader, or a member while none is known, brings a snapshot', async () => {
+  const cluster = await MemoryCluster.of(3, 67);
+  const leader = cluster.leaderMachine();
+  const [follower, third] = cluster.followers() as [Machine, Machine];
+  const station = cluster.network.at(follower.address)!;
+  const { term } = follower.member.status();
+  const meta = { index: 1_000_000, term, configIndex: 1, config: { ...follower.member.config } };
+  const stranger = { ...leader.life!.peers.identity, memberId: 4711n, address: 'stranger:60051' };
+  const offer = (from: typeof stranger, id: bigint): ReturnType<typeof station.offered> =>
+    station.offered(from, follower.id, { id, sizeBytes: 1e9, crc: 0, meta });
+  const [ofLeader, ofThird] = [leader, third].map((each) => each.life!.peers.identity) as [
+    typeof stranger,
+    typeof stranger,
+  ];
+  assert.equal(await offer(stranger, 1n), undefined);
+  assert.equal(await offer(ofThird, 2n), undefined);
+  assert.equal(follower.disk.sizeOf('snapshot/incoming.rows'), 0);
+
+  cluster.network.partition([follower.id], [leader.id, third.id]);
+  await cluster.until(() => follower.member.status().leader === noMember);
+  assert.equal(await offer(stranger, 3n), undefined);
+  const early = (await offer(ofThird, 4n))!;
+  await early.write(0, new Uint8Array(1000));
+  assert.equal(await offer(ofLeader, 5n), undefined);
+
+  cluster.network.heal();
+  await cluster.until(() => follower.member.status().leader === leader.id);
+  const replacing = (await offer(ofLeader, 6n))!;
+  assert.equal(replacing.receivedBytes, 0);
+  await assert.rejects(early.write(1000, new Uint8Array(1000)), { code: 'CANCELLED' });
+  await early.suspend();
+  assert.equal(await offer(ofLeader, 7n), undefined);
+  await replacing.write(0, new Uint8Array(300));
+  await replacing.suspend();
+  const resumed = (await offer(ofLeader, 6n))!;
+  assert.equal(resumed.receivedBytes, 300);
+  await resumed.suspend();
+  await servesOn(cluster);
+});
+
+void test('an answer to a read that names an index beyond reach holds up no other read', async () => {
+  const cluster = await MemoryCluster.of(3, 66, { readsWaitingMax: 10 });
+  const leader = cluster.leaderMachine();
+  const [follower] = cluster.followers();
+  const station = cluster.network.at(follower!.address)!;
+  const deliver = station.deliver.bind(station);
+  // The leader answers as it likes.
+  station.deliver = (from, message) => {
+    deliver(from, message.type === 'read-index-response' ? { ...message, index: 2 ** 50 } : message);
+  };
+  const timeoutMs = 2000;
+  for (let count = 0; count < 20; count++) {
+    assert.equal(await cluster.refusal(get(follower!.member, 'k', { timeoutMs })), 'DEADLINE_EXCEEDED');
+  }
+  station.deliver = deliver;
+  assert.equal(leader.member.status().role, 'leader');
+  await servesOn(cluster);
+});
