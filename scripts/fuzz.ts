@@ -15,16 +15,17 @@ import { parsers } from '../test/parsers/parsers.js';
  * elsewhere, with mutated inputs; then parsers with what is repeated again and again. An input fails when it does what
  * must not happen, and when its time is out of proportion to its length.
  *
- *     npm run fuzz -- [--inputs 1000000] [--seed N] [--target NAME] [--input HEX] [--keep]
+ *     npm run fuzz -- [--inputs 1000000] [--seed N] [--target NAME] [--input HEX]... [--keep]
  *
- * The same seed gives the same inputs; --input runs one, --keep writes what was found to the corpus.
+ * The same seed gives the same inputs; --input runs one, several of them together; --keep writes what was found to
+ * the corpus.
  */
 const { values } = parseArgs({
   options: {
     inputs: { type: 'string', default: '1000000' },
     seed: { type: 'string', default: String(randomInt(2 ** 31)) },
     target: { type: 'string' },
-    input: { type: 'string' },
+    input: { type: 'string', multiple: true },
     keep: { type: 'boolean', default: false },
   },
 });
@@ -80,7 +81,8 @@ console.log(`seed ${seed}`);
 let failed = 0;
 for (const each of chosen) {
   try {
-    if (values.input !== undefined) console.log(await each.target.run([Buffer.from(values.input, 'hex')]));
+    const given = values.input?.map((hex) => Buffer.from(hex, 'hex'));
+    if (given !== undefined) console.log(await each.target.run(given));
     else await run(each.target, Math.round((Number(values.inputs) * each.share) / share), seed);
   } catch (error) {
     failed++;

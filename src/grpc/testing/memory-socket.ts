@@ -7,6 +7,8 @@ export class MemorySocket extends Duplex {
   readonly sent: Buffer[] = [];
   /** The peer does not read: what is written waits. */
   stalled = false;
+  /** It was cut off while more waited to be sent: what was sent may end anywhere. */
+  cutShort = false;
   readonly #waiting: (() => void)[] = [];
 
   constructor() {
@@ -25,6 +27,11 @@ export class MemorySocket extends Duplex {
     this.sent.push(Buffer.from(chunk));
     if (this.stalled) this.#waiting.push(done);
     else done();
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.cutShort = this.writableLength > 0;
+    done(error);
   }
 
   readOn(): void {

@@ -181,7 +181,10 @@ class Client {
   }
 
   outcome(): string {
-    return readAnswers(this.input, Buffer.concat(this.socket.sent), this.#asked);
+    return readAnswers(this.input, Buffer.concat(this.socket.sent), {
+      asked: this.#asked,
+      cutShort: this.socket.cutShort,
+    });
   }
 
   end(): void {

@@ -14,15 +14,13 @@ export interface FuzzRun {
   readonly progress?: (ran: number) => void;
 }
 
-/** An input that did what must not happen. */
+/** An input that did what must not happen, or several that only together do. */
 export class FuzzFailure extends Error {
   override readonly name = 'FuzzFailure';
-  readonly input: Buffer;
 
-  constructor(target: FuzzTarget, input: Buffer, seed: number, cause: unknown) {
-    const hex = input.toString('hex');
-    super(`${target.name}, seed ${seed}: npm run fuzz -- --target ${target.name} --input ${hex}`, { cause });
-    this.input = input;
+  constructor(target: FuzzTarget, inputs: readonly Buffer[], seed: number, cause: unknown) {
+    const replayed = inputs.map((input) => ` --input ${input.toString('hex')}`).join('');
+    super(`${target.name}, seed ${seed}: npm run fuzz -- --target ${target.name}${replayed}`, { cause });
   }
 }
 
@@ -73,7 +71,7 @@ async function runAll(target: FuzzTarget, batch: readonly Buffer[], seed: number
     outcomes = await target.run(batch);
     assert(outcomes.length === batch.length, 'an input without its outcome');
   } catch (error) {
-    throw new FuzzFailure(target, await culprit(target, batch), seed, error);
+    throw new FuzzFailure(target, await culprits(target, batch), seed, error);
   }
   const sizeBytes = batch.reduce((sum, { length }) => sum + length, 0);
   if (processorMs() - began > timeLimitMs(sizeBytes) + batch.length * usualMsMax) {
@@ -91,19 +89,19 @@ async function checkTimes(target: FuzzTarget, batch: readonly Buffer[], seed: nu
     try {
       await withinTime(target.name, input.length, () => target.run([input]));
     } catch (error) {
-      throw new FuzzFailure(target, input, seed, error);
+      throw new FuzzFailure(target, [input], seed, error);
     }
   }
 }
 
 /** The input that fails by itself; if none does, all of them. */
-async function culprit(target: FuzzTarget, batch: readonly Buffer[]): Promise<Buffer> {
+async function culprits(target: FuzzTarget, batch: readonly Buffer[]): Promise<readonly Buffer[]> {
   for (const input of batch) {
     try {
       await target.run([input]);
     } catch {
-      return input;
+      return [input];
     }
   }
-  return Buffer.concat(batch);
+  return batch;
 }

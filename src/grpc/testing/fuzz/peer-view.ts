@@ -107,17 +107,23 @@ function fragment(flags: number, payload: Buffer): Buffer {
   return payload.subarray(from, Math.max(from, payload.length - Math.max(0, padding - 1)));
 }
 
+export interface Reading {
+  /** The client waited for an answer: to `ping`, which it sent behind the input, or to a block that is bad. */
+  readonly asked: boolean;
+  /** The server cut the connection off while the client took nothing. */
+  readonly cutShort: boolean;
+}
+
 /**
  * Checks what a server sent to a client that sent `input`.
  *
- * @param asked whether it waited for an answer: to `ping`, which it sent behind it, or to a block that is bad
  * @returns what happened, in short
  */
-export function readAnswers(input: Buffer, output: Buffer, asked: boolean): string {
+export function readAnswers(input: Buffer, output: Buffer, { asked, cutShort }: Reading): string {
   const requests = readRequests(input);
   const frames = new FrameReader().push(output);
   const outputBytes = frames.reduce((sum, { payload }) => sum + 9 + payload.length, 0);
-  assert.equal(outputBytes, output.length, 'the output ends within a frame');
+  if (!cutShort) assert.equal(outputBytes, output.length, 'the output ends within a frame');
   const view = new AnswersView(requests);
   try {
     for (const each of frames) view.take(each);
