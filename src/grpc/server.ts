@@ -1,5 +1,6 @@
 import type { RequestListener } from 'node:http';
 import type { Server as NetServer, Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { TlsOptions } from 'node:tls';
 import { silentLog, type Log } from '../base/log.js';
 import type { Metadata } from '../base/metadata.js';
@@ -15,6 +16,7 @@ import { Http1 } from './http1.js';
 import type { Http1Connection } from './http1-connection.js';
 import { AnswerTurns } from './http2/answer-turns.js';
 import { Connection } from './http2/connection.js';
+import { ConnectionSweep } from './http2/connection-sweep.js';
 import type { ConnectionEnvironment, ConnectionHandle } from './http2/environment.js';
 import { InputAhead } from './http2/input-ahead.js';
 import { MemoryBudget } from './http2/memory-budget.js';
@@ -70,6 +72,7 @@ export class GrpcServer {
   readonly #listener: Listener;
   readonly #http1: Http1;
   readonly #deadlines = new Deadlines();
+  readonly #sweep: ConnectionSweep;
   #sweeper: NodeJS.Timeout | undefined;
   #faulted = 0;
   #closed: Promise<void> | undefined;
@@ -93,6 +96,7 @@ export class GrpcServer {
     const http1Connections = new Set<Http1Connection>();
     this.#memory = new MemoryBudget(limits.memoryBytesMax, this.#connections, http1Connections);
     const turns = new Turns(undefined, () => this.#memory.enforce());
+    this.#sweep = new ConnectionSweep(this.#connections, turns, log);
     this.#http1 = new Http1({
       handler: options.http1,
       headerSizeBytesMax: limits.http1HeaderSizeBytesMax,
@@ -142,7 +146,7 @@ export class GrpcServer {
    */
   async listen(host: string, port: number, reserved?: NetServer): Promise<number> {
     const listening = await this.#listener.listen(host, port, reserved);
-    this.#sweeper = setInterval(() => this.#sweep(), sweepIntervalMs(this.#limits));
+    this.#sweeper = setInterval(() => this.#lookAround(), sweepIntervalMs(this.#limits));
     this.#sweeper.unref();
     return listening;
   }
@@ -180,6 +184,7 @@ export class GrpcServer {
     }
     const timer = setTimeout(() => this.#listener.destroyConnections(), deadlineMs);
     await closed;
+    while (this.#connections.size > 0) await nextTurn();
     clearTimeout(timer);
     clearInterval(this.#sweeper);
     this.#strangers.close();
@@ -227,11 +232,11 @@ export class GrpcServer {
     this.#strangers.tell('info', { code, reason }, 'a connection was ended', connection.remoteAddress);
   }
 
-  #sweep(): void {
+  #lookAround(): void {
     const nowMs = performance.now();
     this.#strangers.sweep(nowMs);
     this.#listener.sweep(nowMs);
-    for (const connection of this.#connections) connection.sweep(nowMs);
+    this.#sweep.begin();
     this.#http1.sweep(nowMs);
     this.#memory.sweep(nowMs);
   }

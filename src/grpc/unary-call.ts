@@ -41,10 +41,9 @@ export class UnaryCall extends Call implements UnaryCompletion, WaitingAnswer {
     this.#method = method;
   }
 
-  opened(): void {}
-
-  override get requestAwaited(): boolean {
-    return !this.receiveClosed && !this.over;
+  /** From here on: a request that never begins is as bad as one that never ends. */
+  opened(): void {
+    if (!this.receiveClosed) this.messageSinceMs = this.owner.nowMs();
   }
 
   data(bytes: Buffer, from: number, to: number, last: boolean): void {

@@ -118,7 +118,8 @@ describe('slow readers', () => {
       // More than the buffers of the kernel hold.
       for (let id = 1; id < 129; id += 2) attacker.call(id, grpcFields(paths.sized), uint32(mebibyte / 2));
       while (server.stats().connections > 2) await new Promise((resolve) => setImmediate(resolve));
-      assert.ok(server.stats().heldBytes < mebibyte);
+      // They are let go in turns of their own.
+      while (server.stats().heldBytes >= mebibyte) await new Promise((resolve) => setImmediate(resolve));
       attacker.socket.resume();
       await attacker.closed;
     });

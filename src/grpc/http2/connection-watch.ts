@@ -2,6 +2,7 @@ import type { ConnectionStreams } from './connection-streams.js';
 import type { Http2Limits } from './limits.js';
 import type { Output } from './output.js';
 import { ConnectionError, errorCode } from './protocol.js';
+import type { Stream } from './stream.js';
 
 interface WatchParts {
   readonly limits: Http2Limits;
@@ -23,6 +24,12 @@ const drainMs = 1000;
 
 /** Who takes less of what waits for it takes nothing: a window that opens byte by byte is none. */
 const progressBytesPerSecondMin = 16 * 1024;
+
+/**
+ * Thousands of streams that do nothing cost nothing but a walk now and then: what has waited too long is noticed later
+ * by a part of the time that it has, at most.
+ */
+const walksPerTimeoutMax = 8;
 
 const keepalivePing = Buffer.from('alive?..', 'latin1');
 
@@ -48,6 +55,8 @@ export class ConnectionWatch {
   #progressCheckedMs: number;
   #slowSinceMs = Infinity;
   #aged = false;
+  /** No stream can have waited too long before. */
+  #streamsDueMs = 0;
 
   constructor(parts: WatchParts) {
     this.#parts = parts;
@@ -171,14 +180,23 @@ export class ConnectionWatch {
   }
 
   #checkStreams(nowMs: number): void {
+    if (nowMs < this.#streamsDueMs) return;
     const { limits, streams } = this.#parts;
+    const shortestMs = Math.min(limits.sendStallTimeoutMs, limits.messageTimeoutMs);
+    // Nothing that begins from now on is due earlier.
+    let dueMs = nowMs + shortestMs;
     for (const stream of streams.table.all()) {
-      // From its first look on: a request that never begins is as bad as one that never ends.
-      if (stream.messageSinceMs === 0 && stream.requestAwaited) stream.messageSinceMs = nowMs;
-      const unsent = stream.queue !== undefined && nowMs - stream.sendProgressMs > limits.sendStallTimeoutMs;
-      const unfinished =
-        stream.messageSinceMs !== 0 && nowMs - stream.messageSinceMs > limits.messageTimeoutMs;
-      if (unsent || unfinished) streams.reset(stream, errorCode.cancel);
+      const streamDueMs = dueMsOf(stream, limits);
+      if (nowMs > streamDueMs) streams.reset(stream, errorCode.cancel);
+      else if (streamDueMs < dueMs) dueMs = streamDueMs;
     }
+    this.#streamsDueMs = Math.max(dueMs, nowMs + shortestMs / walksPerTimeoutMax);
   }
+}
+
+/** When a stream will have waited too long for its peer, as things are. */
+function dueMsOf(stream: Stream, { sendStallTimeoutMs, messageTimeoutMs }: Http2Limits): number {
+  const unsent = stream.queue === undefined ? Infinity : stream.sendProgressMs + sendStallTimeoutMs;
+  const unfinished = stream.messageSinceMs === 0 ? Infinity : stream.messageSinceMs + messageTimeoutMs;
+  return Math.min(unsent, unfinished);
 }

@@ -40,6 +40,12 @@ const methods: readonly BoundMethod[] = [
     },
   },
   { kind: 'unary', name: 'Hold', call: () => new Promise(() => {}) },
+  {
+    kind: 'unary',
+    name: 'UntilLost',
+    call: (request, { signal }) =>
+      new Promise((resolve) => signal.addEventListener('abort', () => resolve(request), { once: true })),
+  },
 ];
 
 function headers(id: number, method: string, flags = END_HEADERS): Buffer {
@@ -52,6 +58,12 @@ function settings(entries: readonly (readonly [SettingName, number])[]): Buffer 
 
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** All connections are gone, and nothing is held for them; each is let go in a turn. */
+async function isEmpty(server: MemoryServer): Promise<void> {
+  while (server.rest()['connections'] !== 0) await nextTurn();
+  assert.equal(server.rest()['heldBytes'], 0);
 }
 
 class Client {
@@ -232,8 +244,7 @@ describe('input that comes when a turn has had its time', () => {
     await nextTurn();
     assert.ok(isServed(client));
     client.socket.destroy();
-    await nextTurn();
-    assert.equal(server.rest()['heldBytes'], 0);
+    await isEmpty(server);
   });
 
   it('aheadBytesPerConnectionMax: is read on so far', async () => {
@@ -253,8 +264,7 @@ describe('input that comes when a turn has had its time', () => {
     const isServedToo = (): boolean => client.said.some((line) => /^HEADERS stream 3/.test(line));
     while (!isServedToo()) await nextTurn();
     client.socket.destroy();
-    await nextTurn();
-    assert.equal(server.rest()['heldBytes'], 0);
+    await isEmpty(server);
   });
 
   it('of an address with many connections does not come before that of one with few', async () => {
@@ -306,6 +316,29 @@ describe('input that comes when a turn has had its time', () => {
   });
 });
 
+describe('connections that end at one moment', () => {
+  for (const [how, end] of [
+    ['as their sockets are gone', ({ socket }: Client) => void socket.destroy()],
+    ['as others need the memory', ({ connection }: Client) => connection.evict()],
+  ] as const) {
+    it(`${how} are let go in several turns`, async () => {
+      let ms = 0;
+      const { server } = serve({}, () => (ms += 0.1));
+      const clients = Array.from({ length: 200 }, () => new Client(server));
+      for (const client of clients) client.send(headers(1, 'UntilLost'), frame('DATA', END_STREAM, 1, hello));
+      while (server.rest()['unary'] !== clients.length) await nextTurn();
+      for (const client of clients) end(client);
+      await nextTurn();
+      await nextTurn();
+      const left = server.rest()['unary']!;
+      assert.ok(left > 0 && left < clients.length, `${left} calls are left`);
+      while (server.rest()['unary'] !== 0) await nextTurn();
+      for (const { socket } of clients) socket.destroy();
+      await isEmpty(server);
+    });
+  }
+});
+
 describe('a connection that fails for a reason that is a bug', () => {
   /** Makes a method of the socket throw. */
   function breakSocket(socket: MemorySocket, method: 'write' | 'resume'): void {
@@ -325,8 +358,7 @@ describe('a connection that fails for a reason that is a bug', () => {
     assert.ok(broken.destroyed);
     assert.ok(bugs.length > 0);
     for (const { socket } of clients) socket.destroy();
-    await nextTurn();
-    assert.equal(server.rest()['connections'], 0);
+    await isEmpty(server);
   });
 
   it('does so in a sweep, too', async () => {
@@ -340,7 +372,7 @@ describe('a connection that fails for a reason that is a bug', () => {
     await nextTurn();
     assert.ok(socket.destroyed);
     assert.ok(bugs.length > 0);
-    assert.equal(server.rest()['connections'], 0);
+    await isEmpty(server);
   });
 });
 
@@ -378,8 +410,7 @@ describe('behind the frame that ends a connection', () => {
     assert.ok(!client.socket.destroyed);
     client.socket.emit('data', Buffer.alloc(1));
     assert.ok(client.socket.destroyed);
-    await nextTurn();
-    assert.equal(server.rest()['connections'], 0);
+    await isEmpty(server);
   });
 
   it('lingerTimeoutMs: so long is it read on', async () => {

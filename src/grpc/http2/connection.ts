@@ -86,7 +86,11 @@ export class Connection implements ControlConnection, TurnTask, Reader, MemoryHo
     this.#watch = new ConnectionWatch({ ...shared, streams: this.#streams });
     this.#greet();
     socket.on('data', this.#onData);
-    socket.on('close', () => this.#closed());
+    socket.on('close', () => {
+      this.#state = 'closed';
+      this.memory.end();
+      this.wrote();
+    });
     socket.on('end', () => {
       this.#inputEnded = true;
       if (this.#deferred !== undefined) return;
@@ -286,7 +290,10 @@ export class Connection implements ControlConnection, TurnTask, Reader, MemoryHo
 
   turn(): void {
     this.#scheduled = false;
-    if (this.#over) return;
+    if (this.#over) {
+      this.#letGo();
+      return;
+    }
     this.#nowMs = performance.now();
     this.#streams.sender.pump();
     this.#output.flush();
@@ -418,19 +425,21 @@ export class Connection implements ControlConnection, TurnTask, Reader, MemoryHo
     this.#receiver.workLeft = -Infinity;
     this.#waiting.clear();
     this.#watch.ending(this.#nowMs, why === undefined);
-    this.#streams.abortAll();
     if (why !== undefined) {
       control.writeGoAway(this.#output, this.#streams.table.lastId, why.code, why.message);
     }
     this.#output.end();
     this.#socket.resume();
+    this.wrote();
   }
 
-  #closed(): void {
-    if (this.#state === 'closed') return;
-    this.#state = 'closed';
-    this.memory.end();
+  /** Hundreds of connections may end at one moment, with thousands of streams each: not all can be let go in one turn. */
+  #letGo(): void {
     this.#streams.abortAll();
+    if (this.#state !== 'closed') {
+      this.#streams.account();
+      return;
+    }
     this.#output.close();
     this.#unpinDeferred();
     this.#waiting.clear();

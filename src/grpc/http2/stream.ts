@@ -102,7 +102,7 @@ export abstract class Stream {
   queuedForSending = false;
   /** When something of the queue was last sent, or it began. */
   sendProgressMs = 0;
-  /** When the message that is being received began; 0: none is. */
+  /** Since when a message is awaited that must come: from its first byte on, or from the stream's opening; 0: none is. */
   messageSinceMs = 0;
 
   /** In memory for this stream, itself among it. */
@@ -139,11 +139,6 @@ export abstract class Stream {
 
   /** The application still works on it. */
   abstract get busy(): boolean;
-
-  /** The one request that there must be has not come whole. */
-  get requestAwaited(): boolean {
-    return false;
-  }
 
   /** What it costs in memory, roughly, with nothing received and nothing to send. */
   abstract readonly footprintBytes: number;
