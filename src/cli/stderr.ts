@@ -37,9 +37,13 @@ function writeRest(rest: string): void {
   }
 }
 
+/**
+ * Asked with `bigint`, whose answer Node keeps elsewhere: behind one that tells of a pipe or a socket, Node 20 takes links
+ * for the folders that they point to, and finds no dependency of a package that pnpm, or `npm link`, has put there.
+ */
 function isFile(): boolean {
   try {
-    return fstatSync(stderrFd).isFile();
+    return fstatSync(stderrFd, { bigint: true }).isFile();
   } catch {
     return false;
   }

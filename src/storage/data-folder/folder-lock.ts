@@ -1,14 +1,7 @@
-import { createRequire } from 'node:module';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { KvorumError } from '../../base/errors.js';
-
-/** The part of fs-native-extensions that is used; the package has no types of its own. */
-interface FileLocks {
-  tryLock(descriptor: number): boolean;
-}
-
-const locks = createRequire(import.meta.url)('fs-native-extensions') as FileLocks;
+import { openExclusively } from './exclusive-file.js';
 
 export const lockFile = 'LOCK';
 
@@ -26,15 +19,9 @@ export class FolderLock {
   static async take(folder: string): Promise<FolderLock> {
     const path = join(folder, lockFile);
     for (;;) {
-      const file = await fs.open(path, 'a+', 0o600);
+      const file = await openExclusively(path);
+      if (file === undefined) throw await inUse(folder, path);
       try {
-        if (!locks.tryLock(file.fd)) {
-          const holder = (await fs.readFile(path, 'utf8')).trim();
-          throw new KvorumError(
-            'DATA_FOLDER_LOCKED',
-            `data folder ${folder} is in use by another process${holder === '' ? '' : ` (pid ${holder})`}`,
-          );
-        }
         if (await isAt(path, file)) {
           await file.truncate(0);
           await file.appendFile(`${process.pid}\n`);
@@ -59,6 +46,15 @@ export class FolderLock {
     await fs.rm(join(this.folder, lockFile), { force: true });
     await this.release();
   }
+}
+
+async function inUse(folder: string, path: string): Promise<KvorumError> {
+  // It may be gone, or its holder may be the only one who can read it.
+  const holder = (await fs.readFile(path, 'utf8').catch(() => '')).trim();
+  return new KvorumError(
+    'DATA_FOLDER_LOCKED',
+    `data folder ${folder} is in use by another process${holder === '' ? '' : ` (pid ${holder})`}`,
+  );
 }
 
 async function isAt(path: string, file: fs.FileHandle): Promise<boolean> {

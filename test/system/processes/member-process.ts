@@ -15,6 +15,8 @@ export interface Launch {
   /** Words before `node`: another network namespace, another clock. */
   readonly prefix?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** The command line; the compiled one unless told. */
+  readonly script?: string;
 }
 
 const running = new Set<ChildProcess>();
@@ -41,7 +43,8 @@ export class MemberProcess {
 
   constructor(name: string, serveFlags: readonly string[], launch: Launch = {}) {
     this.name = name;
-    const words = [...(launch.prefix ?? []), process.execPath, mainScript, 'serve', ...serveFlags];
+    const words = [...(launch.prefix ?? []), process.execPath, launch.script ?? mainScript];
+    words.push('serve', ...serveFlags);
     this.#child = spawn(words[0]!, words.slice(1), {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { ...process.env, ...launch.env },
