@@ -13,7 +13,7 @@ function memberReference(text: string): MemberReference {
 }
 
 export const runMembers: ClientAction = async (client, { flags, io }) => {
-  const { clusterId, members } = await client.members();
+  const { clusterId, members } = await client.members({ serializable: flags.boolean('serializable') });
   const sorted = members.toSorted((left, right) => byName(left.name, right.name));
   if (flags.boolean('json')) {
     await io.stdout.write(toJson({ clusterId, members: sorted }));

@@ -204,6 +204,12 @@ describe('commands for operators', () => {
     assert.match(below, /^node1 knows no leader: it can reach 1 of 2 voters, and 2 are needed$/m);
     const members = await at(first(), '-timeout=500', 'members');
     assert.equal(members.code, exitCodes.unavailable);
+    const own = await at(first(), '-timeout=500', 'members', '-serializable');
+    assert.deepEqual([own.code, own.stderr], [exitCodes.ok, '']);
+    assert.deepEqual(
+      cells(own.stdout).map(([name]) => name),
+      ['node1', 'node2'],
+    );
   });
 
   it('status: where nobody answers, it says so after the table', async () => {

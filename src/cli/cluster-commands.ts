@@ -1,4 +1,4 @@
-import { clientCommand, jsonFlag } from './client-command.js';
+import { clientCommand, jsonFlag, serializableFlag } from './client-command.js';
 import type { Command } from './command.js';
 
 const memberArgument = { flags: [], argumentsMin: 1, argumentsMax: 1 } as const;
@@ -8,7 +8,7 @@ export const clusterCommands: readonly Command[] = [
     name: 'members',
     usage: '',
     summary: 'list the members of the cluster',
-    flags: [jsonFlag],
+    flags: [serializableFlag, jsonFlag],
     argumentsMin: 0,
     argumentsMax: 0,
     examples: ['members', 'members --json'],

@@ -167,8 +167,10 @@ export class KvorumClient {
     yield* listing.listPages(this.#endpoints, options, wait);
   }
 
-  async members(options: CallOptions = {}): Promise<ClusterMembers> {
-    const { clusterId, members } = await this.#call((all) => all.memberList, {}, options);
+  async members(options: ReadOptions = {}): Promise<ClusterMembers> {
+    checkReadOptions(options);
+    const request = { serializable: options.serializable ?? false };
+    const { clusterId, members } = await this.#call((all) => all.memberList, request, options);
     return { clusterId, members: members.map(toClusterMember) };
   }
 

@@ -110,6 +110,8 @@ export interface MemberInfo {
 }
 
 export interface MemberListRequest {
+  /** Allows the answer of this member's own, maybe older, state. */
+  serializable: boolean;
 }
 
 export interface MemberListResponse {
@@ -1265,11 +1267,14 @@ export const MemberInfo: MessageFns<MemberInfo> = {
 };
 
 function createBaseMemberListRequest(): MemberListRequest {
-  return {};
+  return { serializable: false };
 }
 
 export const MemberListRequest: MessageFns<MemberListRequest> = {
-  encode(_: MemberListRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: MemberListRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.serializable !== false) {
+      writer.uint32(8).bool(message.serializable);
+    }
     return writer;
   },
 
@@ -1286,6 +1291,14 @@ export const MemberListRequest: MessageFns<MemberListRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.serializable = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;

@@ -20,6 +20,7 @@ import { Reads } from './reads.js';
 import { transferLeadership } from './leadership.js';
 import type {
   CallOptions,
+  ReadOptions,
   JoinAnswer,
   JoinRequest,
   Member,
@@ -354,7 +355,7 @@ export class RaftMember implements Member {
     }
   }
 
-  async range(query: RangeQuery, options?: CallOptions & { serializable?: boolean }): Promise<RangeAnswer> {
+  async range(query: RangeQuery, options?: ReadOptions): Promise<RangeAnswer> {
     if (options?.serializable !== true) await this.readBarrier(options);
     return this.rangeLocal(query);
   }
@@ -407,8 +408,9 @@ export class RaftMember implements Member {
       }));
   }
 
-  async members(options?: CallOptions): Promise<readonly MemberView[]> {
-    await this.readBarrier(options);
+  async members(options: ReadOptions = {}): Promise<readonly MemberView[]> {
+    const { serializable = false } = options;
+    if (!serializable) await this.readBarrier(options);
     const { machine, raft } = this.#parts;
     return machine.members().map((record) => ({
       ...record,

@@ -18,6 +18,11 @@ export interface CallOptions {
   readonly timeoutMs?: number | undefined;
 }
 
+export interface ReadOptions extends CallOptions {
+  /** Takes this member's own, maybe older, state. */
+  readonly serializable?: boolean;
+}
+
 export interface MemberStatus {
   readonly clusterId: ClusterId;
   readonly id: MemberId;
@@ -80,7 +85,7 @@ export interface Member {
   /** Several commands that enter the log together, in order, in one entry; not a transaction. */
   writeAll(commands: readonly Command[], options?: CallOptions): Promise<readonly CommandResult[]>;
   /** Linearizable, unless `serializable` allows the local, maybe older, state. */
-  range(query: RangeQuery, options?: CallOptions & { serializable?: boolean }): Promise<RangeAnswer>;
+  range(query: RangeQuery, options?: ReadOptions): Promise<RangeAnswer>;
   /** Resolves when this member's state holds everything acknowledged before the call. */
   readBarrier(options?: CallOptions): Promise<void>;
   /** As `readBarrier`, without a promise. */
@@ -91,8 +96,8 @@ export interface Member {
   status(): MemberStatus;
   /** The others, as this member's own state knows them. */
   peers(): readonly PeerStatus[];
-  /** Linearizable. */
-  members(options?: CallOptions): Promise<readonly MemberView[]>;
+  /** Linearizable, unless `serializable` allows the local, maybe older, table. */
+  members(options?: ReadOptions): Promise<readonly MemberView[]>;
   join(request: JoinRequest, options?: CallOptions): Promise<JoinAnswer>;
   removeMember(id: MemberId, options?: CallOptions): Promise<void>;
   promoteMember(id: MemberId, options?: CallOptions): Promise<void>;

@@ -17,7 +17,9 @@ async function call<Request, Response>(
 }
 
 const list = (client: RawClient): Promise<wire.MemberListResponse> =>
-  call(client, 'MemberList', wire.MemberListRequest, wire.MemberListResponse, {});
+  call(client, 'MemberList', wire.MemberListRequest, wire.MemberListResponse, {
+    serializable: false,
+  });
 
 const remove = (client: RawClient, id: bigint, name: string): Promise<wire.MemberRemoveResponse> =>
   call(client, 'MemberRemove', wire.MemberRemoveRequest, wire.MemberRemoveResponse, { id, name });

@@ -51,8 +51,8 @@ function memberList(member: Member): BoundUnaryMethod {
     name: 'MemberList',
     decodeRequest: (bytes) => decodeMessage(wire.MemberListRequest, 'MemberListRequest', bytes),
     encodeResponse: (response) => encodeMessage(wire.MemberListResponse, response),
-    async handle(_request, context) {
-      const views = await member.members(context);
+    async handle({ serializable }, { signal, timeoutMs }) {
+      const views = await member.members({ signal, timeoutMs, serializable });
       const members = views.map((view) => ({
         id: view.id,
         name: view.name,
