@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { KvorumError } from './base/errors.js';
+import { listenBacklogMax } from './base/listen-backlog.js';
 
 interface Wanted {
   /** The option that it comes from, for the error. */
@@ -44,7 +45,7 @@ export class ReservedPort {
         );
       };
       server.once('error', refuse);
-      server.listen(port, host, () => {
+      server.listen({ port, host, backlog: listenBacklogMax }, () => {
         server.off('error', refuse);
         // Whoever cannot be accepted is sent away too.
         server.on('error', () => {});

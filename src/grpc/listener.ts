@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions, type TLSSocket } from 'node:tls';
 import { KvorumError } from '../base/errors.js';
+import { listenBacklogMax } from '../base/listen-backlog.js';
 import type { RatedLog } from '../base/rated-log.js';
 import type { Seat } from './client-share.js';
 import { clientPreface } from './http2/protocol.js';
@@ -22,13 +23,6 @@ interface ListenerOptions {
   /** Takes over any other; `received` is what came so far. */
   http1(socket: Socket, received: Buffer, seat: Seat): void;
 }
-
-/**
- * Connections that wait to be accepted (the kernel has a limit of its own). Node accepts one a turn, so a server
- * takes a while for thousands that come back at once. They wait here; were the queue full, they
- * would have to try again after seconds.
- */
-const backlogMax = 4096;
 
 /** One port for all: the first bytes of a connection tell what it speaks. */
 export class Listener {
@@ -104,8 +98,8 @@ export class Listener {
         const address = this.#server.address();
         resolve(typeof address === 'object' && address !== null ? address.port : port);
       };
-      if (reserved === undefined) this.#server.listen({ host, port, backlog: backlogMax }, begun);
-      else this.#server.listen(reserved, backlogMax, begun);
+      if (reserved === undefined) this.#server.listen({ host, port, backlog: listenBacklogMax }, begun);
+      else this.#server.listen(reserved, listenBacklogMax, begun);
     });
   }
 

@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { KvorumError } from '../base/errors.js';
 import { formatId, type MemberId } from '../base/ids.js';
+import { listenBacklogMax } from '../base/listen-backlog.js';
 import type { Log } from '../base/log.js';
 import type { RandomSource } from '../base/prng.js';
 import { RatedLog } from '../base/rated-log.js';
@@ -81,8 +82,10 @@ export class TcpPeers implements Peers {
         const message = `raftport ${listenPort} on ${listenHost} ${why}`;
         reject(new KvorumError('ADDRESS_UNAVAILABLE', message, { cause: error }));
       });
-      if (reserved === undefined) this.#server.listen(listenPort, listenHost, resolve);
-      else this.#server.listen(reserved.take(), resolve);
+      const backlog = listenBacklogMax;
+      if (reserved === undefined)
+        this.#server.listen({ port: listenPort, host: listenHost, backlog }, resolve);
+      else this.#server.listen(reserved.take(), backlog, resolve);
     });
     this.#server.on('error', (error) => this.#acceptFailed(error));
     for (const id of this.#members.keys()) this.#linkTo(id);
