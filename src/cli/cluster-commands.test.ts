@@ -196,8 +196,9 @@ describe('commands for operators', () => {
     assert.deepEqual([code, stderr], [exitCodes.ok, '']);
     assert.deepEqual(
       cells(stdout).map(([name]) => name),
-      ['node1'],
+      ['node1', 'node2'],
     );
+    assert.match(stdout, /^node2 .* unreachable/m);
     // A leader that nobody answers any more gives up after an election time-out.
     let below = stdout;
     while (!below.includes('knows no leader')) below = (await at(first(), '-timeout=500', 'status')).stdout;

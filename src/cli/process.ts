@@ -25,6 +25,13 @@ export async function runProcess(
     onSignal: (stop) => signals.onSignal(stop),
     onReload: (reload) => signals.onReload(reload),
   });
+  if (signals.terminalIsGone) endByHangUp();
   // All is written. What may still be waited for is stdin, which nobody reads any more.
   process.exit(exitCode);
+}
+
+/** Node's own exit would put right a terminal that is not there any more, and abort. */
+function endByHangUp(): void {
+  process.removeAllListeners('SIGHUP');
+  process.kill(process.pid, 'SIGHUP');
 }

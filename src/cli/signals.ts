@@ -37,7 +37,7 @@ export class Signals {
     };
     const ends = (['SIGINT', 'SIGTERM'] as const).map((signal) => this.#on(signal, () => ask(signal)));
     const hangUp = this.#on('SIGHUP', () => {
-      if (this.#reloads.size === 0 || this.#terminalIsGone()) ask('SIGHUP');
+      if (this.#reloads.size === 0 || this.terminalIsGone) ask('SIGHUP');
       else for (const reload of this.#reloads) reload();
     });
     return () => {
@@ -57,7 +57,7 @@ export class Signals {
   }
 
   /** One that was closed is no terminal any more. */
-  #terminalIsGone(): boolean {
+  get terminalIsGone(): boolean {
     return this.#terminals.some((fd) => !this.#isTerminal(fd));
   }
 }

@@ -34,10 +34,7 @@ export async function askAll(
 ): Promise<readonly Told[]> {
   const [told, members] = await Promise.all([
     Promise.all(named.map((endpoint) => ask(client, endpoint))),
-    client.members({ timeoutMs: Math.min(timeoutMs, membersTimeoutMs) }).then(
-      (answer) => answer.members,
-      () => [],
-    ),
+    knownMembers(client, Math.min(timeoutMs, membersTimeoutMs)),
   ]);
   const answered = distinct(told.filter((each) => !isSilent(each)));
   const silent = told.filter(isSilent);
@@ -47,6 +44,19 @@ export async function askAll(
   return [...distinct([...answered, ...others]), ...unknown].sort((left, right) =>
     byName(left.name ?? '~', right.name ?? '~'),
   );
+}
+
+/** As of now; without a majority, as the member that is asked knows them; none where nobody answers. */
+async function knownMembers(client: KvorumClient, timeoutMs: number): Promise<readonly ClusterMember[]> {
+  const own = client.members({ timeoutMs, serializable: true }).then(
+    (answer) => answer.members,
+    () => [],
+  );
+  try {
+    return (await client.members({ timeoutMs })).members;
+  } catch {
+    return own;
+  }
 }
 
 async function ask(client: KvorumClient, endpoint: string): Promise<Told> {

@@ -88,6 +88,7 @@ describe('signals to a member', { skip: notWindows }, () => {
       events.all('member has stopped').map(({ reason }) => reason),
       ['requested'],
     );
+    assert.doesNotMatch(events.plain.join('\n'), /assert|abort/i);
   });
 
   it("SIGUSR1 does not open Node's debugger", async (t) => {
