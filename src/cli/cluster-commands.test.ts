@@ -121,7 +121,7 @@ describe('commands for operators', () => {
   it('refuse in one line what cannot be', async () => {
     const wrong: [string[], number, RegExp][] = [
       [['transfer-leader', 'nope'], exitCodes.failed, /^no member is named "nope"$/],
-      [['remove', 'nope'], exitCodes.failed, /^no member is named "nope"$/],
+      [['remove', 'nope'], exitCodes.failed, /^no member is named "nope" \(for a key: kvorum delete\)$/],
       [['remove', '00000000000000ff'], exitCodes.failed, /00000000000000ff/],
       [['promote', 'nope'], exitCodes.failed, /^no member is named "nope"$/],
       [['remove', ''], exitCodes.usage, /^a member must be named by its id or its name$/],

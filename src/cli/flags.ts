@@ -111,6 +111,8 @@ function* scan(words: readonly string[], specs: readonly FlagSpec[]): Generator<
     const written = equals < 0 ? word : word.slice(0, equals);
     const spec = specs.find(({ name }) => name === written.replace(/^--?/, ''));
     if (spec === undefined) {
+      if (/^-\.?\d/.test(word))
+        throw new UsageError(`unknown flag ${written}: if it is no flag, write -- before it`);
       const known = specs.map(({ name }) => `-${name}`);
       throw new UnknownNameError(`unknown flag ${written}`, written.replace(/^--/, '-'), known);
     }
