@@ -277,6 +277,14 @@ describe('wrong usage', () => {
       'set -key-stdin -',
       'stdin gives the key or the value, not both: import takes pairs of any bytes (see kvorum help set)',
     ],
+    [
+      'recover -data-dir=x -skip-entry=foo',
+      'flag -skip-entry must be INDEX:TERM:CHECKSUM, not "foo" (see kvorum help recover)',
+    ],
+    [
+      'recover -data-dir=x -skip-entry=1:1:0badcafe',
+      'the member will be without entry 1:1:0badcafe, whatever it was to do: say -yes to go on, and do the same on every member (see kvorum help recover)',
+    ],
     ['completion csh', 'SHELL must be one of bash, zsh, fish, not "csh" (see kvorum help completion)'],
     ['export -format=xml', 'flag -format must be one of jsonl, tsv, not "xml" (see kvorum help export)'],
   ];
