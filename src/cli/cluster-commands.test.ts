@@ -202,8 +202,15 @@ describe('commands for operators', () => {
     let below = stdout;
     while (!below.includes('knows no leader')) below = (await at(first(), '-timeout=500', 'status')).stdout;
     assert.match(below, /^node1 knows no leader: it can reach 1 of 2 voters, and 2 are needed$/m);
-    const members = await at(first(), '-timeout=500', 'members');
-    assert.equal(members.code, exitCodes.unavailable);
+    for (const words of [['members'], ['get', 'a'], ['list'], ['keys'], ['export']]) {
+      assert.deepEqual(await at(first(), '-timeout=500', ...words), {
+        code: exitCodes.unavailable,
+        stdout: '',
+        stderr: 'no leader was found in time (see kvorum status; -serializable reads without a majority)\n',
+      });
+    }
+    const written = await at(first(), '-timeout=500', 'set', 'a', '1');
+    assert.equal(written.stderr, 'no leader was found in time; nothing was changed\n');
     const own = await at(first(), '-timeout=500', 'members', '-serializable');
     assert.deepEqual([own.code, own.stderr], [exitCodes.ok, '']);
     assert.deepEqual(

@@ -37,6 +37,11 @@ export class FlagValues {
     return this.#raw(name);
   }
 
+  /** On the command line or by the environment: more than a default. */
+  isGiven(name: string): boolean {
+    return this.#given.has(name);
+  }
+
   text(name: string): string {
     return this.#raw(name) ?? '';
   }
