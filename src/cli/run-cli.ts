@@ -50,7 +50,7 @@ const completionCommand: Command = {
   examples: ['completion bash > /etc/bash_completion.d/kvorum', 'completion fish'],
   run: async ({ args: [shell], io }) => {
     const { completionOf } = await import('./completion.js');
-    await io.stdout.write(completionOf(shell!, allCommands));
+    await io.stdout.write(completionOf(shell!, allCommands, io.program));
     return exitCodes.ok;
   },
 };
