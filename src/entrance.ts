@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { resolve } from 'node:path';
 import { joinAnewAdvice } from './base/advice.js';
 import { emptyBytes } from './base/bytes.js';
 import { KvorumError } from './base/errors.js';
@@ -57,7 +58,7 @@ export async function enter(
     throw new KvorumError(
       'INVALID_REQUEST',
       known === undefined
-        ? `data folder ${options.dataDir} is empty: start with -bootstrap to found a cluster, or with -join=HOST:PORT to join one`
+        ? `data folder ${resolve(options.dataDir)} is empty: start with -bootstrap to found a cluster, with -join=HOST:PORT to join one, or name the folder that it has with -data-dir`
         : `member ${options.id} had begun to join a cluster: start it with -join=HOST:PORT (any member's client address) to go on, or with an empty data folder`,
     );
   }

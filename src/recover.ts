@@ -201,7 +201,7 @@ export function describeFindings(findings: Findings): string[] {
   const last = log.base.index + log.entries.length;
   const { term, vote, commit } = log.hardState;
   const lines = [
-    `member ${identity.name} (${formatId(identity.memberId)}) of cluster ${formatId(identity.clusterId)}, ${identity.state}`,
+    `member ${identity.name} (${formatId(identity.memberId)}) of cluster ${formatId(identity.clusterId)}`,
     `term ${term}, vote ${vote === 0n ? 'none' : formatId(vote)}`,
     `log from ${log.base.index + 1} to ${last}, committed at least to ${commit}`,
     `state up to ${applied.index} of term ${applied.term}`,

@@ -113,7 +113,8 @@ describe('startServer', () => {
     const servers = await RunningServers.in(t);
     await assert.rejects(servers.start({ id: 'node1' }), {
       code: 'INVALID_REQUEST',
-      message: /is empty: start with -bootstrap to found a cluster, or with -join=HOST:PORT to join one$/,
+      message:
+        /is empty: start with -bootstrap to found a cluster, with -join=HOST:PORT to join one, or name the folder that it has with -data-dir$/,
     });
     assert.deepEqual(await readdir(servers.folder), []);
   });

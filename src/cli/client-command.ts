@@ -1,4 +1,6 @@
-import type { ClientAction, Command } from './command.js';
+import { KvorumError } from '../base/errors.js';
+import type { ClientAction, Command, Invocation } from './command.js';
+import { CommandError, exitCodeOf } from './exit-codes.js';
 import type { FlagSpec } from './flags.js';
 import { parseServerList } from './server-list.js';
 
@@ -45,8 +47,17 @@ interface ClientCommand extends Omit<Command, 'run'> {
   readonly load: () => Promise<ClientAction>;
 }
 
+/** A read has nothing to say of changes, and can do without a leader. @returns what to throw in place of `error` */
+function withoutLeader(error: unknown, { io }: Invocation): unknown {
+  if (!(error instanceof KvorumError) || error.code !== 'NO_LEADER') return error;
+  const message = error.message.replace('; nothing was changed', '');
+  const hint = `(see ${io.program} status; -serializable reads without a majority)`;
+  return new CommandError(exitCodeOf(error), `${message} ${hint}`);
+}
+
 /** A command with the client's flags, and a client that is closed when it ends. */
 export function clientCommand({ load, ...command }: ClientCommand): Command {
+  const isRead = command.flags.includes(serializableFlag);
   return {
     ...command,
     flags: [...clientFlags, ...command.flags],
@@ -60,6 +71,8 @@ export function clientCommand({ load, ...command }: ClientCommand): Command {
       });
       try {
         return await action(client, invocation);
+      } catch (error) {
+        throw isRead ? withoutLeader(error, invocation) : error;
       } finally {
         client.close();
       }

@@ -1,8 +1,9 @@
 import { parseHostPort } from '../base/address.js';
+import { KvorumError } from '../base/errors.js';
 import { formatId } from '../base/ids.js';
 import type { MemberReference } from '../client/index.js';
 import type { ClientAction } from './command.js';
-import { CommandError, exitCodes } from './exit-codes.js';
+import { CommandError, exitCodeOf, exitCodes } from './exit-codes.js';
 import { parseServerList } from './server-list.js';
 import { askAll, byName, statusTable } from './status.js';
 import { textTable, toJson } from './text-table.js';
@@ -38,7 +39,13 @@ export const runStatus: ClientAction = async (client, { flags, io }) => {
 };
 
 export const runRemove: ClientAction = async (client, { args: [member], io }) => {
-  await client.removeMember(memberReference(member!));
+  try {
+    await client.removeMember(memberReference(member!));
+  } catch (error) {
+    if (!(error instanceof KvorumError) || error.code !== 'MEMBER_NOT_FOUND') throw error;
+    // Other stores remove keys by this name.
+    throw new CommandError(exitCodeOf(error), `${error.message} (for a key: ${io.program} delete)`);
+  }
   await io.stdout.write('OK\n');
   return exitCodes.ok;
 };

@@ -121,7 +121,7 @@ describe('commands for operators', () => {
   it('refuse in one line what cannot be', async () => {
     const wrong: [string[], number, RegExp][] = [
       [['transfer-leader', 'nope'], exitCodes.failed, /^no member is named "nope"$/],
-      [['remove', 'nope'], exitCodes.failed, /^no member is named "nope"$/],
+      [['remove', 'nope'], exitCodes.failed, /^no member is named "nope" \(for a key: kvorum delete\)$/],
       [['remove', '00000000000000ff'], exitCodes.failed, /00000000000000ff/],
       [['promote', 'nope'], exitCodes.failed, /^no member is named "nope"$/],
       [['remove', ''], exitCodes.usage, /^a member must be named by its id or its name$/],
@@ -203,8 +203,15 @@ describe('commands for operators', () => {
     let below = stdout;
     while (!below.includes('knows no leader')) below = (await at(first(), '-timeout=500', 'status')).stdout;
     assert.match(below, /^node1 knows no leader: it can reach 1 of 2 voters, and 2 are needed$/m);
-    const members = await at(first(), '-timeout=500', 'members');
-    assert.equal(members.code, exitCodes.unavailable);
+    for (const words of [['members'], ['get', 'a'], ['list'], ['keys'], ['export']]) {
+      assert.deepEqual(await at(first(), '-timeout=500', ...words), {
+        code: exitCodes.unavailable,
+        stdout: '',
+        stderr: 'no leader was found in time (see kvorum status; -serializable reads without a majority)\n',
+      });
+    }
+    const written = await at(first(), '-timeout=500', 'set', 'a', '1');
+    assert.equal(written.stderr, 'no leader was found in time; nothing was changed\n');
     const own = await at(first(), '-timeout=500', 'members', '-serializable');
     assert.deepEqual([own.code, own.stderr], [exitCodes.ok, '']);
     assert.deepEqual(

@@ -80,6 +80,21 @@ describe('completion of bash', () => {
 });
 
 describe('completion', () => {
+  it('is of the name and path that the program is called by too, where that is one word', () => {
+    const last = (program: string): string[] =>
+      shells.map((shell) => completionOf(shell, allCommands, program).trimEnd().split('\n').at(-1)!);
+    const [bash, zsh, fish] = last('./bin/client');
+    assert.equal(bash, 'complete -F _kvorum kvorum client ./bin/client');
+    assert.match(zsh!, /compdef _kvorum kvorum client; fi$/);
+    assert.equal(fish, 'complete -c ./bin/client -w kvorum');
+    for (const program of ['kvorum', 'node dist/src/cli/main.js', './a$(b)', "./it's", '-x']) {
+      for (const [at, shell] of shells.entries()) {
+        const alone = completionOf(shell, allCommands).trimEnd().split('\n').at(-1);
+        assert.equal(last(program)[at], alone, program);
+      }
+    }
+  });
+
   it('is printed for each shell, and names every command and flag', async () => {
     for (const shell of shells) {
       const { stdout, stderr, code } = await runWords(['completion', shell]);

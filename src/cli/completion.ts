@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type { Command } from './command.js';
 import { UsageError } from './exit-codes.js';
 import type { FlagSpec } from './flags.js';
@@ -8,11 +9,19 @@ export const shells = Object.keys(scripts) as readonly (keyof typeof scripts)[];
 /**
  * A script that makes a shell complete commands, flags, their values and files.
  *
+ * @param program how this one is called: completed too, where it is one word
  * @throws UsageError for a shell that is not known
  */
-export function completionOf(shell: string, commands: readonly Command[]): string {
-  if (isShell(shell)) return scripts[shell](commands);
+export function completionOf(shell: string, commands: readonly Command[], program = 'kvorum'): string {
+  if (isShell(shell)) return scripts[shell](commands, calledNames(program));
   throw new UsageError(`SHELL must be one of ${shells.join(', ')}, not ${JSON.stringify(shell)}`);
+}
+
+/** What is completed. Bash and fish look a path up as it is typed, zsh by its last part. */
+function calledNames(program: string): readonly string[] {
+  // No shell makes anything of these letters.
+  if (!/^[\w./][\w./+-]*$/.test(program)) return ['kvorum'];
+  return [...new Set(['kvorum', basename(program), program])];
 }
 
 function isShell(shell: string): shell is keyof typeof scripts {
@@ -80,7 +89,7 @@ function argumentCases(commands: readonly Command[], { words, files }: Offers): 
 const bashOffers: Offers = { words: (words) => `words='${words.join(' ')}'`, files: 'files=1' };
 const zshOffers: Offers = { words: (words) => `compadd -- ${words.join(' ')}`, files: '_files' };
 
-function bashScript(commands: readonly Command[]): string {
+function bashScript(commands: readonly Command[], called: readonly string[]): string {
   const all = distinctFlags(commands);
   const valued = all.filter(({ kind }) => kind !== 'boolean');
   const values = valueCases(valued, bashOffers);
@@ -127,7 +136,7 @@ ${args.join('\n')}
     COMPREPLY=($(compgen -W "$words" -- "$current"))
   fi
 }
-complete -F _kvorum kvorum
+complete -F _kvorum ${called.join(' ')}
 `;
 }
 
@@ -136,7 +145,7 @@ function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-function zshScript(commands: readonly Command[]): string {
+function zshScript(commands: readonly Command[], called: readonly string[]): string {
   const described = (name: string, summary: string): string =>
     quoted(`${name.replaceAll(':', '\\:')}:${summary}`);
   const names = commands.flatMap((each) => namesOf(each).map((name) => described(name, each.summary)));
@@ -147,7 +156,8 @@ function zshScript(commands: readonly Command[]): string {
   const values = valueCases(valued, zshOffers);
   const flags = commands.map((each) => caseLine(patternOf(each), `flags=(${flagLines(flagsOf(each))})`));
   const args = argumentCases(commands, zshOffers);
-  return `#compdef kvorum
+  const completed = called.filter((each) => !each.includes('/')).join(' ');
+  return `#compdef ${completed}
 # zsh completion of kvorum: source <(kvorum completion zsh), or as a file _kvorum on the fpath
 _kvorum() {
   local at word command='' flag='' current=$words[CURRENT]
@@ -185,11 +195,11 @@ ${args.join('\n')}
     esac
   fi
 }
-if [[ \${funcstack[1]} == _kvorum ]]; then _kvorum "$@"; else compdef _kvorum kvorum; fi
+if [[ \${funcstack[1]} == _kvorum ]]; then _kvorum "$@"; else compdef _kvorum ${completed}; fi
 `;
 }
 
-function fishScript(commands: readonly Command[]): string {
+function fishScript(commands: readonly Command[], called: readonly string[]): string {
   const lines = commands.flatMap((command) => {
     const own = namesOf(command).map(
       (name) => `complete -c kvorum -n 'not __kvorum_command' -a ${name} -d ${quoted(command.summary)}`,
@@ -203,6 +213,8 @@ function fishScript(commands: readonly Command[]): string {
   const before = distinctFlags(commands).map(
     (flag) => `complete -c kvorum -n 'not __kvorum_command' ${fishFlag(flag)}`,
   );
+  // Unlike flags, wrapping goes by the word as it is typed.
+  const wraps = called.filter((each) => each !== 'kvorum');
   return `# fish completion of kvorum: kvorum completion fish > ~/.config/fish/completions/kvorum.fish
 function __kvorum_command -d 'Whether a command has been typed: any, or one of these'
   for word in (commandline -opc)[2..-1]
@@ -214,7 +226,7 @@ function __kvorum_command -d 'Whether a command has been typed: any, or one of t
   return 1
 end
 complete -c kvorum -f
-${[...lines, ...before].join('\n')}
+${[...lines, ...before, ...wraps.map((each) => `complete -c ${each} -w kvorum`)].join('\n')}
 `;
 }
 

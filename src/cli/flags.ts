@@ -37,6 +37,11 @@ export class FlagValues {
     return this.#raw(name);
   }
 
+  /** On the command line or by the environment: more than a default. */
+  isGiven(name: string): boolean {
+    return this.#given.has(name);
+  }
+
   text(name: string): string {
     return this.#raw(name) ?? '';
   }
@@ -111,6 +116,8 @@ function* scan(words: readonly string[], specs: readonly FlagSpec[]): Generator<
     const written = equals < 0 ? word : word.slice(0, equals);
     const spec = specs.find(({ name }) => name === written.replace(/^--?/, ''));
     if (spec === undefined) {
+      if (/^-\.?\d/.test(word))
+        throw new UsageError(`unknown flag ${written}: if it is no flag, write -- before it`);
       const known = specs.map(({ name }) => `-${name}`);
       throw new UnknownNameError(`unknown flag ${written}`, written.replace(/^--/, '-'), known);
     }

@@ -34,9 +34,12 @@ async function importFrom(
   client: KvorumClient,
   { flags, io }: Invocation,
 ): Promise<ExitCode> {
+  const timeoutMs = flags.number('timeout');
+  const retryForMs = flags.number('retry-for');
   const importer = new Importer(client, skip, {
-    timeoutMs: flags.number('timeout'),
-    retryForMs: flags.number('retry-for'),
+    timeoutMs,
+    // Its default is not to cut short what -timeout allows.
+    retryForMs: flags.isGiven('retry-for') ? retryForMs : Math.max(retryForMs, timeoutMs),
   });
   const interrupt = new AbortController();
   const ignoreSignals = io.onSignal((signal) => {

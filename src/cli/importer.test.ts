@@ -8,16 +8,9 @@ import { Importer } from './importer.js';
 class DeadCluster {
   /** Undefined: as long as by default. */
   readonly timeoutsMs: (number | undefined)[] = [];
-  readonly #firstMs: number;
-
-  /** @param firstMs of a set that is given no time of its own */
-  constructor(firstMs: number) {
-    this.#firstMs = firstMs;
-  }
-
   async set(_key: unknown, _value: unknown, { timeoutMs }: CallOptions = {}): Promise<SetResult> {
     this.timeoutsMs.push(timeoutMs);
-    await delay(timeoutMs ?? this.#firstMs);
+    await delay(timeoutMs ?? 10);
     throw new KvorumError('SERVER_UNREACHABLE', 'nobody is there');
   }
 }
@@ -26,22 +19,31 @@ const pair = { key: 'a', value: '1' };
 
 describe('Importer', () => {
   it('tries a set for the time that it is given, to its end and not past it', async () => {
-    const cluster = new DeadCluster(10);
-    const importer = new Importer(cluster, 0, { timeoutMs: 60_000, retryForMs: 500 });
+    const cluster = new DeadCluster();
+    const importer = new Importer(cluster, 0, { timeoutMs: 300, retryForMs: 500 });
     const beganMs = performance.now();
     await importer.add(1, pair);
     await assert.rejects(importer.finish(), { exitCode: 3, message: 'line 1: nobody is there' });
     // Timers may come a little early.
     assert.ok(performance.now() - beganMs >= 495);
     const [first, second, ...others] = cluster.timeoutsMs;
-    assert.equal(first, undefined);
-    assert.ok(second! > 0 && second! <= 490, `${second}`);
+    assert.equal(first, 300);
+    // A pause of 100 ms comes before it.
+    assert.ok(second! > 0 && second! <= 110, `${second}`);
     for (const timeoutMs of others) assert.ok(timeoutMs! <= 10, `${timeoutMs}`);
     assert.equal(importer.acknowledgedLine, 0);
   });
 
+  it('does not wait for the first answer longer than that', async () => {
+    const cluster = new DeadCluster();
+    const importer = new Importer(cluster, 0, { timeoutMs: 60_000, retryForMs: 100 });
+    await importer.add(1, pair);
+    await assert.rejects(importer.finish(), { exitCode: 3 });
+    for (const timeoutMs of cluster.timeoutsMs) assert.ok(timeoutMs! <= 100, `${timeoutMs}`);
+  });
+
   it('gives each attempt no more than the time of one request', async () => {
-    const cluster = new DeadCluster(10);
+    const cluster = new DeadCluster();
     const importer = new Importer(cluster, 0, { timeoutMs: 20, retryForMs: 500 });
     await importer.add(1, pair);
     await assert.rejects(importer.finish(), { exitCode: 3 });
@@ -51,13 +53,16 @@ describe('Importer', () => {
   });
 
   it('tries once when it is given no time, and nothing again once it has been given up', async () => {
-    for (const retryForMs of [0, 60_000]) {
-      const cluster = new DeadCluster(10);
-      const importer = new Importer(cluster, 0, { timeoutMs: 60_000, retryForMs });
+    for (const [retryForMs, timeoutMs] of [
+      [0, undefined],
+      [60_000, 10],
+    ] as const) {
+      const cluster = new DeadCluster();
+      const importer = new Importer(cluster, 0, { timeoutMs: 10, retryForMs });
       await importer.add(1, pair);
       importer.giveUp();
       await assert.rejects(importer.finish(), { exitCode: 3 });
-      assert.deepEqual(cluster.timeoutsMs, [undefined]);
+      assert.deepEqual(cluster.timeoutsMs, [timeoutMs]);
     }
   });
 });

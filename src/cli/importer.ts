@@ -29,7 +29,7 @@ export class Importer {
   /**
    * @param acknowledgedLine the last line that needs no import
    * @param times.timeoutMs of one attempt
-   * @param times.retryForMs how long a set is tried again while the cluster cannot serve
+   * @param times.retryForMs how long a set is tried while the cluster cannot serve; 0: once
    */
   constructor(
     client: Pick<KvorumClient, 'set'>,
@@ -92,20 +92,23 @@ export class Importer {
     this.#acknowledgedLine = oldest.line;
   }
 
+  /** Each attempt ends with the time, unless there is to be one only. */
+  #optionsFor(leftMs: number): CallOptions {
+    if (this.#retryForMs === 0) return {};
+    return { timeoutMs: Math.max(1, Math.min(this.#timeoutMs, leftMs)) };
+  }
+
   /** Setting a pair again does no harm, so an unknown outcome is asked for again too. */
   async #set(line: number, pair: Pair): Promise<void> {
     const deadlineMs = performance.now() + this.#retryForMs;
     const leftMs = (): number => deadlineMs - performance.now();
-    let options: CallOptions = {};
     for (;;) {
       try {
-        await this.#client.set(pair.key, pair.value, options);
+        await this.#client.set(pair.key, pair.value, this.#optionsFor(leftMs()));
         return;
       } catch (error) {
         if (mayPass(error) && leftMs() > 0 && !this.#stopping) {
           await delay(Math.min(retryPauseMs, leftMs()));
-          // The last attempt ends with the time.
-          options = { timeoutMs: Math.max(1, Math.min(this.#timeoutMs, leftMs())) };
           continue;
         }
         const reason = error instanceof Error ? error.message : String(error);

@@ -1,4 +1,4 @@
-import { entryName, formatEntryName } from '../fsm/passed-over.js';
+import { entryName, formatEntryName, parseEntryName } from '../fsm/passed-over.js';
 import { describeFindings, inspect, isComplete, passOver } from '../recover.js';
 import type { Invocation } from './command.js';
 import { exitCodes, UsageError, type ExitCode } from './exit-codes.js';
@@ -19,6 +19,7 @@ export async function runRecover({ flags, io }: Invocation): Promise<ExitCode> {
     );
     return exitCodes.failed;
   }
+  checkName(name);
   if (!flags.boolean('yes')) {
     throw new UsageError(
       `the member will be without entry ${name}, whatever it was to do: say -yes to go on, and do the same on every member`,
@@ -26,4 +27,14 @@ export async function runRecover({ flags, io }: Invocation): Promise<ExitCode> {
   }
   await io.stdout.write(`${await passOver(folder, name)}\n`);
   return exitCodes.ok;
+}
+
+/** Before consent is asked for: nobody need agree to what cannot be. */
+function checkName(name: string): void {
+  try {
+    parseEntryName(name);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new UsageError(`flag -skip-entry ${error.message}`, { cause: error });
+  }
 }

@@ -50,7 +50,7 @@ const completionCommand: Command = {
   examples: ['completion bash > /etc/bash_completion.d/kvorum', 'completion fish'],
   run: async ({ args: [shell], io }) => {
     const { completionOf } = await import('./completion.js');
-    await io.stdout.write(completionOf(shell!, allCommands));
+    await io.stdout.write(completionOf(shell!, allCommands, io.program));
     return exitCodes.ok;
   },
 };
@@ -126,7 +126,7 @@ async function fail(error: unknown, command: Command | undefined, io: Io): Promi
   const code = exitCodeOf(error);
   const message = error instanceof Error && error.message !== '' ? error.message : String(error);
   const helped = command === undefined ? 'help' : `help ${command.name}`;
-  const meant = error instanceof UnknownNameError ? await suggestion(error) : '';
+  const meant = error instanceof UnknownNameError ? await suggestion(error, command) : '';
   const hint = error instanceof UsageError ? ` (see ${io.program} ${helped})` : '';
   const trace = code === exitCodes.failed && io.env['KVORUM_DEBUG'] !== undefined && error instanceof Error;
   const stack = trace ? `${error.stack ?? ''}\n` : '';
@@ -134,9 +134,13 @@ async function fail(error: unknown, command: Command | undefined, io: Io): Promi
   return code;
 }
 
-async function suggestion({ written, known }: UnknownNameError): Promise<string> {
-  const { likeliest } = await import('./suggestion.js');
-  const meant = likeliest(written, known);
+async function suggestion(
+  { written, known }: UnknownNameError,
+  command: Command | undefined,
+): Promise<string> {
+  const { asArgument, likeliest } = await import('./suggestion.js');
+  const argument = command === undefined ? undefined : asArgument(written, command);
+  const meant = argument ?? likeliest(written, known);
   return meant === undefined ? '' : `: did you mean ${meant}?`;
 }
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
+import process from 'node:process';
 import { describe, it, type TestContext } from 'node:test';
 import { connect } from '../client/index.js';
 import { version } from '../version.js';
@@ -107,7 +108,11 @@ describe('serve', () => {
   it('says in one line what is wrong, with the right status, and leaves nothing', async (t) => {
     const root = await temporary(t);
     const wrong: [string[], number, RegExp][] = [
-      [[], exitCodes.usage, /^data folder \S+ is empty: start with -bootstrap .*, or with -join=HOST:PORT/],
+      [
+        [],
+        exitCodes.usage,
+        /^data folder \S+ is empty: start with -bootstrap .*, with -join=HOST:PORT .*, or name the folder that it has with -data-dir/,
+      ],
       [['-id=', '-bootstrap'], exitCodes.usage, /^id must be 1 to 128 letters/],
       [['-bootstrap', '-join=a:1'], exitCodes.usage, /^bootstrap and join exclude each other/],
       [
@@ -130,6 +135,13 @@ describe('serve', () => {
     }
   });
 
+  it('names a folder that is empty by its absolute path: the working directory may be another one', async (t) => {
+    const folder = join(await temporary(t), 'data');
+    const words = ['serve', ...freePorts, `-data-dir=${relative(process.cwd(), folder)}`];
+    const { stderr } = await runWords(words);
+    assert.ok(stderr.startsWith(`data folder ${folder} is empty: `), stderr);
+  });
+
   it('ends with status 5 when its member is removed, and says so in its last line', async (t) => {
     const root = await temporary(t);
     const first = serving(['-bootstrap', `-data-dir=${join(root, 'one')}`]);
@@ -139,7 +151,10 @@ describe('serve', () => {
     const removed = await runWords([`-server=${endpoint}`, 'remove', 'node2']);
     assert.equal(removed.stdout, 'OK\n', removed.stderr);
     assert.equal(await second.running, exitCodes.removed);
-    assert.match(second.io.stderr.text, /\nmember node2 was removed from the cluster \(.*\n$/);
+    assert.match(
+      second.io.stderr.text,
+      /\nmember node2 was removed from the cluster \(.*: to join anew, start with an empty -data-dir and -join\n$/,
+    );
     await first.stop();
   });
 

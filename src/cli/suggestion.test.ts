@@ -23,6 +23,9 @@ describe('likeliest', () => {
   it('knows what other programs call it, if this one has it', () => {
     assert.equal(likeliest('rm', names), 'delete');
     assert.equal(likeliest('RANGE', names), 'list');
+    for (const written of ['join', 'add', 'add-member']) {
+      assert.equal(likeliest(written, names), 'serve -join', written);
+    }
     assert.equal(likeliest('-endpoints', ['-server', '-json']), '-server');
     assert.equal(likeliest('rm', ['list']), undefined);
     assert.equal(likeliest('constructor', names), undefined);

@@ -1,3 +1,5 @@
+import type { Command } from './command.js';
+
 /** What other programs call it. */
 const otherNames: Readonly<Record<string, string>> = {
   cas: 'set',
@@ -14,6 +16,9 @@ const otherNames: Readonly<Record<string, string>> = {
   server: 'serve',
   start: 'serve',
   run: 'serve',
+  join: 'serve -join',
+  add: 'serve -join',
+  'add-member': 'serve -join',
   member: 'members',
   nodes: 'members',
   info: 'status',
@@ -29,7 +34,7 @@ const otherNames: Readonly<Record<string, string>> = {
 export function likeliest(written: string, known: readonly string[]): string | undefined {
   const name = written.toLowerCase();
   const other = Object.hasOwn(otherNames, name) ? otherNames[name] : undefined;
-  if (other !== undefined && known.includes(other)) return other;
+  if (other !== undefined && known.includes(other.split(' ')[0]!)) return other;
   // One letter of three may be wrong.
   const most = Math.min(2, Math.floor(name.replace(/^-/, '').length / 3));
   const likes = known
@@ -37,6 +42,15 @@ export function likeliest(written: string, known: readonly string[]): string | u
     .filter(({ edits }) => edits <= most || edits === 0)
     .sort((left, right) => left.edits - right.edits);
   return likes[0]?.each;
+}
+
+/** A command with its arguments, where one of them was written as if it were a flag: `list PREFIX` for -prefix. */
+export function asArgument(
+  flag: string,
+  { name, usage }: Pick<Command, 'name' | 'usage'>,
+): string | undefined {
+  const names = usage.replace(/[[\]]/g, '');
+  return names.split(' ').includes(flag.replace(/^-/, '').toUpperCase()) ? `${name} ${names}` : undefined;
 }
 
 /** No name is longer than this; what was written may be of any length. */

@@ -177,7 +177,7 @@ export class RaftMember implements Member {
   #removed(how: string): void {
     const { log, name, clock, options } = this.#parts;
     if (this.#ended !== undefined) return;
-    const message = `member ${name} was removed from the cluster (${how}); its data folder is of no more use`;
+    const message = `member ${name} was removed from the cluster (${how}); its data folder is of no more use: to join anew, start with an empty -data-dir and -join`;
     log.warn({}, message);
     // Not MEMBER_REMOVED: who waits here to be let in would take it for its own removal.
     this.#ended = new KvorumError('MEMBER_STOPPING', message);

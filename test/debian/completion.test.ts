@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -15,10 +15,17 @@ const timeout = 120_000;
 async function folderWith(t: TestContext, shell: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'kvorum-completion-'));
   t.after(() => rm(folder, { recursive: true }));
-  await writeFile(join(folder, 'script'), completionOf(shell, allCommands));
+  await writeFile(join(folder, 'script'), completionOf(shell, allCommands, './bin/client'));
   await writeFile(join(folder, 'pairs.tsv'), '');
+  await mkdir(join(folder, 'bin'));
+  for (const name of ['kvorum', 'client']) {
+    await writeFile(join(folder, 'bin', name), '#!/bin/sh\necho "<$*>"\n', { mode: 0o755 });
+  }
   return folder;
 }
+
+/** How a program that is called ./bin/client may be called besides. */
+const programs: readonly string[] = ['kvorum', './bin/client', 'client'];
 
 /** What is typed before the Tab key, and the whole line behind it. */
 const typed: readonly (readonly [string, string])[] = [
@@ -35,15 +42,15 @@ const typed: readonly (readonly [string, string])[] = [
   ['serve -log-level=w', 'serve -log-level=warn'],
 ];
 
-/** Types into a shell of its own, whose `kvorum` prints what it is given. */
+/** Types into a shell of its own, behind the program that is named first: it prints what it is given. */
 const zshSession = `
 zmodload zsh/zpty
 zpty -b z "TERM=dumb zsh -f -i"
-zpty -w z "autoload -Uz compinit && compinit -u -D; source ./script; kvorum() { print -r -- \\"<\\$*>\\" }"
+zpty -w z "autoload -Uz compinit && compinit -u -D; source ./script; path=(\\$PWD/bin \\$path)"
 zpty -w z 'print set''up'
 zpty -r z out '*setup*'
-for line in "$@"; do
-  zpty -w -n z "kvorum $line"$'\\t\\n'
+for line in "\${@[2,-1]}"; do
+  zpty -w -n z "$1 $line"$'\\t\\n'
   zpty -r z out '*<*>*'
   print -r -- "\${\${out##*<}%%>*}"
 done
@@ -57,23 +64,36 @@ describe('completion', () => {
     }
   });
 
+  it('is known to bash for each name', { skip: skipUnlessInstalled('bash') }, async (t) => {
+    const cwd = await folderWith(t, 'bash');
+    for (const program of programs) {
+      const { stdout } = await run('bash', ['-c', `source ./script; complete -p ${program}`], { cwd });
+      assert.equal(stdout, `complete -F _kvorum ${program}\n`);
+    }
+  });
+
   it('completes what is typed into zsh', { skip: skipUnlessInstalled('zsh') }, async (t) => {
     const cwd = await folderWith(t, 'zsh');
-    const args = ['-f', '-c', zshSession, 'zsh', ...typed.map(([before]) => before)];
-    const { stdout } = await run('zsh', args, { cwd, timeout });
-    assert.deepEqual(
-      stdout.trimEnd().split('\n'),
-      typed.map(([, after]) => after),
-    );
+    for (const program of programs) {
+      const args = ['-f', '-c', zshSession, 'zsh', program, ...typed.map(([before]) => before)];
+      const { stdout } = await run('zsh', args, { cwd, timeout });
+      assert.deepEqual(
+        stdout.trimEnd().split('\n'),
+        typed.map(([, after]) => after),
+        program,
+      );
+    }
   });
 
   it('completes what is typed into fish', { skip: skipUnlessInstalled('fish') }, async (t) => {
     const cwd = await folderWith(t, 'fish');
-    for (const [before, after] of typed) {
-      const command = `source script; complete -C "kvorum ${before}"`;
+    for (const [program, before, after] of programs.flatMap((each) =>
+      typed.map(([from, to]) => [each, from, to] as const),
+    )) {
+      const command = `source script; set -p PATH $PWD/bin; complete -C "${program} ${before}"`;
       const { stdout } = await run('fish', ['--no-config', '-c', command], { cwd, timeout });
       const offered = stdout.split('\n').map((line) => line.split('\t')[0]!.replace(/=$/, ''));
-      assert.ok(offered.includes(after.split(' ').at(-1)!), `${before}: ${stdout}`);
+      assert.ok(offered.includes(after.split(' ').at(-1)!), `${program} ${before}: ${stdout}`);
     }
   });
 });

@@ -78,6 +78,12 @@ describe('docs/cli.md', () => {
     for (const code of Object.keys(errorCodes) as ErrorCode[]) {
       assert.equal(exitCodeOf(new KvorumError(code, '')), named.get(code) ?? exitCodes.failed, code);
     }
+    // Of a write it is not known then, and that has a status of its own.
+    const unchanged = table.find(([status]) => Number(status) === exitCodes.unavailable)![2]!;
+    for (const each of unchanged.split(', ')) {
+      const { outcome } = errorCodes[each.replace(' of a read', '') as ErrorCode];
+      assert.equal(each.endsWith(' of a read'), outcome === 'unknown', each);
+    }
     for (const code of named.keys()) assert.ok(Object.hasOwn(errorCodes, code), code);
   });
 });
