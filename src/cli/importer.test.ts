@@ -28,8 +28,8 @@ describe('Importer', () => {
     assert.ok(performance.now() - beganMs >= 495);
     const [first, second, ...others] = cluster.timeoutsMs;
     assert.equal(first, 300);
-    // A pause of 100 ms comes before it.
-    assert.ok(second! > 0 && second! <= 110, `${second}`);
+    // A pause of 100 ms comes before it; on a busy machine no time may be left.
+    assert.ok(second === undefined || (second > 0 && second <= 110), `${second}`);
     for (const timeoutMs of others) assert.ok(timeoutMs! <= 10, `${timeoutMs}`);
     assert.equal(importer.acknowledgedLine, 0);
   });
