@@ -1,12 +1,14 @@
-import type { ClientHttp2Session } from 'node:http2';
 import { parseHostPort } from '../base/address.js';
 import { KvorumError } from '../base/errors.js';
 import { onAbort, stopWaitingForAbort } from './abort-signals.js';
 import { Callbacks } from './callbacks.js';
 import { DialError, type Lookup } from './dial.js';
 import { CallFailure, cancelledUnsent, lost } from './failure.js';
-import { cutOff, NotHttp2Error, openSession } from './session.js';
+import { cutOff, NotHttp2Error, openSession, type OpenSession } from './session.js';
 import { UnaryStream, type MethodPath } from './unary-stream.js';
+
+/** What a connection says at its end is taken by then, or given up. */
+const lastWordsMs = 1000;
 
 /** One connection to one server. Nothing is sent on it twice. */
 export class Connection {
@@ -14,7 +16,7 @@ export class Connection {
   readonly #responseSizeBytesMax: number;
   readonly #lookup: Lookup | undefined;
   readonly #dialling = new AbortController();
-  #session: ClientHttp2Session | undefined;
+  #opened: OpenSession | undefined;
   #lastHandled = Infinity;
   /** Ends of the calls without an answer. */
   readonly #open = new Callbacks<KvorumError>();
@@ -34,7 +36,7 @@ export class Connection {
 
   /** What is sent now goes out at once. */
   get ready(): boolean {
-    const session = this.#session;
+    const session = this.#opened?.session;
     return !this.#closed && session !== undefined && !session.closed && !session.destroyed;
   }
 
@@ -43,9 +45,9 @@ export class Connection {
     const target = parseHostPort('endpoint', this.endpoint);
     const { signal } = this.#dialling;
     try {
-      const session = await openSession(target, timeoutMs, signal, this.#lookup);
-      session.on('goaway', (_code: number, lastHandled: number) => (this.#lastHandled = lastHandled));
-      this.#session = session;
+      const opened = await openSession(target, timeoutMs, signal, this.#lookup);
+      opened.session.on('goaway', (_code: number, lastHandled: number) => (this.#lastHandled = lastHandled));
+      this.#opened = opened;
       return undefined;
     } catch (error) {
       if (error instanceof DialError) return error.message;
@@ -63,7 +65,7 @@ export class Connection {
    */
   call(path: MethodPath, message: Uint8Array, timeoutMs: number, signal?: AbortSignal): Promise<Buffer> {
     if (signal?.aborted === true) return Promise.reject(cancelledUnsent());
-    const session = this.#session;
+    const session = this.#opened?.session;
     if (session === undefined || !this.ready) return Promise.reject(lost(this.endpoint, 'not-applied'));
     const { endpoint } = this;
     const responseSizeBytesMax = this.#responseSizeBytesMax;
@@ -94,13 +96,23 @@ export class Connection {
     if (this.#closed) return;
     this.#closed = true;
     this.#dialling.abort();
-    this.#session?.close();
+    if (this.#opened === undefined) return;
+    this.#opened.session.close();
+    this.#endSoon(this.#opened);
+  }
+
+  /** Where the server takes nothing any more, the last words would be waited with for ever. */
+  #endSoon(opened: OpenSession): void {
+    const timer = setInterval(() => {
+      if (this.#open.count === 0) cutOff(opened);
+    }, lastWordsMs).unref();
+    opened.socket.once('close', () => clearInterval(timer));
   }
 
   /** Ends the open calls too. */
   destroy(error: KvorumError): void {
     this.#open.callAll(error);
     this.close();
-    if (this.#session !== undefined) cutOff(this.#session);
+    if (this.#opened !== undefined) cutOff(this.#opened);
   }
 }

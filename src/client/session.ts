@@ -11,8 +11,15 @@ export class NotHttp2Error extends Error {
   override readonly name = 'NotHttp2Error';
 }
 
+/** A session, and the socket below it, which Node would keep until the server has closed its side too. */
+export interface OpenSession {
+  readonly session: ClientHttp2Session;
+  readonly socket: Socket;
+}
+
 /**
- * An HTTP/2 connection whose server has spoken (RFC 9113, section 3.4). Nothing of it holds the process alive.
+ * An HTTP/2 connection whose server has spoken (RFC 9113, section 3.4). Nothing of it holds the process alive. The socket is
+ * closed as soon as the session has written its last.
  *
  * Rejects with DialError, and with NotHttp2Error; nothing is left open then.
  */
@@ -21,13 +28,13 @@ export async function openSession(
   timeoutMs: number,
   signal: AbortSignal,
   lookup?: Lookup,
-): Promise<ClientHttp2Session> {
+): Promise<OpenSession> {
   const deadlineMs = performance.now() + timeoutMs;
   const socket = await dial(target, timeoutMs, signal, lookup);
   return greeted(socket, Math.max(1, deadlineMs - performance.now()), signal);
 }
 
-function greeted(socket: Socket, timeoutMs: number, signal: AbortSignal): Promise<ClientHttp2Session> {
+function greeted(socket: Socket, timeoutMs: number, signal: AbortSignal): Promise<OpenSession> {
   const session = connect('http://kvorum', {
     createConnection: () => socket,
     settings: { enablePush: false, initialWindowSize: streamWindowSizeBytes },
@@ -53,7 +60,7 @@ function greeted(socket: Socket, timeoutMs: number, signal: AbortSignal): Promis
       end();
       session.setLocalWindowSize(connectionWindowSizeBytes);
       session.unref();
-      resolve(session);
+      resolve({ session, socket });
     };
     const timer = setTimeout(() => {
       const waited = `within ${Math.round(timeoutMs)} ms`;
@@ -63,6 +70,7 @@ function greeted(socket: Socket, timeoutMs: number, signal: AbortSignal): Promis
     }, timeoutMs);
     signal.addEventListener('abort', calledOff);
     session.on('remoteSettings', spoken);
+    socket.once('finish', () => socket.destroy());
     session.on('close', closed);
     // The end that follows tells all there is to tell.
     session.on('error', () => {});
@@ -71,6 +79,7 @@ function greeted(socket: Socket, timeoutMs: number, signal: AbortSignal): Promis
 }
 
 /** Ends it with everything that is on its way. */
-export function cutOff(session: ClientHttp2Session): void {
+export function cutOff({ session, socket }: OpenSession): void {
   session.destroy(undefined, constants.NGHTTP2_CANCEL);
+  socket.destroy();
 }
