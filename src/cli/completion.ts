@@ -102,6 +102,8 @@ _kvorum() {
     word=\${COMP_WORDS[at]}
     # Bash cuts -flag=value into three words.
     [[ $word == = ]] && continue
+    # And HOST:PORT.
+    if [[ $word == : ]]; then ((at++)); continue; fi
     if [[ -n $flag ]]; then flag=''; continue; fi
     case $word in
       ${spellings(valued)}) flag=$word ;;

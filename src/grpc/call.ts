@@ -14,6 +14,7 @@ import { metadataFields } from './metadata-fields.js';
 import { responseFields, trailerFields } from './status.js';
 
 /** The same for all: an error notes where it was made, which takes longer than all else when thousands end at once. */
+const serverStopping = new KvorumError('MEMBER_STOPPING', 'the server is stopping');
 const callerCancelled = new KvorumError('CANCELLED', 'the caller cancelled');
 const connectionLost = new KvorumError('CANCELLED', 'the connection to the caller was lost');
 
@@ -258,9 +259,8 @@ export abstract class Call extends Stream implements CallContext, Timed {
   /** Ends the call because the server stops. */
   protected stop(): void {
     if (this.over) return;
-    const error = new KvorumError('MEMBER_STOPPING', 'the server is stopping');
-    this.fail(error);
-    this.#cutShort(error);
+    this.fail(serverStopping);
+    this.#cutShort(serverStopping);
   }
 
   #cutShort(reason: Error): void {

@@ -16,7 +16,7 @@ import { Http1 } from './http1.js';
 import type { Http1Connection } from './http1-connection.js';
 import { AnswerTurns } from './http2/answer-turns.js';
 import { Connection } from './http2/connection.js';
-import { ConnectionSweep } from './http2/connection-sweep.js';
+import { ConnectionRounds } from './http2/connection-rounds.js';
 import type { ConnectionEnvironment, ConnectionHandle } from './http2/environment.js';
 import { InputAhead } from './http2/input-ahead.js';
 import { MemoryBudget } from './http2/memory-budget.js';
@@ -72,7 +72,7 @@ export class GrpcServer {
   readonly #listener: Listener;
   readonly #http1: Http1;
   readonly #deadlines = new Deadlines();
-  readonly #sweep: ConnectionSweep;
+  readonly #sweeps: ConnectionRounds<Connection>;
   #sweeper: NodeJS.Timeout | undefined;
   #faulted = 0;
   #closed: Promise<void> | undefined;
@@ -96,7 +96,8 @@ export class GrpcServer {
     const http1Connections = new Set<Http1Connection>();
     this.#memory = new MemoryBudget(limits.memoryBytesMax, this.#connections, http1Connections);
     const turns = new Turns(undefined, () => this.#memory.enforce());
-    this.#sweep = new ConnectionSweep(this.#connections, turns, log);
+    const sweep = (each: Connection, nowMs: number): void => each.sweep(nowMs);
+    this.#sweeps = new ConnectionRounds(this.#connections, sweep, { turns, log });
     this.#http1 = new Http1({
       handler: options.http1,
       headerSizeBytesMax: limits.http1HeaderSizeBytesMax,
@@ -178,10 +179,11 @@ export class GrpcServer {
   async #close(deadlineMs: number): Promise<void> {
     const closed = this.#listener.close();
     this.#http1.close();
-    for (const connection of this.#connections) {
+    const stop = (connection: Connection): void => {
       connection.stopStreams();
       connection.drain();
-    }
+    };
+    new ConnectionRounds(this.#connections, stop, this.#environment).begin();
     const timer = setTimeout(() => this.#listener.destroyConnections(), deadlineMs);
     await closed;
     while (this.#connections.size > 0) await nextTurn();
@@ -236,7 +238,7 @@ export class GrpcServer {
     const nowMs = performance.now();
     this.#strangers.sweep(nowMs);
     this.#listener.sweep(nowMs);
-    this.#sweep.begin();
+    this.#sweeps.begin();
     this.#http1.sweep(nowMs);
     this.#memory.sweep(nowMs);
   }

@@ -45,9 +45,13 @@ export class BlockAssembly {
   /** The whole block; the next one may begin. */
   end(): Buffer {
     const block = Buffer.concat(this.#parts, this.#sizeBytes);
+    this.clear();
+    return block;
+  }
+
+  clear(): void {
     this.streamId = 0;
     this.#parts = [];
     this.#sizeBytes = 0;
-    return block;
   }
 }

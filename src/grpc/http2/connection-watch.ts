@@ -102,7 +102,7 @@ export class ConnectionWatch {
   lingeredTooLong(): boolean {
     const { output, connection, limits } = this.#parts;
     const nowMs = connection.nowMs();
-    if (output.pendingBytes > 0) return output.stalledMs(nowMs) > this.#lastWordsMs;
+    if (output.isWriting) return output.stalledMs(nowMs) > this.#lastWordsMs;
     return nowMs - this.#endingSinceMs > limits.lingerTimeoutMs;
   }
 

@@ -39,6 +39,7 @@ const methods: readonly BoundMethod[] = [
       return request;
     },
   },
+  { kind: 'unary', name: 'Promised', call: (request) => Promise.resolve(request) },
   { kind: 'unary', name: 'Hold', call: () => new Promise(() => {}) },
   {
     kind: 'unary',
@@ -313,6 +314,58 @@ describe('input that comes when a turn has had its time', () => {
     await nextTurn();
     assert.ok(isServed(client));
     client.socket.destroy();
+  });
+});
+
+describe('a connection that has ended and lingers', () => {
+  const fatal = frame('PING', 0, 1, Buffer.alloc(8));
+
+  it('lingerTimeoutMs: is closed, also where it was answered behind its end', async () => {
+    const { server } = serve({ lingerTimeoutMs: 10_000 });
+    for (const method of ['Echo', 'Promised']) {
+      const client = new Client(server);
+      await nextTurn();
+      client.send(headers(1, method), frame('DATA', END_STREAM, 1, hello), fatal);
+      await nextTurn();
+      await nextTurn();
+      assert.ok(!client.socket.destroyed);
+      client.connection.sweep(performance.now() + 10_001);
+      assert.ok(client.socket.destroyed, method);
+    }
+    await isEmpty(server);
+  });
+
+  it('lingerTimeoutMs: is closed, also where its streams waited for their windows', async () => {
+    const { server } = serve({ receivedBytesPerConnectionMax: 1000, lingerTimeoutMs: 10_000 });
+    const client = new Client(server);
+    await nextTurn();
+    const part = grpcMessage(Buffer.alloc(20_000)).subarray(0, 16_000);
+    for (const id of [1, 3, 5]) client.send(headers(id, 'Echo'), frame('DATA', 0, id, part));
+    await nextTurn();
+    client.send(fatal);
+    await nextTurn();
+    await nextTurn();
+    client.connection.sweep(performance.now() + 10_001);
+    assert.ok(client.socket.destroyed);
+    await isEmpty(server);
+  });
+
+  it('holds nothing of what came, nor of what it remembered', async () => {
+    const { server } = serve();
+    const client = new Client(server);
+    await nextTurn();
+    // Refused before they were whole: their ids are remembered.
+    for (let id = 1; id < 400; id += 2) client.send(headers(id, 'Nowhere'));
+    client.send(headers(401, 'Echo'), frame('DATA', 0, 401, hello.subarray(0, 3)));
+    await nextTurn();
+    await nextTurn();
+    assert.ok(server.rest()['heldBytes']! > 200 * 80);
+    client.send(fatal, frame('DATA', 0, 401, Buffer.alloc(1000)).subarray(0, 500));
+    await nextTurn();
+    await nextTurn();
+    assert.deepEqual([server.rest()['connections'], server.rest()['heldBytes']], [1, 0]);
+    client.socket.destroy();
+    await isEmpty(server);
   });
 });
 

@@ -62,6 +62,8 @@ export class Connection implements ControlConnection, TurnTask, Reader, MemoryHo
   #workTurn = -1;
   /** The client sends nothing any more. */
   #inputEnded = false;
+  /** The server stops, and not all streams know. */
+  #stopping = false;
 
   constructor(socket: Socket, environment: ConnectionEnvironment, share: Share) {
     const { limits, application } = environment;
@@ -89,6 +91,7 @@ export class Connection implements ControlConnection, TurnTask, Reader, MemoryHo
     socket.on('close', () => {
       this.#state = 'closed';
       this.memory.end();
+      this.#streams.answers.clear();
       this.wrote();
     });
     socket.on('end', () => {
@@ -295,6 +298,10 @@ export class Connection implements ControlConnection, TurnTask, Reader, MemoryHo
       return;
     }
     this.#nowMs = performance.now();
+    if (this.#stopping) {
+      this.#stopping = this.#streams.stopSome();
+      if (this.#stopping) this.wrote();
+    }
     this.#streams.sender.pump();
     this.#output.flush();
     this.#streams.account();
@@ -374,7 +381,8 @@ export class Connection implements ControlConnection, TurnTask, Reader, MemoryHo
 
   /** Ends the calls that have no end of their own. */
   stopStreams(): void {
-    this.#streams.stopAll();
+    this.#stopping = true;
+    this.wrote();
   }
 
   /** The second step: what is opened from now on is not served. */
@@ -424,6 +432,7 @@ export class Connection implements ControlConnection, TurnTask, Reader, MemoryHo
     // Nothing of what is left of this chunk counts any more.
     this.#receiver.workLeft = -Infinity;
     this.#waiting.clear();
+    this.#streams.answers.clear();
     this.#watch.ending(this.#nowMs, why === undefined);
     if (why !== undefined) {
       control.writeGoAway(this.#output, this.#streams.table.lastId, why.code, why.message);
@@ -435,17 +444,18 @@ export class Connection implements ControlConnection, TurnTask, Reader, MemoryHo
 
   /** Hundreds of connections may end at one moment, with thousands of streams each: not all can be let go in one turn. */
   #letGo(): void {
+    const isClosed = this.#state === 'closed';
+    if (isClosed) this.#output.close();
     this.#streams.abortAll();
-    if (this.#state !== 'closed') {
-      this.#streams.account();
-      return;
-    }
-    this.#output.close();
+    // Dropped: what aborted streams wrote, and what was answered since the end.
+    this.#output.flush();
     this.#unpinDeferred();
     this.#waiting.clear();
+    this.#parser.clear();
+    this.#receiver.clear();
+    this.#streams.table.forgetEnded();
+    this.#holdParts();
     this.#streams.account();
-    this.memory.hold(-this.#partHeldBytes);
-    this.#partHeldBytes = 0;
-    this.#environment.closed(this);
+    if (isClosed) this.#environment.closed(this);
   }
 }

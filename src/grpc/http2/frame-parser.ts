@@ -71,6 +71,14 @@ export class FrameParser {
     return true;
   }
 
+  /** Nothing more is taken in: lets go of what has come. */
+  clear(): void {
+    this.#chunk = emptyChunk;
+    this.#at = 0;
+    this.#headerFilled = 0;
+    this.#payload = undefined;
+  }
+
   #checkSize(length: number): void {
     if (length <= this.#payloadSizeBytesMax) return;
     throw new ConnectionError(

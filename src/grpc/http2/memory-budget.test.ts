@@ -133,6 +133,22 @@ describe('MemoryBudget', () => {
     assert.equal(told, 1);
   });
 
+  it('is not spent by what may stand beside it for those who end, and tells so', async () => {
+    const connections = new Connections();
+    const [ending, other] = [connections.add('ending'), connections.add('other')];
+    ending.hold(300);
+    other.hold(600);
+    assert.ok(other.spent);
+    let told = 0;
+    connections.budget.whenRoom(() => told++);
+    ending.end();
+    await afterwards();
+    assert.deepEqual([other.spent, told], [false, 1]);
+    // Of what ends, no more than a quarter.
+    other.hold(101);
+    assert.ok(other.spent);
+  });
+
   it('lets those go that take nothing, when it is spent and somebody waits', () => {
     const connections = new Connections();
     const [busy, stalled] = [connections.add('busy'), connections.add('stalled', 5000)];

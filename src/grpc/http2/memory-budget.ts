@@ -118,17 +118,22 @@ export class MemoryBudget {
 
   /** More is held than may be: until those that must go are gone. */
   get exceeded(): boolean {
-    return this.#mustEvict || this.#heldBytes > this.#sizeBytesMax * (1 + leftShareMax);
+    return this.#mustEvict || this.#countedBytes > this.#sizeBytesMax;
   }
 
   /** More is held than may be while others wait. */
   get spent(): boolean {
-    return this.#heldBytes > this.#sizeBytesMax * answersShare;
+    return this.#countedBytes > this.#sizeBytesMax * answersShare;
   }
 
   /** More is held than may be while those wait that take their answers. */
   get crowded(): boolean {
-    return this.#heldBytes > this.#sizeBytesMax * freshAnswersShare;
+    return this.#countedBytes > this.#sizeBytesMax * freshAnswersShare;
+  }
+
+  /** Without what may stand beside the budget. */
+  get #countedBytes(): number {
+    return this.#heldBytes - Math.min(this.#leftBytes, this.#sizeBytesMax * leftShareMax);
   }
 
   changed(sizeBytes: number): void {
@@ -154,6 +159,11 @@ export class MemoryBudget {
   /** Of what is held, so much more is for those who end. */
   left(sizeBytes: number): void {
     this.#leftBytes += sizeBytes;
+    if (sizeBytes <= 0 || this.#waiting.size === 0 || this.spent) return;
+    // Not here, where a connection is about to end.
+    queueMicrotask(() => {
+      if (!this.spent) this.#tellRoom();
+    });
   }
 
   /** What is held for those who end cannot be had by ending others, whose it is not: it is waited for. */

@@ -87,6 +87,11 @@ export class Output {
     return this.#writingBytes + this.#partsSizeBytes + this.at - this.#from > highWaterBytes;
   }
 
+  /** The socket has not taken all that it was given. */
+  get isWriting(): boolean {
+    return this.#writingBytes > 0;
+  }
+
   /** How long the socket has taken nothing although there was something. */
   stalledMs(nowMs: number): number {
     return this.#writingBytes === 0 ? 0 : nowMs - this.#progressAtMs;
@@ -142,7 +147,7 @@ export class Output {
     this.#from = this.at;
   }
 
-  /** Hands everything to the socket. */
+  /** Hands everything to the socket; drops it where that was ended. */
   flush(): void {
     this.#closePart();
     if (this.#parts.length === 0) return;
@@ -160,7 +165,7 @@ export class Output {
     this.buffer = noBuffer;
     this.at = 0;
     this.#from = 0;
-    if (this.#ended) {
+    if (this.#ended || this.#closed) {
       this.#buffers.release(used);
       return;
     }

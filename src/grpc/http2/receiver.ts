@@ -53,6 +53,11 @@ export class Receiver implements FrameHandler {
     return this.#block.heldBytes;
   }
 
+  /** Nothing more is taken in: lets go of the block that has not ended. */
+  clear(): void {
+    this.#block.clear();
+  }
+
   frame(type: number, flags: number, id: number, bytes: Buffer, from: number, to: number): boolean {
     this.workLeft -= frameCost;
     // CONTINUATION is part of the frame that began the block.

@@ -86,6 +86,13 @@ export class StreamTable {
     this.#endedByUs.set(id, windowBytes);
   }
 
+  /** No frame is awaited any more. */
+  forgetEnded(): void {
+    this.#endedByUs.clear();
+    this.#latestEnded.length = 0;
+    this.#nextEnded = 0;
+  }
+
   isIgnored(id: number): boolean {
     return this.#endedByUs.has(id);
   }

@@ -95,6 +95,17 @@ async function unreadPages(attacker: Attacker): Promise<void> {
   });
 }
 
+/** What a connection remembers of refused calls while it lingers, and an answer that comes behind its end. */
+async function lingering(attacker: Attacker): Promise<void> {
+  const get = lastMessage(GetRequest.encode({ key: smallKey(0) }).finish());
+  await attacker.http2Held(200, { reading: 'thrown-away' }, async (connection) => {
+    await connection.open(8192, connection.block(callFields('/proto.KeyValueStore/Nothing')), 0);
+    await connection.open(1, connection.block(callFields(getPath)), 0, get);
+    // On a stream it must not be (RFC 9113, section 6.7).
+    await connection.send(frame('PING', 0, 1, Buffer.alloc(8)));
+  });
+}
+
 const bounds = { growthBytesMax: hoardGrowthBytesMax };
 
 export const hoardAttacks: readonly Attack[] = [
@@ -138,6 +149,13 @@ export const hoardAttacks: readonly Attack[] = [
     seconds: 5,
     bounds,
     run: unreadRanges,
+  },
+  {
+    name: 'lingering',
+    does: 'ends its connections by a fault, behind thousands of refused calls and one that is answered',
+    seconds: 5,
+    bounds,
+    run: lingering,
   },
   {
     name: 'unread-pages',

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { silentLog } from '../../base/log.js';
-import { ConnectionSweep } from './connection-sweep.js';
+import { ConnectionRounds } from './connection-rounds.js';
 import { Turns } from './turns.js';
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-describe('a sweep', () => {
+describe('rounds of connections', () => {
   it('looks at each connection once, in several turns where that takes long', async () => {
     let nowMs = 0;
     const looks = new Array<number>(10).fill(0);
@@ -16,7 +16,13 @@ describe('a sweep', () => {
         nowMs += 0.6;
       },
     }));
-    const sweep = new ConnectionSweep(connections, new Turns(), silentLog, () => nowMs);
+    const environment = { turns: new Turns(), log: silentLog };
+    const sweep = new ConnectionRounds(
+      connections,
+      (each) => each.sweep(),
+      environment,
+      () => nowMs,
+    );
     sweep.begin();
     await nextTurn();
     const looked = (): number => looks.filter((count) => count === 1).length;
@@ -36,7 +42,7 @@ describe('a sweep', () => {
     const bad = { sweep: (): void => assert.fail('broken') };
     const good = { sweep: (): unknown => looked++ };
     const log = { ...silentLog, error: (fields: unknown): void => void bugs.push(fields) };
-    new ConnectionSweep([good, bad, good], new Turns(), log).begin();
+    new ConnectionRounds([good, bad, good], (each) => each.sweep(), { turns: new Turns(), log }).begin();
     while (looked < 2) await nextTurn();
     assert.equal(bugs.length, 1);
   });
