@@ -28,7 +28,12 @@ describe('completion of bash', () => {
     const names = allCommands.flatMap(({ name, aliases = [] }) => [name, ...aliases]);
     assert.deepEqual(await offers(['']), names);
     assert.deepEqual(await offers(['exp']), ['export']);
-    for (const before of [['-server', 'a:1'], ['-server', '=', 'a:1'], ['-json']]) {
+    for (const before of [
+      ['-server', 'a:1'],
+      ['-server', '=', 'a:1'],
+      ['-server', '=', 'a', ':', '1'],
+      ['-json'],
+    ]) {
       assert.deepEqual(await offers([...before, 'promo']), ['promote'], before.join(' '));
     }
   });

@@ -1,4 +1,5 @@
 import { connect, isIPv4, type Socket } from 'node:net';
+import { isItself } from '../base/self-connection.js';
 
 /** Why there is no connection, in words that stand behind `cannot connect to HOST:PORT: `. */
 export class DialError extends Error {
@@ -113,6 +114,11 @@ function tryAll(
       const socket = connect({ host: addresses[tried++]!, port, noDelay: true });
       open.add(socket);
       socket.once('connect', () => {
+        if (isItself(socket)) {
+          socket.resetAndDestroy();
+          socket.emit('error', Object.assign(new Error('connected to itself'), { code: 'ECONNREFUSED' }));
+          return;
+        }
         end(socket);
         socket.removeAllListeners();
         resolve(socket);

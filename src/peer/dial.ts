@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { parseHostPort } from '../base/address.js';
 import type { MemberId } from '../base/ids.js';
+import { isItself } from '../base/self-connection.js';
 import type { Clock } from '../ports/clock.js';
 import type { PeerAddress, PeerIdentity } from '../ports/peers.js';
 import { FrameParser, greetingSizeBytesMax } from './frame.js';
@@ -73,7 +74,13 @@ export function dial(call: Call): Promise<Line> {
     call.signal?.addEventListener('abort', aborted, { once: true });
     socket.on('error', fail);
     socket.on('close', () => fail(new Error(`${call.address} closed the connection`)));
-    socket.on('connect', () => socket.write(handshake.opening()));
+    socket.on('connect', () => {
+      if (isItself(socket)) {
+        // At once, or it would hold the port that the member is to listen on.
+        socket.resetAndDestroy();
+        fail(new Error(`connect ECONNREFUSED ${call.address}`));
+      } else socket.write(handshake.opening());
+    });
     const answered = (answer: Answer): void => {
       if (!answer.welcome) {
         fail(new RefusedError(answer));

@@ -159,6 +159,15 @@ describe('the lock of a data folder', () => {
     await (await DataFolder.open(path, 'node1')).close();
   });
 
+  it('keeps a second one out also when the file was taken away', async (t) => {
+    const path = await memberFolder(t);
+    const folder = await DataFolder.open(path, 'node1');
+    fs.rmSync(join(path, 'LOCK'));
+    await assert.rejects(DataFolder.open(path, 'node1'), refused('DATA_FOLDER_LOCKED', path, /in use/));
+    await folder.close();
+    await (await DataFolder.open(path, 'node1')).close();
+  });
+
   it('keeps out a second opening in the same process, until the first is closed', async (t) => {
     const path = await memberFolder(t);
     const folder = await DataFolder.open(path, 'node1');

@@ -22,8 +22,17 @@ export function openExclusively(path: string): Promise<fs.FileHandle | undefined
   return process.platform === 'win32' ? openUnshared(path) : openLocked(path);
 }
 
-async function openLocked(path: string): Promise<fs.FileHandle | undefined> {
-  const file = await fs.open(path, 'a+', mode);
+/** The same for a folder, which nobody can take away and put in its place again; not on Windows. */
+export function lockFolder(path: string): Promise<fs.FileHandle | undefined> {
+  return locked(() => fs.open(path, 'r'));
+}
+
+function openLocked(path: string): Promise<fs.FileHandle | undefined> {
+  return locked(() => fs.open(path, 'a+', mode));
+}
+
+async function locked(open: () => Promise<fs.FileHandle>): Promise<fs.FileHandle | undefined> {
+  const file = await open();
   try {
     if (lock(file.fd)) return file;
   } catch (error) {

@@ -1,44 +1,39 @@
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { KvorumError } from '../../base/errors.js';
-import { openExclusively } from './exclusive-file.js';
+import { lockFolder, openExclusively } from './exclusive-file.js';
 
 export const lockFile = 'LOCK';
 
-/** Keeps a second process out of a folder; the kernel releases it when this one dies. */
+/**
+ * Keeps a second process out of a folder; the kernel releases it when this one dies. Where folders can be locked it is the
+ * folder itself: a file in it can be removed by somebody who takes it for a stale one.
+ */
 export class FolderLock {
   readonly folder: string;
-  readonly #file: fs.FileHandle;
+  readonly #files: readonly fs.FileHandle[];
 
-  private constructor(folder: string, file: fs.FileHandle) {
+  private constructor(folder: string, files: readonly fs.FileHandle[]) {
     this.folder = folder;
-    this.#file = file;
+    this.#files = files;
   }
 
   /** @throws KvorumError DATA_FOLDER_LOCKED */
   static async take(folder: string): Promise<FolderLock> {
-    const path = join(folder, lockFile);
-    for (;;) {
-      const file = await openExclusively(path);
-      if (file === undefined) throw await inUse(folder, path);
-      try {
-        if (await isAt(path, file)) {
-          await file.truncate(0);
-          await file.appendFile(`${process.pid}\n`);
-          return new FolderLock(folder, file);
-        }
-      } catch (error) {
-        await file.close();
-        throw error;
-      }
-      // Its holder has taken the file away in between: it guards nothing.
-      await file.close();
+    if (process.platform === 'win32') return new FolderLock(folder, [await takeFile(folder)]);
+    const itself = await lockFolder(folder);
+    if (itself === undefined) throw await inUse(folder);
+    try {
+      return new FolderLock(folder, [await takeFile(folder), itself]);
+    } catch (error) {
+      await itself.close();
+      throw error;
     }
   }
 
-  /** The lock goes with the descriptor; the file stays, so that there is only ever one to lock. */
+  /** The lock goes with the descriptors; the file stays, so that there is only ever one to lock. */
   async release(): Promise<void> {
-    await this.#file.close();
+    for (const file of this.#files) await file.close();
   }
 
   /** Takes the file away too. */
@@ -48,9 +43,30 @@ export class FolderLock {
   }
 }
 
-async function inUse(folder: string, path: string): Promise<KvorumError> {
+/** The file that names the holder, and locks where folders cannot be locked. */
+async function takeFile(folder: string): Promise<fs.FileHandle> {
+  const path = join(folder, lockFile);
+  for (;;) {
+    const file = await openExclusively(path);
+    if (file === undefined) throw await inUse(folder);
+    try {
+      if (await isAt(path, file)) {
+        await file.truncate(0);
+        await file.appendFile(`${process.pid}\n`);
+        return file;
+      }
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    // Its holder has taken the file away in between: it guards nothing.
+    await file.close();
+  }
+}
+
+async function inUse(folder: string): Promise<KvorumError> {
   // It may be gone, or its holder may be the only one who can read it.
-  const holder = (await fs.readFile(path, 'utf8').catch(() => '')).trim();
+  const holder = (await fs.readFile(join(folder, lockFile), 'utf8').catch(() => '')).trim();
   return new KvorumError(
     'DATA_FOLDER_LOCKED',
     `data folder ${folder} is in use by another process${holder === '' ? '' : ` (pid ${holder})`}`,
