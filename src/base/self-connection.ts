@@ -1,10 +1,16 @@
-import type { Socket } from 'node:net';
+/** Both ends of a TCP connection, as a socket of Node has them. */
+interface Ends {
+  readonly localAddress?: string | undefined;
+  readonly localPort?: number | undefined;
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
+}
 
 /**
  * Whether a connection ends where it began: TCP lets one be made on loopback to a port of the ephemeral range on which
  * nobody listens (simultaneous open, RFC 9293, section 3.5), once in some ten thousand times. It takes the port from whoever
  * is to listen there.
  */
-export function isItself({ localPort, remotePort, localAddress, remoteAddress }: Socket): boolean {
+export function isItself({ localPort, remotePort, localAddress, remoteAddress }: Ends): boolean {
   return localPort !== undefined && localPort === remotePort && localAddress === remoteAddress;
 }
