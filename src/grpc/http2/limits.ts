@@ -3,8 +3,8 @@ import type { Rate } from './rate-limiter.js';
 /** What one connection may do. Past a limit the connection ends, unless it says something milder. */
 export interface Http2Limits {
   /**
-   * Calls open at once; SETTINGS_MAX_CONCURRENT_STREAMS. One more is refused (REFUSED_STREAM). As many again may still
-   * be worked on although they were cancelled; past that new ones are refused as by `resetRate`.
+   * Calls open at once; SETTINGS_MAX_CONCURRENT_STREAMS. One more is refused (REFUSED_STREAM). Four times
+   * as many may still be worked on although they were cancelled; past that new ones are refused as by `resetRate`.
    */
   readonly streamsPerConnectionMax: number;
   /**

@@ -4,6 +4,13 @@ import type { Stream } from './stream.js';
 /** In memory for each ended stream that is remembered: its places in a map and a ring, which grow by doubling. */
 const rememberedSizeBytes = 88;
 
+/**
+ * Cancelled calls that may still be worked on, for each that may be open. A member that was paused, or whose disk was, for a
+ * second finds all that an honest client has opened and given up meanwhile, thousands a second where its time-outs are
+ * short; what they hold counts as held.
+ */
+const lingeringPerOpenMax = 4;
+
 /** The streams of one connection, and what is remembered of those that are gone. */
 export class StreamTable {
   readonly #streams = new StreamMap();
@@ -41,7 +48,7 @@ export class StreamTable {
 
   /** So many calls run on although their streams are gone that no stream may be opened. The peer cannot know. */
   get overrun(): boolean {
-    return this.#lingering >= this.#openMax;
+    return this.#lingering >= lingeringPerOpenMax * this.#openMax;
   }
 
   get(id: number): Stream | undefined {
