@@ -65,8 +65,8 @@ export class MemoryNetwork {
   readonly #closings = new Map<string, number>();
   #sent = 0;
   readonly #writer = new ByteWriter();
-  /** By sender, then address: when the last message arrives. Order holds. */
-  readonly #arrivals = new Map<string, Map<string, number>>();
+  /** By sender, then address. */
+  readonly #ways = new Map<string, Map<string, Way>>();
   /** Told what becomes of each message. */
   watch: (event: 'arrives' | 'lost', message: Message) => void = () => {};
 
@@ -209,7 +209,7 @@ export class MemoryNetwork {
         continue;
       }
       const received = readMessage(new ByteReader(bytes));
-      this.clock.setTimer(this.#delayMs(from, address, conditions), () => {
+      this.#schedule(from, address, conditions, () => {
         const arrives = this.reaches(message.from, message.to) && !this.#closedSince(sent, message);
         const receiver = arrives ? this.at(address) : undefined;
         this.watch(receiver === undefined ? 'lost' : 'arrives', message);
@@ -226,17 +226,34 @@ export class MemoryNetwork {
     return false;
   }
 
-  #delayMs(from: Station, address: string, conditions: NetworkConditions): number {
+  #schedule(from: Station, address: string, conditions: NetworkConditions, arrive: () => void): void {
     const delayMs = this.latencyMs(conditions);
-    if (conditions.reorders) return delayMs;
-    let arrivals = this.#arrivals.get(from.identity.address);
-    if (arrivals === undefined)
-      this.#arrivals.set(from.identity.address, (arrivals = new Map<string, number>()));
+    if (conditions.reorders) {
+      this.clock.setTimer(delayMs, arrive);
+      return;
+    }
+    const way = this.#way(from.identity.address, address);
     const now = this.clock.monotonicMs();
-    const arrival = Math.max(now + delayMs, arrivals.get(address) ?? 0);
-    arrivals.set(address, arrival);
-    return arrival - now;
+    way.lastArrivalMs = Math.max(now + delayMs, way.lastArrivalMs);
+    way.travelling.push(arrive);
+    // Real timers that are due together may fire in any order: whichever does brings the oldest message.
+    this.clock.setTimer(way.lastArrivalMs - now, () => way.travelling.shift()?.());
   }
+
+  #way(from: string, to: string): Way {
+    let ways = this.#ways.get(from);
+    if (ways === undefined) this.#ways.set(from, (ways = new Map<string, Way>()));
+    let way = ways.get(to);
+    if (way === undefined) ways.set(to, (way = { lastArrivalMs: 0, travelling: [] }));
+    return way;
+  }
+}
+
+/** One direction between two addresses, in which messages keep their order. */
+interface Way {
+  lastArrivalMs: number;
+  /** What happens as each message arrives, the oldest first. */
+  readonly travelling: (() => void)[];
 }
 
 interface Stream {
