@@ -5,7 +5,7 @@ import { isDamage, KvorumError } from '../src/base/errors.js';
 import type { MemberId } from '../src/base/ids.js';
 import { silentLog, type Log } from '../src/base/log.js';
 import { Prng } from '../src/base/prng.js';
-import type { MemberRecord } from '../src/fsm/membership.js';
+import type { MemberRecord } from '../src/fsm/members/membership.js';
 import { openParts } from '../src/member/open.js';
 import { memberDefaults, type MemberOptions } from '../src/member/options.js';
 import type { MemberParts, StopReason } from '../src/member/parts.js';

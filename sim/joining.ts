@@ -1,5 +1,5 @@
 import { KvorumError } from '../src/base/errors.js';
-import type { MemberRecord } from '../src/fsm/membership.js';
+import type { MemberRecord } from '../src/fsm/members/membership.js';
 import type { RaftMember } from '../src/member/raft-member.js';
 import type { VirtualClock } from '../src/ports/virtual-clock.js';
 import type { Dice } from './dice.js';

@@ -5,7 +5,7 @@ import { emptyBytes } from './base/bytes.js';
 import { KvorumError } from './base/errors.js';
 import { formatId, type ClusterId } from './base/ids.js';
 import { Prng, randomId } from './base/prng.js';
-import type { MemberRecord } from './fsm/membership.js';
+import type { MemberRecord } from './fsm/members/membership.js';
 import { clustersAt, joinCluster } from './join-cluster.js';
 import { walFolder } from './member/open.js';
 import type { ServerOptions } from './server-options.js';

@@ -3,7 +3,7 @@ import { KvorumError } from './base/errors.js';
 import type { ClusterId, MemberId } from './base/ids.js';
 import type { Log } from './base/log.js';
 import { connect, type KvorumClient } from './client/index.js';
-import type { MemberRecord } from './fsm/membership.js';
+import type { MemberRecord } from './fsm/members/membership.js';
 import { secretSizeBytes } from './storage/data-folder/identity.js';
 
 interface JoinOptions {

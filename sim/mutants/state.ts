@@ -30,7 +30,7 @@ export const stateMutants: readonly Mutant[] = [
   mutant(
     'revision-from-what-is-left',
     'after a restart the revision is the newest that a key or a change has which is not compacted: a compacted deletion takes it back (etcd #17780)',
-    fsm('mvcc/key-space'),
+    fsm('keys/key-space'),
     `    this.#storedRevision = this.#revision;
     this.#log.reload();
     this.#compaction.reload();`,
@@ -46,14 +46,14 @@ export const stateMutants: readonly Mutant[] = [
   mutant(
     'changes-not-saved',
     'the changes of the last turns are kept in memory alone, and are gone after a crash',
-    fsm('mvcc/key-space'),
+    fsm('keys/key-space'),
     '    this.#log.save();\n',
     '',
   ),
   mutant(
     'compaction-not-saved',
     'how far the store is compacted is forgotten by a restart',
-    fsm('mvcc/compaction'),
+    fsm('keys/compaction'),
     `next: { revision, sub: 0 } };
     this.#save();`,
     'next: { revision, sub: 0 } };',
@@ -61,21 +61,21 @@ export const stateMutants: readonly Mutant[] = [
   mutant(
     'compaction-takes-one-too-many',
     'a compaction does not keep what its own revision still sees',
-    fsm('mvcc/compaction'),
+    fsm('keys/compaction'),
     'next: { revision, sub: 0 } };',
     'next: { revision: revision + 2, sub: 0 } };',
   ),
   mutant(
     'compaction-ends-before-its-walk',
     'a compaction removes changes before it has kept what later ones name',
-    fsm('mvcc/compaction'),
+    fsm('keys/compaction'),
     'if (progress.next.revision <= progress.through) this',
     'if (progress.next.revision < progress.through - 2) this',
   ),
   mutant(
     'kept-version-removed-early',
     'what a compaction keeps is removed with the change that wrote it',
-    fsm('mvcc/compaction'),
+    fsm('keys/compaction'),
     `if (deleted || version % versionsPerEntry === 0) {
       const entry = historyKey(key, place);
       if (this.#backend.get('history', entry)?.length === 0) entries.push(entry);
@@ -85,28 +85,28 @@ export const stateMutants: readonly Mutant[] = [
   mutant(
     'compacted-version-not-kept',
     'a version that was compacted while it was the newest is lost when it is replaced',
-    fsm('mvcc/write-txn'),
+    fsm('keys/write-txn'),
     'previous.revision < this.#compactRevision ? row?.slice()',
     'false ? row?.slice()',
   ),
   mutant(
     'delete-leaves-no-tombstone',
     'the past of a key does not tell that it was deleted',
-    fsm('mvcc/write-txn'),
+    fsm('keys/write-txn'),
     "    this.#backend.put('history', historyKey(key, tombstone.mod), noBytes);\n",
     '',
   ),
   mutant(
     'past-read-at-the-present',
     'a read of the past is answered with the newest value',
-    fsm('mvcc/past'),
+    fsm('keys/past'),
     'if (newest !== undefined && newest.mod.revision <= revision) return newest;',
     'if (newest !== undefined) return newest;',
   ),
   mutant(
     'range-delete-takes-its-end',
     'a delete of a range takes the key at its end too',
-    fsm('mvcc/write-txn'),
+    fsm('keys/write-txn'),
     '{ start: key, end: toEnd ? undefined : end })]',
     '{ start: key, end: toEnd ? undefined : Uint8Array.from([...end, 0x7f]) })]',
   ),
@@ -115,12 +115,12 @@ export const stateMutants: readonly Mutant[] = [
     fault: 'what an entry does depends on how long the member has been running',
     patches: [
       {
-        file: fsm('mvcc/key-space'),
+        file: fsm('keys/key-space'),
         original: '  #storedRevision: Revision = 0;\n',
         replacement: '  #storedRevision: Revision = 0;\n  #writes = 0;\n',
       },
       {
-        file: fsm('mvcc/key-space'),
+        file: fsm('keys/key-space'),
         original: 'if (txn.changed) this.#revision++;',
         replacement: 'if (txn.changed) this.#revision += ++this.#writes % 64 === 0 ? 2 : 1;',
       },
@@ -150,7 +150,7 @@ export const stateMutants: readonly Mutant[] = [
   mutant(
     'removed-member-forgotten',
     'who was removed is forgotten by a restart',
-    fsm('member-table'),
+    fsm('members/member-table'),
     "this.#backend.put('meta', idKey(removedPrefix, update.id), new Uint8Array(0));",
     '',
   ),

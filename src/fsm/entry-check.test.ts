@@ -9,8 +9,8 @@ import { MemoryBackend } from '../storage/backend/memory-backend.js';
 import type { Command } from './command.js';
 import { decodeCommandBatch, encodeCommandBatch } from './command-codec.js';
 import { checkEntry, checkProposal } from './entry-check.js';
-import type { MembershipUpdate } from './membership.js';
-import { encodeMembershipUpdate } from './membership-codec.js';
+import type { MembershipUpdate } from './members/membership.js';
+import { encodeMembershipUpdate } from './members/membership-codec.js';
 import { StateMachine } from './state-machine.js';
 
 const key = encodeUtf8('key');

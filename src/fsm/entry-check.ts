@@ -5,8 +5,8 @@ import { formatId, type MemberId } from '../base/ids.js';
 import { decodeConfigChange } from '../raft/config-change.js';
 import type { ConfigChangeKind, EntryType } from '../raft/types.js';
 import { batchCommandsMax, batchFormatVersion, commandFlags, commandTypes } from './command-codec.js';
-import type { MembershipUpdate } from './membership.js';
-import { decodeMembershipUpdate } from './membership-codec.js';
+import type { MembershipUpdate } from './members/membership.js';
+import { decodeMembershipUpdate } from './members/membership-codec.js';
 
 /** What the storage holds, and no API of ours goes beyond. */
 const keySizeBytesMax = 64 * 1024;

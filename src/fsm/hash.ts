@@ -1,10 +1,10 @@
 import { ByteWriter } from '../base/byte-stream.js';
 import type { KeyValue } from './command.js';
-import type { MemberTable } from './member-table.js';
-import { encodeConfig, encodeMember } from './membership-codec.js';
+import type { MemberTable } from './members/member-table.js';
+import { encodeConfig, encodeMember } from './members/membership-codec.js';
 import type { EntryName } from './passed-over.js';
-import type { KeySpace } from './mvcc/key-space.js';
-import { toKeyValue } from './mvcc/rows.js';
+import type { KeySpace } from './keys/key-space.js';
+import { toKeyValue } from './keys/rows.js';
 
 /** Sums up the visible contents in their order. */
 export function hashOf(

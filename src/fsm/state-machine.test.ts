@@ -7,7 +7,7 @@ import { emptyConfig } from '../raft/config-change.js';
 import { MemoryBackend } from '../storage/backend/memory-backend.js';
 import type { Command, KeyValue } from './command.js';
 import { encodeCommandBatch } from './command-codec.js';
-import { segmentSizeBytesMax } from './mvcc/revision-log.js';
+import { segmentSizeBytesMax } from './keys/revision-log.js';
 import { StateMachine } from './state-machine.js';
 
 const initial = {

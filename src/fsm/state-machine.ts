@@ -8,10 +8,10 @@ import type { ClusterConfig, Entry } from '../raft/types.js';
 import type { Command, CommandResult } from './command.js';
 import { decodeCommandBatch } from './command-codec.js';
 import { hashOf } from './hash.js';
-import { MemberTable } from './member-table.js';
-import type { MemberRecord } from './membership.js';
-import { KeySpace } from './mvcc/key-space.js';
-import { defaultSizes, type RevisionLogSizes } from './mvcc/revision-log.js';
+import { MemberTable } from './members/member-table.js';
+import type { MemberRecord } from './members/membership.js';
+import { KeySpace } from './keys/key-space.js';
+import { defaultSizes, type RevisionLogSizes } from './keys/revision-log.js';
 import { markPassedOver, passedOverIn, PassedOverEntries, type PassedOver } from './passed-over.js';
 import type { RangeAnswer, RangeQuery } from './range.js';
 

@@ -3,7 +3,7 @@ import { KvorumError } from '../base/errors.js';
 import type { ClusterId, MemberId } from '../base/ids.js';
 import type { Log } from '../base/log.js';
 import type { RandomSource } from '../base/prng.js';
-import type { MemberRecord } from '../fsm/membership.js';
+import type { MemberRecord } from '../fsm/members/membership.js';
 import { formatEntryName, type PassedOver } from '../fsm/passed-over.js';
 import { StateMachine } from '../fsm/state-machine.js';
 import type { AppliedPosition, Backend } from '../ports/backend.js';

@@ -1,4 +1,4 @@
-import { segmentSizeBytesMax } from '../fsm/mvcc/revision-log.js';
+import { segmentSizeBytesMax } from '../fsm/keys/revision-log.js';
 
 /** Named settings and limits of one member. Times in milliseconds, sizes in bytes. */
 export interface MemberOptions {
@@ -19,7 +19,7 @@ export interface MemberOptions {
   readonly uncommittedSizeBytesMax: number;
   /** Bytes of the state that are applied and not yet on disk; with more, nothing is applied until some are. */
   readonly stateBacklogSizeBytesMax: number;
-  /** Bytes of changes that the state keeps in one row. See fsm/mvcc/DESIGN.md; a larger change has a row of its own. */
+  /** Bytes of changes that the state keeps in one row. See fsm/keys/DESIGN.md; a larger change has a row of its own. */
   readonly revisionSegmentSizeBytesMax: number;
   /** Bytes of entries in one append message, of unacknowledged appends per follower, and applied per turn. */
   readonly messageEntriesSizeBytesMax: number;

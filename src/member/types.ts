@@ -2,7 +2,7 @@ import type { Completion } from '../base/completion.js';
 import type { ClusterId, Index, MemberId, Revision, Term } from '../base/ids.js';
 import type { Command, CommandResult } from '../fsm/command.js';
 import type { RangeAnswer, RangeQuery } from '../fsm/range.js';
-import type { MemberRecord } from '../fsm/membership.js';
+import type { MemberRecord } from '../fsm/members/membership.js';
 import type { Role } from '../raft/types.js';
 import type { Reach } from './reachability.js';
 

@@ -15,7 +15,7 @@ import { parseEndpoints } from '../../src/client/options.js';
 import { decodePair } from '../../src/cli/pair-lines.js';
 import { decodeCommandBatch } from '../../src/fsm/command-codec.js';
 import { checkEntry } from '../../src/fsm/entry-check.js';
-import { decodeMembershipUpdate } from '../../src/fsm/membership-codec.js';
+import { decodeMembershipUpdate } from '../../src/fsm/members/membership-codec.js';
 import { HealthCheckRequest } from '../../src/generated/grpc/health/v1/health.js';
 import { ServerReflectionRequest } from '../../src/generated/grpc/reflection/v1/reflection.js';
 import * as kvorum from '../../src/generated/kvorum.js';

@@ -2,7 +2,7 @@ import type { Completion } from '../../base/completion.js';
 import { KvorumError } from '../../base/errors.js';
 import { noMember, type MemberId } from '../../base/ids.js';
 import type { Command, CommandResult } from '../../fsm/command.js';
-import type { MemberRecord } from '../../fsm/membership.js';
+import type { MemberRecord } from '../../fsm/members/membership.js';
 import type {
   CallOptions,
   JoinAnswer,

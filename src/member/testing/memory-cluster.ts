@@ -12,7 +12,7 @@ import { MemoryBackend } from '../../storage/backend/memory-backend.js';
 import { DescriptorWait } from '../../storage/disk/descriptor-wait.js';
 import { MemoryDisk } from '../../storage/disk/memory-disk.js';
 import { PatientDisk } from '../../storage/disk/patient-disk.js';
-import type { MemberRecord } from '../../fsm/membership.js';
+import type { MemberRecord } from '../../fsm/members/membership.js';
 import { openMember } from '../open.js';
 import { memberDefaults, type MemberOptions } from '../options.js';
 import type { StopReason } from '../parts.js';

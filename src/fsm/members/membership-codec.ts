@@ -1,6 +1,6 @@
-import { ByteReader, ByteWriter, MalformedBytesError } from '../base/byte-stream.js';
-import type { ClusterConfig } from '../raft/types.js';
-import type { MemberId } from '../base/ids.js';
+import { ByteReader, ByteWriter, MalformedBytesError } from '../../base/byte-stream.js';
+import type { ClusterConfig } from '../../raft/types.js';
+import type { MemberId } from '../../base/ids.js';
 import type { MemberRecord, MembershipUpdate } from './membership.js';
 
 const updateTypes = { add: 1, remove: 2, promote: 3 } as const;

@@ -1,10 +1,10 @@
-import { assert } from '../base/assert.js';
-import { concatBytes, encodeUtf8 } from '../base/bytes.js';
-import type { ClusterId, Index, MemberId } from '../base/ids.js';
-import { ByteReader, ByteWriter } from '../base/byte-stream.js';
-import type { Backend } from '../ports/backend.js';
-import { applyConfigChange, decodeConfigChange, emptyConfig } from '../raft/config-change.js';
-import type { ClusterConfig, ConfigChange } from '../raft/types.js';
+import { assert } from '../../base/assert.js';
+import { concatBytes, encodeUtf8 } from '../../base/bytes.js';
+import type { ClusterId, Index, MemberId } from '../../base/ids.js';
+import { ByteReader, ByteWriter } from '../../base/byte-stream.js';
+import type { Backend } from '../../ports/backend.js';
+import { applyConfigChange, decodeConfigChange, emptyConfig } from '../../raft/config-change.js';
+import type { ClusterConfig, ConfigChange } from '../../raft/types.js';
 import type { MemberRecord } from './membership.js';
 import {
   decodeConfig,

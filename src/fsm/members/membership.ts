@@ -1,4 +1,4 @@
-import type { MemberId } from '../base/ids.js';
+import type { MemberId } from '../../base/ids.js';
 
 /** A member as the cluster knows it; the replicated member table. */
 export interface MemberRecord {
