@@ -112,7 +112,7 @@ export const memberMutants: readonly Mutant[] = [
     'answers-mixed-up',
     'every caller of an entry is given the answer of the first',
     member('proposals'),
-    "      at += call.kind === 'one' ? 1 : call.commands.length;\n",
+    '      at += commandsIn(call);\n',
     '',
   ),
   mutant(

@@ -8,8 +8,8 @@ export const stateMutants: readonly Mutant[] = [
     'applied-index-ahead-of-data',
     'the applied index is saved before the data that belongs to it (etcd #13766)',
     fsm('state-machine'),
-    '    this.#keys.compactStep();\n',
-    '    this.#backend.commit(this.#applied);\n    this.#keys.compactStep();\n',
+    '      const applied = this.#apply(entry, work);\n',
+    '      this.#backend.commit({ index: entry.index, term: entry.term });\n      const applied = this.#apply(entry, work);\n',
   ),
   mutant(
     'applied-index-behind-data',
@@ -23,7 +23,7 @@ export const stateMutants: readonly Mutant[] = [
   mutant(
     'revision-not-saved',
     'the revision is kept in memory alone, and goes back after a crash',
-    fsm('state-machine'),
+    fsm('keys/keys-part'),
     '    this.#keys.save();\n',
     '',
   ),
@@ -32,6 +32,7 @@ export const stateMutants: readonly Mutant[] = [
     'after a restart the revision is the newest that a key or a change has which is not compacted: a compacted deletion takes it back (etcd #17780)',
     fsm('keys/key-space'),
     `    this.#storedRevision = this.#revision;
+    this.#writing = undefined;
     this.#log.reload();
     this.#compaction.reload();`,
     `    this.#log.reload();
@@ -106,9 +107,9 @@ export const stateMutants: readonly Mutant[] = [
   mutant(
     'range-delete-takes-its-end',
     'a delete of a range takes the key at its end too',
-    fsm('keys/write-txn'),
-    '{ start: key, end: toEnd ? undefined : end })]',
-    '{ start: key, end: toEnd ? undefined : Uint8Array.from([...end, 0x7f]) })]',
+    fsm('keys/range-deletion'),
+    '{ start: this.#next, end: this.#end })',
+    '{ start: this.#next, end: this.#end && Uint8Array.from([...this.#end, 0x7f]) })',
   ),
   {
     name: 'state-depends-on-the-member',
@@ -129,21 +130,19 @@ export const stateMutants: readonly Mutant[] = [
   mutant(
     'failed-comparison-writes',
     'a put whose comparison failed is told as failed, and happens',
-    fsm('state-machine'),
-    `        const unexpected = this.#compare(command);
-        if (unexpected !== undefined) return unexpected;
-        const previous`,
-    `        const unexpected = this.#compare(command);
-        if (unexpected !== undefined) {
-          this.#keys.write((txn) => txn.put(key, value, lease, false));
-          return unexpected;
-        }
-        const previous`,
+    fsm('keys/keys-part'),
+    `    if (unexpected !== undefined) return unexpected;
+    const previous`,
+    `    if (unexpected !== undefined) {
+      this.#keys.write((txn) => txn.put(key, value, lease, false));
+      return unexpected;
+    }
+    const previous`,
   ),
   mutant(
     'no-such-key-taken-for-no-condition',
     'a write that expects that there is no such key happens in any case',
-    fsm('state-machine'),
+    fsm('keys/keys-part'),
     '    if (expected === undefined) return undefined;',
     '    if (expected === undefined || expected === 0) return undefined;',
   ),

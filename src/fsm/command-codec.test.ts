@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { MalformedBytesError } from '../base/byte-stream.js';
+import { ByteWriter, MalformedBytesError } from '../base/byte-stream.js';
 import { encodeUtf8 } from '../base/bytes.js';
 import type { Command } from './command.js';
 import { batchCommandsMax, decodeCommandBatch, encodeCommandBatch } from './command-codec.js';
@@ -135,8 +135,8 @@ describe('the encoding of command batches', () => {
     refuses(batchOf(7, 0, 0), /ends early/);
     refuses(batchOf(7, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f), /./);
     const head = encodeCommandBatch({ proposer: 0n, sequence: 0, commands: [] }).subarray(0, 10);
-    // 1,000,001 as a varint.
-    refuses(Uint8Array.of(...head, 0xc1, 0x84, 0x3d), new RegExp(`${batchCommandsMax + 1} commands`));
+    const count = new ByteWriter(4).varint(batchCommandsMax + 1).finish();
+    refuses(Uint8Array.of(...head, ...count), new RegExp(`${batchCommandsMax + 1} commands`));
   });
 
   it('writes no condition on a range', () => {

@@ -1,93 +1,79 @@
 import { assert } from '../base/assert.js';
 import { ByteReader, ByteWriter, MalformedBytesError } from '../base/byte-stream.js';
 import type { Command, CommandBatch } from './command.js';
+import type { CommandCodec, CommandForm } from './command-form.js';
+import { keyCommandCodecs } from './keys/key-command-codec.js';
+import { memberCommandCodecs } from './members/member-command-codec.js';
 
-export const batchFormatVersion = 1;
+const batchFormatVersion = 1;
 
 /** Commands in one entry. */
-export const batchCommandsMax = 1_000_000;
+export const batchCommandsMax = 65_536;
 
-/** A condition makes another type of it: who does not know conditions must not take it for a write without one. */
-export const commandTypes = {
-  put: 1,
-  deleteRange: 2,
-  compact: 3,
-  publish: 4,
-  changeAddress: 5,
-  conditionalPut: 6,
-  conditionalDelete: 7,
-} as const;
-export const commandFlags = { previous: 1, lease: 2, end: 4 } as const;
+/** Each type has its codec, or this does not compile. */
+const codecs: { readonly [T in Command['type']]: CommandCodec<Extract<Command, { type: T }>> } = {
+  ...keyCommandCodecs,
+  ...memberCommandCodecs,
+};
+
+const formByNumber: (CommandForm<Command> | undefined)[] = [];
+for (const { forms } of Object.values(codecs)) {
+  for (const form of forms) {
+    assert(formByNumber[form.number] === undefined, 'a number stands for one form of one command');
+    formByNumber[form.number] = form;
+  }
+}
+
+function codecOf<C extends Command>(command: C): CommandCodec<C> {
+  return codecs[command.type] as unknown as CommandCodec<C>;
+}
+
+/** @throws MalformedBytesError */
+function readForm(reader: ByteReader): CommandForm<Command> {
+  const number = reader.uint8();
+  const form = formByNumber[number];
+  if (form === undefined) throw new MalformedBytesError(`unknown command type ${number}`);
+  return form;
+}
+
+/** What a command takes in an entry, or some bytes more. */
+export function commandSizeBytes(command: Command): number {
+  return codecOf(command).sizeBytes(command);
+}
 
 /** Version, proposer, sequence, count, then the commands. */
 export function encodeCommandBatch(batch: CommandBatch): Uint8Array {
+  assert(batch.commands.length <= batchCommandsMax, 'an entry has a bounded number of commands');
   let sizeBytes = 32;
-  for (const command of batch.commands) sizeBytes += sizeBytesExpected(command);
+  for (const command of batch.commands) sizeBytes += commandSizeBytes(command);
   const writer = new ByteWriter(sizeBytes);
   writer
     .uint8(batchFormatVersion)
     .uint64(batch.proposer)
     .varint(batch.sequence)
     .varint(batch.commands.length);
-  for (const command of batch.commands) writeCommand(writer, command);
+  for (const command of batch.commands) codecOf(command).write(writer, command);
   return writer.finish();
 }
 
-/** Of a command without lease or condition, with lengths of up to three bytes, no more than it takes. */
-function sizeBytesExpected(command: Command): number {
-  switch (command.type) {
-    case 'put':
-      return 6 + command.key.length + command.value.length;
-    case 'delete-range':
-      return 6 + command.key.length;
-    default:
-      return 64;
-  }
+interface BatchHead {
+  readonly proposer: bigint;
+  readonly sequence: number;
+  readonly count: number;
 }
 
-function writeCommand(writer: ByteWriter, command: Command): void {
-  switch (command.type) {
-    case 'put':
-      writePut(writer, command);
-      return;
-    case 'delete-range':
-      writeDelete(writer, command);
-      return;
-    case 'compact':
-      writer.uint8(commandTypes.compact).varint(command.revision);
-      return;
-    case 'publish':
-      writer
-        .uint8(commandTypes.publish)
-        .uint64(command.id)
-        .string(command.name)
-        .string(command.clientAddress);
-      return;
-    case 'change-address':
-      writer.uint8(commandTypes.changeAddress).uint64(command.id).string(command.peerAddress);
-      return;
-  }
+function readHead(reader: ByteReader): BatchHead {
+  const version = reader.uint8();
+  if (version !== batchFormatVersion) throw new MalformedBytesError(`command batch of version ${version}`);
+  const proposer = reader.uint64();
+  const sequence = reader.varint();
+  const count = reader.varint();
+  if (count > batchCommandsMax) throw new MalformedBytesError(`${count} commands in one batch`);
+  return { proposer, sequence, count };
 }
 
-function writePut(writer: ByteWriter, command: Extract<Command, { type: 'put' }>): void {
-  const expected = command.expectedModRevision;
-  writer.uint8(expected === undefined ? commandTypes.put : commandTypes.conditionalPut);
-  writer.uint8(
-    (command.previous ? commandFlags.previous : 0) | (command.lease === 0n ? 0 : commandFlags.lease),
-  );
-  writer.bytes(command.key).bytes(command.value);
-  if (command.lease !== 0n) writer.uint64(command.lease);
-  if (expected !== undefined) writer.varint(expected);
-}
-
-function writeDelete(writer: ByteWriter, command: Extract<Command, { type: 'delete-range' }>): void {
-  const { end, expectedModRevision: expected } = command;
-  assert(expected === undefined || end === undefined, 'a condition is on one key');
-  writer.uint8(expected === undefined ? commandTypes.deleteRange : commandTypes.conditionalDelete);
-  writer.uint8((command.previous ? commandFlags.previous : 0) | (end === undefined ? 0 : commandFlags.end));
-  writer.bytes(command.key);
-  if (end !== undefined) writer.bytes(end);
-  if (expected !== undefined) writer.varint(expected);
+function checkEnd(reader: ByteReader): void {
+  if (reader.remaining > 0) throw new MalformedBytesError(`${reader.remaining} bytes behind a command batch`);
 }
 
 /**
@@ -96,54 +82,20 @@ function writeDelete(writer: ByteWriter, command: Extract<Command, { type: 'dele
  */
 export function decodeCommandBatch(bytes: Uint8Array): CommandBatch {
   const reader = new ByteReader(bytes);
-  const version = reader.uint8();
-  if (version !== batchFormatVersion) throw new MalformedBytesError(`command batch of version ${version}`);
-  const proposer = reader.uint64();
-  const sequence = reader.varint();
-  const count = reader.varint();
-  if (count > batchCommandsMax) throw new MalformedBytesError(`${count} commands in one batch`);
+  const { proposer, sequence, count } = readHead(reader);
   const commands: Command[] = [];
-  for (let at = 0; at < count; at++) commands.push(readCommand(reader));
-  if (reader.remaining > 0) throw new MalformedBytesError(`${reader.remaining} bytes behind a command batch`);
+  for (let at = 0; at < count; at++) commands.push(readForm(reader).read(reader));
+  checkEnd(reader);
   return { proposer, sequence, commands };
 }
 
-function readCommand(reader: ByteReader): Command {
-  const type = reader.uint8();
-  switch (type) {
-    case commandTypes.put:
-    case commandTypes.conditionalPut: {
-      const set = readFlags(reader, commandFlags.previous | commandFlags.lease);
-      const key = reader.bytes();
-      const value = reader.bytes();
-      const lease = (set & commandFlags.lease) === 0 ? 0n : reader.uint64();
-      const put: Command = { type: 'put', key, value, lease, previous: (set & commandFlags.previous) !== 0 };
-      return type === commandTypes.put ? put : { ...put, expectedModRevision: reader.varint() };
-    }
-    case commandTypes.deleteRange: {
-      const set = readFlags(reader, commandFlags.previous | commandFlags.end);
-      const key = reader.bytes();
-      const end = (set & commandFlags.end) === 0 ? undefined : reader.bytes();
-      return { type: 'delete-range', key, end, previous: (set & commandFlags.previous) !== 0 };
-    }
-    case commandTypes.conditionalDelete: {
-      const previous = readFlags(reader, commandFlags.previous) !== 0;
-      const key = reader.bytes();
-      return { type: 'delete-range', key, end: undefined, previous, expectedModRevision: reader.varint() };
-    }
-    case commandTypes.compact:
-      return { type: 'compact', revision: reader.varint() };
-    case commandTypes.publish:
-      return { type: 'publish', id: reader.uint64(), name: reader.string(), clientAddress: reader.string() };
-    case commandTypes.changeAddress:
-      return { type: 'change-address', id: reader.uint64(), peerAddress: reader.string() };
-    default:
-      throw new MalformedBytesError(`unknown command type ${type}`);
-  }
-}
-
-function readFlags(reader: ByteReader, known: number): number {
-  const set = reader.uint8();
-  if ((set & ~known) !== 0) throw new MalformedBytesError(`a command with flags ${set}`);
-  return set;
+/**
+ * Whether decodeCommandBatch would take it, and each command is within its limits. Makes next to no objects.
+ * @throws MalformedBytesError
+ */
+export function checkCommandBatch(bytes: Uint8Array): void {
+  const reader = new ByteReader(bytes);
+  const { count } = readHead(reader);
+  for (let at = 0; at < count; at++) readForm(reader).check(reader);
+  checkEnd(reader);
 }

@@ -1,74 +1,27 @@
-import type { LeaseId, MemberId, Revision } from '../base/ids.js';
+import type { Revision } from '../base/ids.js';
+import type { KeyCommand, KeyResult, KeyValue } from './keys/key-commands.js';
+import type { MemberCommand, MemberResult } from './members/member-commands.js';
 
-/** What clients can ask the replicated state machine to do. Encoded by command-codec.ts. */
-export type Command =
-  | {
-      readonly type: 'put';
-      readonly key: Uint8Array;
-      readonly value: Uint8Array;
-      readonly lease: LeaseId;
-      /** Answer with the pair as it was before. */
-      readonly previous: boolean;
-      /** Does something only if this is the key's mod revision, 0: if there is no such key. undefined: always. */
-      readonly expectedModRevision?: Revision | undefined;
-    }
-  | {
-      readonly type: 'delete-range';
-      readonly key: Uint8Array;
-      /** Exclusive; undefined: the one key. */
-      readonly end: Uint8Array | undefined;
-      readonly previous: boolean;
-      /** As of `put`; for one key alone. */
-      readonly expectedModRevision?: Revision | undefined;
-    }
-  | { readonly type: 'compact'; readonly revision: Revision }
-  /** A member makes its attributes known after it started (etcd: publish). */
-  | {
-      readonly type: 'publish';
-      readonly id: MemberId;
-      readonly name: string;
-      readonly clientAddress: string;
-    }
-  /** A member moved: its Raft port is elsewhere now. */
-  | { readonly type: 'change-address'; readonly id: MemberId; readonly peerAddress: string };
+export type { KeyValue };
 
-/** One key with its newest or an older value. Revisions as in etcd. */
-export interface KeyValue {
-  readonly key: Uint8Array;
-  readonly value: Uint8Array;
-  readonly createRevision: Revision;
-  readonly modRevision: Revision;
-  /** 1 for the first put after creation. */
-  readonly version: number;
-  readonly lease: LeaseId;
+/** What the replicated state machine can be asked to do, by the part that does it. Encoded by command-codec.ts. */
+export type Command = KeyCommand | MemberCommand;
+
+/** Refused by the state machine, deterministically; nothing was changed. */
+export interface Refused {
+  readonly type: 'refused';
+  readonly revision: Revision;
+  readonly code:
+    | 'REVISION_COMPACTED'
+    | 'REVISION_IN_FUTURE'
+    | 'MEMBER_NOT_FOUND'
+    | 'MEMBER_ADDRESS_TAKEN'
+    | 'LIMIT_EXCEEDED';
+  readonly message: string;
 }
 
 /** The answer to one command. `revision` is the store's after it. */
-export type CommandResult =
-  | {
-      readonly type: 'put';
-      readonly revision: Revision;
-      readonly previous: KeyValue | undefined;
-    }
-  | {
-      readonly type: 'delete-range';
-      readonly revision: Revision;
-      readonly deletedCount: number;
-      readonly previous: readonly KeyValue[];
-    }
-  /** The key's mod revision, 0: there is no such key, is not the one that was expected; nothing was changed. */
-  | { readonly type: 'not-expected'; readonly revision: Revision; readonly modRevision: Revision }
-  | { readonly type: 'compact'; readonly revision: Revision }
-  | { readonly type: 'publish'; readonly revision: Revision }
-  | { readonly type: 'change-address'; readonly revision: Revision }
-  /** Refused by the state machine, deterministically; nothing was changed. */
-  | {
-      readonly type: 'refused';
-      readonly revision: Revision;
-      readonly code:
-        'REVISION_COMPACTED' | 'REVISION_IN_FUTURE' | 'MEMBER_NOT_FOUND' | 'MEMBER_ADDRESS_TAKEN';
-      readonly message: string;
-    };
+export type CommandResult = KeyResult | MemberResult | Refused;
 
 /**
  * What one `normal` entry carries: the commands of one turn of one member.

@@ -1,18 +1,12 @@
 import { checkMemberName, parseHostPort } from '../base/address.js';
-import { ByteReader, MalformedBytesError } from '../base/byte-stream.js';
+import { MalformedBytesError } from '../base/byte-stream.js';
 import { KvorumError } from '../base/errors.js';
 import { formatId, type MemberId } from '../base/ids.js';
 import { decodeConfigChange } from '../raft/config-change.js';
 import type { ConfigChangeKind, EntryType } from '../raft/types.js';
-import { batchCommandsMax, batchFormatVersion, commandFlags, commandTypes } from './command-codec.js';
+import { checkCommandBatch } from './command-codec.js';
 import type { MembershipUpdate } from './members/membership.js';
 import { decodeMembershipUpdate } from './members/membership-codec.js';
-
-/** What the storage holds, and no API of ours goes beyond. */
-const keySizeBytesMax = 64 * 1024;
-const valueSizeBytesMax = 8 * 1024 * 1024;
-/** Of a name or an address in a command. */
-const textSizeBytesMax = 1024;
 
 /**
  * Whether every member of this version can apply the entry, as far as its bytes tell: what comes from outside is looked
@@ -81,70 +75,4 @@ function readConfigChange(
   const change = decodeConfigChange(data);
   const update = change.context.length === 0 ? undefined : decodeMembershipUpdate(change.context);
   return { ...change, update };
-}
-
-function checkCommandBatch(data: Uint8Array): void {
-  const reader = new ByteReader(data);
-  const version = reader.uint8();
-  if (version !== batchFormatVersion) throw new MalformedBytesError(`command batch of version ${version}`);
-  reader.skip(8);
-  reader.varint();
-  const count = reader.varint();
-  if (count > batchCommandsMax) throw new MalformedBytesError(`${count} commands in one batch`);
-  for (let at = 0; at < count; at++) checkCommand(reader);
-  if (reader.remaining > 0) throw new MalformedBytesError(`${reader.remaining} bytes behind a command batch`);
-}
-
-function checkCommand(reader: ByteReader): void {
-  const type = reader.uint8();
-  switch (type) {
-    case commandTypes.put:
-    case commandTypes.conditionalPut: {
-      const set = checkFlags(reader, commandFlags.previous | commandFlags.lease);
-      skipBytes(reader, 1, keySizeBytesMax);
-      skipBytes(reader, 0, valueSizeBytesMax);
-      if ((set & commandFlags.lease) !== 0) reader.skip(8);
-      if (type === commandTypes.conditionalPut) reader.varint();
-      return;
-    }
-    case commandTypes.deleteRange: {
-      const set = checkFlags(reader, commandFlags.previous | commandFlags.end);
-      skipBytes(reader, 1, keySizeBytesMax);
-      if ((set & commandFlags.end) !== 0) skipBytes(reader, 1, keySizeBytesMax);
-      return;
-    }
-    case commandTypes.conditionalDelete:
-      checkFlags(reader, commandFlags.previous);
-      skipBytes(reader, 1, keySizeBytesMax);
-      reader.varint();
-      return;
-    case commandTypes.compact:
-      reader.varint();
-      return;
-    case commandTypes.publish:
-      reader.skip(8);
-      skipBytes(reader, 0, textSizeBytesMax);
-      skipBytes(reader, 0, textSizeBytesMax);
-      return;
-    case commandTypes.changeAddress:
-      reader.skip(8);
-      skipBytes(reader, 0, textSizeBytesMax);
-      return;
-    default:
-      throw new MalformedBytesError(`unknown command type ${type}`);
-  }
-}
-
-function checkFlags(reader: ByteReader, known: number): number {
-  const set = reader.uint8();
-  if ((set & ~known) !== 0) throw new MalformedBytesError(`a command with flags ${set}`);
-  return set;
-}
-
-function skipBytes(reader: ByteReader, sizeBytesMin: number, sizeBytesMax: number): void {
-  const sizeBytes = reader.varint();
-  if (sizeBytes < sizeBytesMin || sizeBytes > sizeBytesMax) {
-    throw new MalformedBytesError(`a key, value or text of ${sizeBytes} bytes`);
-  }
-  reader.skip(sizeBytes);
 }

@@ -8,7 +8,7 @@ import { MemoryBackend } from '../storage/backend/memory-backend.js';
 import type { Command, KeyValue } from './command.js';
 import { encodeCommandBatch } from './command-codec.js';
 import { segmentSizeBytesMax } from './keys/revision-log.js';
-import { StateMachine } from './state-machine.js';
+import { StateMachine, type AppliedEntry } from './state-machine.js';
 
 const initial = {
   clusterId: 5n,
@@ -22,10 +22,11 @@ function newMachine(): { machine: StateMachine; backend: MemoryBackend } {
 }
 
 let sequence = 0;
-function apply(machine: StateMachine, ...commands: Command[]): ReturnType<StateMachine['apply']> {
+function apply(machine: StateMachine, ...commands: Command[]): AppliedEntry {
   const data = encodeCommandBatch({ proposer: 3n, sequence: ++sequence, commands });
   const applied = machine.apply({ term: 1, index: machine.applied.index + 1, type: 'normal', data });
   machine.commit();
+  assert.ok(applied !== undefined);
   return applied;
 }
 

@@ -1,16 +1,21 @@
 import { assert } from '../base/assert.js';
+import { ByteReader, ByteWriter } from '../base/byte-stream.js';
+import { encodeUtf8 } from '../base/bytes.js';
 import { crc32c } from '../base/crc32c.js';
 import { KvorumError } from '../base/errors.js';
 import type { ClusterId, Index, MemberId, Revision } from '../base/ids.js';
+import { Work } from '../base/work.js';
 import type { AppliedPosition, Backend } from '../ports/backend.js';
 import { DiskError } from '../ports/disk.js';
 import type { ClusterConfig, Entry } from '../raft/types.js';
-import type { Command, CommandResult } from './command.js';
+import type { Command, CommandBatch, CommandResult } from './command.js';
 import { decodeCommandBatch } from './command-codec.js';
 import { hashOf } from './hash.js';
 import { MemberTable } from './members/member-table.js';
+import { MembersPart } from './members/members-part.js';
 import type { MemberRecord } from './members/membership.js';
 import { KeySpace } from './keys/key-space.js';
+import { KeysPart } from './keys/keys-part.js';
 import { defaultSizes, type RevisionLogSizes } from './keys/revision-log.js';
 import { markPassedOver, passedOverIn, PassedOverEntries, type PassedOver } from './passed-over.js';
 import type { RangeAnswer, RangeQuery } from './range.js';
@@ -26,6 +31,23 @@ export interface AppliedEntry {
   readonly membershipChanged: boolean;
 }
 
+/** Of an entry that a part of is on disk: how many of its commands are done. */
+const unfinishedKey = encodeUtf8('unfinished');
+
+/** An entry of so few commands on one key each is applied in one slice. */
+const smallEntryCommands = 64;
+
+/** An entry that is being applied. */
+interface EntryRun {
+  readonly batch: CommandBatch;
+  /** The command that is next, or under way. */
+  at: number;
+  readonly results: CommandResult[];
+  membershipChanged: boolean;
+  /** The backend has a row that says how far it is. */
+  saved: boolean;
+}
+
 export interface InitialState {
   readonly clusterId: ClusterId;
   readonly config: ClusterConfig;
@@ -39,9 +61,12 @@ export interface InitialState {
 export class StateMachine {
   readonly #backend: Backend;
   readonly #keys: KeySpace;
+  readonly #keysPart: KeysPart;
   readonly #members: MemberTable;
+  readonly #membersPart: MembersPart;
   readonly #passedOver: PassedOverEntries;
   #applied: AppliedPosition;
+  #run: EntryRun | undefined;
 
   /**
    * Goes on with what the backend holds.
@@ -55,7 +80,9 @@ export class StateMachine {
     this.#backend = backend;
     this.#passedOver = new PassedOverEntries(passedOver);
     this.#keys = new KeySpace(backend, sizes);
+    this.#keysPart = new KeysPart(backend, this.#keys);
     this.#members = new MemberTable(backend);
+    this.#membersPart = new MembersPart(this.#members);
     this.#applied = backend.applied;
   }
 
@@ -76,7 +103,8 @@ export class StateMachine {
 
   /** A snapshot was installed below: forgets what was read before. */
   reload(): void {
-    this.#keys.reload();
+    this.#run = undefined;
+    this.#keysPart.reload();
     this.#members.reload();
     this.#applied = this.#backend.applied;
   }
@@ -129,21 +157,29 @@ export class StateMachine {
   }
 
   /**
+   * Applies the next entry, or a slice of it. An entry that takes several has its answer, and counts as applied, at its
+   * end; until then nothing else may be applied. Commands make their revisions one by one; of one that takes several
+   * slices nothing is seen before its end.
+   *
+   * @param work ends the slice once it is spent
+   * @returns undefined: the same entry is to be handed in again
    * @throws KvorumError ENTRY_NOT_APPLICABLE: a part of it may be applied, nothing may be committed any more, and the
    * member must stop; DATA_DAMAGED for what the state holds
    */
-  apply(entry: Entry): AppliedEntry {
+  apply(entry: Entry, work: Work = Work.unbounded()): AppliedEntry | undefined {
     assert(entry.index === this.#applied.index + 1, `entry ${entry.index} follows ${this.#applied.index}`);
     try {
-      return this.#apply(entry);
+      const applied = this.#apply(entry, work);
+      if (applied !== undefined) this.#applied = { index: entry.index, term: entry.term };
+      return applied;
     } catch (error) {
       if (error instanceof KvorumError || error instanceof DiskError) throw error;
       throw notApplicable(entry, error);
     }
   }
 
-  #apply(entry: Entry): AppliedEntry {
-    this.#applied = { index: entry.index, term: entry.term };
+  #apply(entry: Entry, work: Work): AppliedEntry | undefined {
+    if (this.#run !== undefined) return this.#goOn(this.#run, work);
     this.#keys.compactStep();
     if (this.#passedOver.has(entry)) return this.#passOver(entry);
     switch (entry.type) {
@@ -153,104 +189,79 @@ export class StateMachine {
         this.#members.applyConfigEntry(entry.index, entry.data);
         return { membershipChanged: true };
       case 'normal':
-        return this.#applyBatch(entry.data);
+        return this.#goOn(this.#begin(entry.data), work);
     }
   }
 
   /** Who takes part was decided when the entry entered the log: only what it says of the member table is left out. */
   #passOver(entry: Entry): AppliedEntry {
+    this.#keysPart.abandon();
+    this.#backend.delete('meta', unfinishedKey);
     markPassedOver(this.#backend, entry);
     if (entry.type !== 'config') return { membershipChanged: false };
     this.#members.applyConfiguration(entry.index, entry.data);
     return { membershipChanged: true };
   }
 
-  #applyBatch(data: Uint8Array): AppliedEntry {
-    const { proposer, sequence, commands } = decodeCommandBatch(data);
-    const results: CommandResult[] = [];
-    let membershipChanged = false;
-    for (const command of commands) {
-      const result = this.#applyCommand(command);
-      results.push(result);
-      membershipChanged ||= result.type === 'publish' || result.type === 'change-address';
-    }
-    return { batch: { proposer, sequence, results }, membershipChanged };
+  /** An entry that may take more than one slice begins behind a commit: what it has written is not for the others'. */
+  #begin(data: Uint8Array): EntryRun {
+    const batch = decodeCommandBatch(data);
+    const row = this.#backend.get('meta', unfinishedKey);
+    const at = row === undefined ? 0 : new ByteReader(row).varint();
+    if (batch.commands.length > smallEntryCommands || batch.commands.some(takesSlices)) this.commit();
+    this.#run = { batch, at, results: [], membershipChanged: false, saved: row !== undefined };
+    return this.#run;
   }
 
-  #applyCommand(command: Command): CommandResult {
+  #goOn(run: EntryRun, work: Work): AppliedEntry | undefined {
+    const { batch, results } = run;
+    for (; run.at < batch.commands.length; run.at++) {
+      if (work.spent && batch.commands.length > smallEntryCommands) return undefined;
+      const result = this.#applyCommand(batch.commands[run.at]!, work);
+      if (result === undefined) return undefined;
+      results.push(result);
+      run.membershipChanged ||= result.type === 'publish' || result.type === 'change-address';
+    }
+    this.#run = undefined;
+    if (run.saved) this.#backend.delete('meta', unfinishedKey);
+    const { proposer, sequence } = batch;
+    return { batch: { proposer, sequence, results }, membershipChanged: run.membershipChanged };
+  }
+
+  /** @returns undefined: the slice is over; the same command is to be handed in again */
+  #applyCommand(command: Command, work: Work): CommandResult | undefined {
     switch (command.type) {
-      case 'put': {
-        const { key, value, lease } = command;
-        const unexpected = this.#compare(command);
-        if (unexpected !== undefined) return unexpected;
-        const previous = this.#keys.write((txn) => txn.put(key, value, lease, command.previous));
-        return { type: 'put', revision: this.revision, previous };
-      }
-      case 'delete-range': {
-        const { key, end } = command;
-        const unexpected = this.#compare(command);
-        if (unexpected !== undefined) return unexpected;
-        const deleted = this.#keys.write((txn) => {
-          if (end !== undefined) return txn.deleteRange(key, end);
-          const one = txn.delete(key);
-          return one === undefined ? [] : [one];
-        });
-        const previous = command.previous ? deleted : [];
-        return { type: 'delete-range', revision: this.revision, deletedCount: deleted.length, previous };
-      }
-      case 'compact': {
-        const code = this.#keys.compact(command.revision);
-        if (code === undefined) return { type: 'compact', revision: this.revision };
-        const message = `cannot compact to revision ${command.revision}: the store is at ${this.revision}, compacted to ${this.compactRevision}`;
-        return { type: 'refused', revision: this.revision, code, message };
-      }
       case 'publish':
       case 'change-address':
-        return this.#applyToMember(command);
+        work.charge();
+        return this.#membersPart.apply(command, this.revision);
+      default:
+        return this.#keysPart.apply(command, work);
     }
   }
 
-  /** @returns the result if the write must not happen */
-  #compare(write: Extract<Command, { type: 'put' | 'delete-range' }>): CommandResult | undefined {
-    const { key, expectedModRevision: expected } = write;
-    if (expected === undefined) return undefined;
-    const { items, revision } = this.#keys.range({ key, revision: 0, limit: 1, keysOnly: true });
-    const modRevision = items[0]?.modRevision ?? 0;
-    return modRevision === expected ? undefined : { type: 'not-expected', revision, modRevision };
-  }
-
-  #applyToMember(command: Extract<Command, { type: 'publish' | 'change-address' }>): CommandResult {
-    const { revision } = this;
-    const record = this.#members.find(command.id);
-    if (record === undefined) {
-      return { type: 'refused', revision, code: 'MEMBER_NOT_FOUND', message: 'no member has this id' };
-    }
-    if (command.type === 'publish') {
-      this.#members.update({ ...record, name: command.name, clientAddress: command.clientAddress });
-      return { type: 'publish', revision };
-    }
-    const holder = this.members().find((each) => each.peerAddress === command.peerAddress);
-    if (holder !== undefined && holder.id !== command.id) {
-      const message = `raft address ${command.peerAddress} is taken by member ${holder.name}`;
-      return { type: 'refused', revision, code: 'MEMBER_ADDRESS_TAKEN', message };
-    }
-    this.#members.update({ ...record, peerAddress: command.peerAddress });
-    return { type: 'change-address', revision };
-  }
-
-  /** Ends a batch: what was applied becomes durable together, later. */
+  /** Ends a batch: what was applied becomes durable together, later. Of an entry under way only a part that says so. */
   commit(): void {
-    this.#keys.save();
+    if (this.#run !== undefined) {
+      if (!this.#keysPart.unfinished) return;
+      this.#backend.put('meta', unfinishedKey, new ByteWriter(8).varint(this.#run.at).finish());
+      this.#run.saved = true;
+    }
+    this.#keysPart.save();
     this.#backend.commit(this.#applied);
   }
 
   /**
    * Over all that reads can see, and the members: equal on all members at one applied index. How far the
-   * physical compaction has come is not part of it. Reads everything: for checks, not for requests.
+   * physical compaction has come is not part of it. Of an entry that is half applied, what is done of it is. Reads everything: for checks, not for requests.
    */
   hash(): number {
     return hashOf(this.#keys, this.#members, passedOverIn(this.#backend), crc32c);
   }
+}
+
+function takesSlices(command: Command): boolean {
+  return command.type === 'delete-range' && command.end !== undefined;
 }
 
 function notApplicable(entry: Entry, error: unknown): KvorumError {

@@ -1,3 +1,4 @@
+import { Fifo } from '../base/fifo.js';
 import type { Backend } from '../ports/backend.js';
 import type { Entry } from '../raft/types.js';
 
@@ -9,7 +10,7 @@ export class ApplyQueue {
   readonly #backend: Pick<Backend, 'backlogSizeBytes'>;
   readonly #backlogSizeBytesMax: number;
   readonly #sizeBytesMax: number;
-  #waiting: (readonly Entry[])[] = [];
+  readonly #waiting = new Fifo<Entry>();
   #sizeBytes = 0;
 
   constructor(
@@ -21,7 +22,7 @@ export class ApplyQueue {
     this.#sizeBytesMax = limits.uncommittedSizeBytesMax;
   }
 
-  /** Whether take() would give something. */
+  /** Whether something is to be applied now. */
   get ready(): boolean {
     return this.#waiting.length > 0 && this.#backend.backlogSizeBytes < this.#backlogSizeBytesMax;
   }
@@ -32,28 +33,25 @@ export class ApplyQueue {
   }
 
   add(entries: readonly Entry[]): void {
-    if (entries.length === 0) return;
-    this.#waiting.push(entries);
-    this.#sizeBytes += sizeBytesOf(entries);
+    for (const entry of entries) {
+      this.#waiting.push(entry);
+      this.#sizeBytes += entry.data.length;
+    }
   }
 
-  /** What is to be applied next, in one batch. */
-  take(): readonly Entry[] | undefined {
-    if (!this.ready) return undefined;
-    const entries = this.#waiting.shift()!;
-    this.#sizeBytes -= sizeBytesOf(entries);
-    return entries;
+  /** What is to be applied next, or under way. */
+  get first(): Entry | undefined {
+    return this.#waiting.peek();
+  }
+
+  /** The first one is applied. */
+  shift(): void {
+    this.#sizeBytes -= this.#waiting.shift()!.data.length;
   }
 
   /** A snapshot holds what waits. */
   clear(): void {
-    this.#waiting = [];
+    this.#waiting.clear();
     this.#sizeBytes = 0;
   }
-}
-
-function sizeBytesOf(entries: readonly Entry[]): number {
-  let sizeBytes = 0;
-  for (const { data } of entries) sizeBytes += data.length;
-  return sizeBytes;
 }

@@ -1,9 +1,10 @@
 import { assert } from '../base/assert.js';
 import { MalformedBytesError } from '../base/byte-stream.js';
 import type { MemberId, Term } from '../base/ids.js';
+import { Work } from '../base/work.js';
 import type { AppliedEntry } from '../fsm/state-machine.js';
 import type { Timer } from '../ports/clock.js';
-import type { Entry, Message, Ready, SnapshotMeta } from '../raft/types.js';
+import type { Message, Ready, SnapshotMeta } from '../raft/types.js';
 import { ApplyQueue } from './apply-queue.js';
 import type { ConfigProposals } from './config-proposals.js';
 import { checkMessage } from './incoming-messages.js';
@@ -187,8 +188,7 @@ export class Loop {
     this.#proposals.submit();
     this.#reads.submit();
     if (raft.hasReady()) this.#process(raft.ready());
-    const entries = this.#applying.take();
-    if (entries !== undefined) this.#apply(entries);
+    if (this.#applying.ready) this.#apply();
     this.#noticeChanges();
     if (raft.hasReady() || this.#proposals.ready || this.#reads.ready || this.#applying.ready)
       this.schedule();
@@ -286,10 +286,15 @@ export class Loop {
     if (last !== undefined) this.#turn();
   }
 
-  #apply(entries: readonly Entry[]): void {
-    const { machine, raft } = this.#parts;
-    for (const entry of entries) {
-      const applied = machine.apply(entry);
+  /** One slice of what is committed: a turn's work is bounded, whatever the entries hold. */
+  #apply(): void {
+    const { machine, raft, options } = this.#parts;
+    const work = new Work(options.applyUnitsMax);
+    for (let entry = this.#applying.first; entry !== undefined; entry = this.#applying.first) {
+      if (work.spent) break;
+      const applied = machine.apply(entry, work);
+      if (applied === undefined) break;
+      this.#applying.shift();
       if (entry.term > this.#appliedTerm) {
         this.#appliedTerm = entry.term;
         this.#proposals.termApplied(entry.term);

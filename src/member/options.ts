@@ -13,6 +13,8 @@ export interface MemberOptions {
   readonly readsWaitingMax: number;
   /** Bytes of the commands that go into one Raft entry. */
   readonly entrySizeBytesMax: number;
+  /** So many, too; a call that brings more is refused. */
+  readonly entryCommandsMax: number;
   /** Entries of this member that are on their way; what comes meanwhile gathers into the next. */
   readonly entriesInFlightMax: number;
   /** Bytes of entries appended at the leader and not yet committed and applied; of committed ones not yet applied elsewhere. */
@@ -26,6 +28,8 @@ export interface MemberOptions {
   readonly inflightMessagesMax: number;
   readonly inflightSizeBytesMax: number;
   readonly committedSizeBytesMax: number;
+  /** Units of work (base/work.ts) after which a turn applies no more. */
+  readonly applyUnitsMax: number;
   /** What the log keeps behind the applied index for followers that lag. */
   readonly logEntriesKept: number;
   readonly logSizeBytesKept: number;
@@ -41,6 +45,7 @@ export const memberDefaults: MemberOptions = {
   proposalsWaitingMax: 16_384,
   readsWaitingMax: 65_536,
   entrySizeBytesMax: 4 * 1024 * 1024,
+  entryCommandsMax: 4096,
   entriesInFlightMax: 4,
   uncommittedSizeBytesMax: 64 * 1024 * 1024,
   stateBacklogSizeBytesMax: 64 * 1024 * 1024,
@@ -49,6 +54,7 @@ export const memberDefaults: MemberOptions = {
   inflightMessagesMax: 256,
   inflightSizeBytesMax: 16 * 1024 * 1024,
   committedSizeBytesMax: 8 * 1024 * 1024,
+  applyUnitsMax: 512,
   logEntriesKept: 10_000,
   logSizeBytesKept: 64 * 1024 * 1024,
   promotionLagEntriesMax: 16,

@@ -3,7 +3,7 @@ import type { Completion } from '../base/completion.js';
 import { KvorumError } from '../base/errors.js';
 import type { Term } from '../base/ids.js';
 import type { Command, CommandResult } from '../fsm/command.js';
-import { encodeCommandBatch } from '../fsm/command-codec.js';
+import { commandSizeBytes, encodeCommandBatch } from '../fsm/command-codec.js';
 import type { Clock } from '../ports/clock.js';
 import type { Raft } from '../raft/raft.js';
 import type { ProposalOutcome } from '../raft/types.js';
@@ -73,6 +73,13 @@ export class Proposals {
     options: CallOptions | undefined,
     completion: Completion<readonly CommandResult[]>,
   ): void {
+    const { entryCommandsMax } = this.#options;
+    if (commands.length > entryCommandsMax) {
+      throw new KvorumError(
+        'LIMIT_EXCEEDED',
+        `entryCommandsMax: ${commands.length} commands, the limit is ${entryCommandsMax}`,
+      );
+    }
     const waiter = this.#takePlace(options, completion);
     let sizeBytes = 0;
     for (const command of commands) sizeBytes += commandSizeBytes(command);
@@ -111,6 +118,7 @@ export class Proposals {
   #takeCalls(): Call[] {
     const calls: Call[] = [];
     let sizeBytes = 0;
+    let commands = 0;
     let taken = 0;
     for (const call of this.#queue) {
       if (call.waiter.settled) {
@@ -118,9 +126,13 @@ export class Proposals {
         this.#waitingCount--;
         continue;
       }
-      if (calls.length > 0 && sizeBytes + call.sizeBytes > this.#options.entrySizeBytesMax) break;
+      const { entrySizeBytesMax, entryCommandsMax } = this.#options;
+      const full =
+        sizeBytes + call.sizeBytes > entrySizeBytesMax || commands + commandsIn(call) > entryCommandsMax;
+      if (calls.length > 0 && full) break;
       taken++;
       sizeBytes += call.sizeBytes;
+      commands += commandsIn(call);
       calls.push(call);
     }
     this.#queue = taken === this.#queue.length ? [] : this.#queue.slice(taken);
@@ -154,7 +166,7 @@ export class Proposals {
     for (const call of group.calls) {
       this.#waitingCount--;
       const from = at;
-      at += call.kind === 'one' ? 1 : call.commands.length;
+      at += commandsIn(call);
       if (call.kind === 'one') call.waiter.resolve(results[from]!);
       else call.waiter.resolve(results.slice(from, at));
     }
@@ -240,6 +252,10 @@ export function noLeaderError(): KvorumError {
   return new KvorumError('NO_LEADER', 'no leader was found in time; nothing was changed');
 }
 
+function commandsIn(call: Call): number {
+  return call.kind === 'one' ? 1 : call.commands.length;
+}
+
 function commandsOf(calls: readonly Call[]): readonly Command[] {
   const commands: Command[] = [];
   for (const call of calls) {
@@ -247,18 +263,4 @@ function commandsOf(calls: readonly Call[]): readonly Command[] {
     else for (const command of call.commands) commands.push(command);
   }
   return commands;
-}
-
-function commandSizeBytes(command: Command): number {
-  const fixedSizeBytes = 32;
-  switch (command.type) {
-    case 'put':
-      return fixedSizeBytes + command.key.length + command.value.length;
-    case 'delete-range':
-      return fixedSizeBytes + command.key.length + (command.end?.length ?? 0);
-    case 'compact':
-    case 'publish':
-    case 'change-address':
-      return fixedSizeBytes;
-  }
 }

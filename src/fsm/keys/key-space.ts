@@ -1,11 +1,12 @@
-import { compareBytes } from '../../base/bytes.js';
+import { assert } from '../../base/assert.js';
 import { KvorumError } from '../../base/errors.js';
 import type { Revision } from '../../base/ids.js';
 import type { Backend, BackendReader } from '../../ports/backend.js';
 import type { KeyValue } from '../command.js';
 import type { RangeAnswer, RangeQuery } from '../range.js';
 import { Compaction } from './compaction.js';
-import { Past, type Found, type KeyBounds } from './past.js';
+import { toBounds, type KeyBounds } from './key-bounds.js';
+import { Past, type Found } from './past.js';
 import { defaultSizes, RevisionLog, type RevisionLogSizes } from './revision-log.js';
 import {
   decodeVersion,
@@ -43,6 +44,7 @@ export class KeySpace {
   readonly #compaction: Compaction;
   #revision: Revision = firstRevision;
   #storedRevision: Revision = 0;
+  #writing: WriteTxn | undefined;
 
   constructor(backend: Backend, sizes: RevisionLogSizes = defaultSizes) {
     this.#backend = backend;
@@ -57,6 +59,7 @@ export class KeySpace {
     const row = this.#backend.get('meta', revisionKey);
     this.#revision = row === undefined ? firstRevision : readUint53(row, 0);
     this.#storedRevision = this.#revision;
+    this.#writing = undefined;
     this.#log.reload();
     this.#compaction.reload();
   }
@@ -77,10 +80,31 @@ export class KeySpace {
     return result;
   }
 
+  /**
+   * A write that is made in several slices. Until endWrite() the store is read as it was before, although the backend
+   * holds a part of the changes.
+   * @param sub changes that were made before a restart
+   */
+  beginWrite(sub = 0): WriteTxn {
+    assert(this.#writing === undefined, 'writes are made one after the other');
+    this.#writing = new WriteTxn(this.#backend, this.#log, this.compactRevision, this.#revision + 1, sub);
+    return this.#writing;
+  }
+
+  endWrite(): void {
+    if (this.#writing?.changed === true) this.#revision++;
+    this.#writing = undefined;
+  }
+
+  /** The backend holds changes that nobody may see yet. */
+  get #unsettled(): boolean {
+    return this.#writing?.changed === true;
+  }
+
   /** Before the backend's commit: what is kept in memory goes with it. */
   save(): void {
-    if (this.#storedRevision === this.#revision) return;
     this.#log.save();
+    if (this.#storedRevision === this.#revision) return;
     const row = new Uint8Array(8);
     writeUint53(row, 0, this.#revision);
     this.#backend.put('meta', revisionKey, row);
@@ -103,7 +127,8 @@ export class KeySpace {
 
   /** @throws KvorumError REVISION_COMPACTED, REVISION_IN_FUTURE */
   range(query: RangeQuery): RangeAnswer {
-    const past = query.revision > 0 && query.revision < this.#revision;
+    const past = this.#unsettled || (query.revision > 0 && query.revision < this.#revision);
+    const revision = query.revision === 0 ? this.#revision : query.revision;
     if (query.revision > this.#revision) {
       throw new KvorumError(
         'REVISION_IN_FUTURE',
@@ -116,16 +141,16 @@ export class KeySpace {
         `revision ${query.revision} is compacted, the oldest left is ${this.compactRevision}`,
       );
     }
-    if (query.end === undefined) return this.#single(query, past);
+    if (query.end === undefined) return this.#single(query, past ? revision : undefined);
     const bounds = toBounds(query.key, query.end);
     const found = past
-      ? this.#past.keysAt(bounds, query.revision, query.reverse === true)
+      ? this.#past.keysAt(bounds, revision, query.reverse === true)
       : currentKeys(this.#backend, bounds, query.reverse === true);
     return this.#collect(query, found);
   }
 
-  #single(query: RangeQuery, past: boolean): RangeAnswer {
-    const record = past ? this.#past.at(query.key, query.revision) : this.#current(query.key);
+  #single(query: RangeQuery, past: Revision | undefined): RangeAnswer {
+    const record = past === undefined ? this.#current(query.key) : this.#past.at(query.key, past);
     const items =
       record === undefined || query.countOnly === true
         ? []
@@ -167,6 +192,7 @@ export class KeySpace {
       throw new KvorumError('REVISION_COMPACTED', `revision ${revision} is compacted`);
     }
     for (const { key, place, row, previous } of this.#log.since({ revision, sub: 0 })) {
+      if (place.revision > this.#revision) return;
       const record = decodeVersion(row);
       const before = this.#past.previous(key, previous);
       yield {
@@ -181,14 +207,11 @@ export class KeySpace {
 
   /** Every live key with its newest version, in key order. */
   live(): Iterable<Found> {
-    return currentKeys(this.#backend, { start: undefined, end: undefined }, false);
+    const all = { start: undefined, end: undefined };
+    return this.#unsettled
+      ? this.#past.keysAt(all, this.#revision, false)
+      : currentKeys(this.#backend, all, false);
   }
-}
-
-/** `end` of one zero byte: to the end of the key space. */
-function toBounds(key: Uint8Array, end: Uint8Array): KeyBounds {
-  if (end.length === 1 && end[0] === 0) return { start: key, end: undefined };
-  return { start: key, end: compareBytes(end, key) < 0 ? key : end };
 }
 
 function* currentKeys(backend: BackendReader, bounds: KeyBounds, reverse: boolean): Generator<Found> {

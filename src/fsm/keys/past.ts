@@ -2,6 +2,7 @@ import { assert } from '../../base/assert.js';
 import { compareBytes } from '../../base/bytes.js';
 import type { Revision } from '../../base/ids.js';
 import type { BackendReader } from '../../ports/backend.js';
+import type { KeyBounds } from './key-bounds.js';
 import type { RevisionLog } from './revision-log.js';
 import {
   decodeHistoryKey,
@@ -11,12 +12,6 @@ import {
   type Place,
   type VersionRecord,
 } from './rows.js';
-
-export interface KeyBounds {
-  readonly start: Uint8Array | undefined;
-  /** Exclusive. */
-  readonly end: Uint8Array | undefined;
-}
 
 export interface Found {
   readonly key: Uint8Array;

@@ -22,13 +22,20 @@ export class WriteTxn {
   readonly #compactRevision: Revision;
   /** What the changes get. */
   readonly revision: Revision;
-  #sub = 0;
+  #sub: number;
 
-  constructor(backend: Backend, log: RevisionLog, compactRevision: Revision, revision: Revision) {
+  /** @param sub changes that were made already */
+  constructor(backend: Backend, log: RevisionLog, compactRevision: Revision, revision: Revision, sub = 0) {
+    this.#sub = sub;
     this.#backend = backend;
     this.#log = log;
     this.#compactRevision = compactRevision;
     this.revision = revision;
+  }
+
+  /** How many changes were made. */
+  get sub(): number {
+    return this.#sub;
   }
 
   get changed(): boolean {
@@ -78,16 +85,6 @@ export class WriteTxn {
     this.#backend.delete('current', key);
     this.#backend.put('history', historyKey(key, tombstone.mod), noBytes);
     return toKeyValue(key, before, false);
-  }
-
-  /** @param end exclusive; a single zero byte: to the end of the key space */
-  deleteRange(key: Uint8Array, end: Uint8Array): KeyValue[] {
-    const toEnd = end.length === 1 && end[0] === 0;
-    // All keys first: the backend must not change while it is being read.
-    const keys = [...this.#backend.range('current', { start: key, end: toEnd ? undefined : end })].map(
-      (row) => row.key,
-    );
-    return keys.flatMap((each) => this.delete(each) ?? []);
   }
 
   /** @param row the key's version until now, at `previous`, if there is one */
