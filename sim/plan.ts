@@ -203,6 +203,8 @@ class Draft {
       // Small, for several of them are filled and removed in one run.
       revisionSegmentSizeBytesMax: this.#pick('revision segments', [200, 1000, 16_364]),
       committedSizeBytesMax: this.#pick('committed size', [1, 500, 8 * 1024 * 1024]),
+      applyUnitsMax: this.#pick('apply units', [1, 20, 512]),
+      compactionUnitsMax: this.#pick('compaction units', [1, 20, 400]),
       promotionLagEntriesMax: this.#pick('promotion lag', [0, 16]),
     };
   }

@@ -55,9 +55,8 @@ export const stateMutants: readonly Mutant[] = [
     'compaction-not-saved',
     'how far the store is compacted is forgotten by a restart',
     fsm('keys/compaction'),
-    `next: { revision, sub: 0 } };
-    this.#save();`,
-    'next: { revision, sub: 0 } };',
+    '    writeTarget(this.#backend, this.#target);\n',
+    '',
   ),
   mutant(
     'compaction-takes-one-too-many',
@@ -70,8 +69,8 @@ export const stateMutants: readonly Mutant[] = [
     'compaction-ends-before-its-walk',
     'a compaction removes changes before it has kept what later ones name',
     fsm('keys/compaction'),
-    'if (progress.next.revision <= progress.through) this',
-    'if (progress.next.revision < progress.through - 2) this',
+    'if (this.#round.next.revision <= this.#round.through) this',
+    'if (this.#round.next.revision < this.#round.through - 2) this',
   ),
   mutant(
     'kept-version-removed-early',
@@ -103,6 +102,34 @@ export const stateMutants: readonly Mutant[] = [
     fsm('keys/past'),
     'if (newest !== undefined && newest.mod.revision <= revision) return newest;',
     'if (newest !== undefined) return newest;',
+  ),
+  mutant(
+    'half-a-deletion-is-seen',
+    'a deletion of a range that takes several slices is seen before its end',
+    fsm('keys/key-space'),
+    'return this.#writing?.changed === true;',
+    'return false;',
+  ),
+  mutant(
+    'half-a-deletion-is-all',
+    'a deletion of a range ends with its first slice',
+    fsm('keys/range-deletion'),
+    'if (!more) this.end();\n    return !more;',
+    'this.end();\n    return true;',
+  ),
+  mutant(
+    'deletion-begins-anew',
+    'a deletion of a range that a crash cuts short begins anew, with the numbers that its first part has',
+    fsm('keys/range-deletion'),
+    'if (row === undefined) return undefined;',
+    'if (row !== undefined) return undefined;',
+  ),
+  mutant(
+    'half-an-entry-applied-twice',
+    'of an entry that a crash cuts short in the middle of a deletion, what stood before that is applied again',
+    fsm('state-machine'),
+    'row === undefined ? 0 : new ByteReader(row).varint();',
+    '0;',
   ),
   mutant(
     'range-delete-takes-its-end',

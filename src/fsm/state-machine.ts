@@ -180,7 +180,6 @@ export class StateMachine {
 
   #apply(entry: Entry, work: Work): AppliedEntry | undefined {
     if (this.#run !== undefined) return this.#goOn(this.#run, work);
-    this.#keys.compactStep();
     if (this.#passedOver.has(entry)) return this.#passOver(entry);
     switch (entry.type) {
       case 'empty':
@@ -238,6 +237,16 @@ export class StateMachine {
       default:
         return this.#keysPart.apply(command, work);
     }
+  }
+
+  /** Something that was compacted is left to remove. */
+  get compactionPending(): boolean {
+    return this.#keys.compactionPending;
+  }
+
+  /** A slice of removing it, in the background; to be followed by commit(). */
+  compactSlice(work: Work): void {
+    this.#keys.compactSlice(work);
   }
 
   /** Ends a batch: what was applied becomes durable together, later. Of an entry under way only a part that says so. */

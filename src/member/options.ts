@@ -1,3 +1,4 @@
+import { sliceUnits } from '../base/work.js';
 import { segmentSizeBytesMax } from '../fsm/keys/revision-log.js';
 
 /** Named settings and limits of one member. Times in milliseconds, sizes in bytes. */
@@ -30,6 +31,12 @@ export interface MemberOptions {
   readonly committedSizeBytesMax: number;
   /** Units of work (base/work.ts) after which a turn applies no more. */
   readonly applyUnitsMax: number;
+  /** Of one slice of the background compaction. */
+  readonly compactionUnitsMax: number;
+  /** What was overwritten or deleted longer ago than this is forgotten; 0: nothing for its age. */
+  readonly compactionAgeMs: number;
+  /** So many of the newest revisions are kept, what is older is forgotten; 0: nothing for its number. */
+  readonly compactionRevisions: number;
   /** What the log keeps behind the applied index for followers that lag. */
   readonly logEntriesKept: number;
   readonly logSizeBytesKept: number;
@@ -55,6 +62,9 @@ export const memberDefaults: MemberOptions = {
   inflightSizeBytesMax: 16 * 1024 * 1024,
   committedSizeBytesMax: 8 * 1024 * 1024,
   applyUnitsMax: 512,
+  compactionUnitsMax: sliceUnits,
+  compactionAgeMs: 3600_000,
+  compactionRevisions: 0,
   logEntriesKept: 10_000,
   logSizeBytesKept: 64 * 1024 * 1024,
   promotionLagEntriesMax: 16,

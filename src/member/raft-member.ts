@@ -8,6 +8,7 @@ import { DiskError } from '../ports/disk.js';
 import type { PeersHandler, RefusalCode } from '../ports/peers.js';
 import { isLearner, isVoter } from '../raft/config-change.js';
 import type { ClusterConfig } from '../raft/types.js';
+import { Compaction } from './compaction.js';
 import { ConfigProposals } from './config-proposals.js';
 import { LeaderWatch } from './leader-watch.js';
 import { Loop } from './loop.js';
@@ -40,6 +41,7 @@ export class RaftMember implements Member {
   readonly #loop: Loop;
   readonly #changes: MembershipChanges;
   readonly #publication: Publication;
+  readonly #compaction: Compaction;
   readonly #reachability: Reachability;
   readonly #leaderWatch: LeaderWatch;
   readonly #proposer: bigint;
@@ -84,6 +86,11 @@ export class RaftMember implements Member {
       schedule: () => this.#loop.schedule(),
     });
     this.#publication = new Publication(parts, (command) => this.write(command));
+    this.#compaction = new Compaction(
+      parts,
+      (command) => this.write(command),
+      (error) => this.#loop.fail(error),
+    );
     const { id, log } = parts;
     const { electionTimeoutMs } = options;
     const nameOf = (each: MemberId): string => this.#nameOf(each);
@@ -210,6 +217,7 @@ export class RaftMember implements Member {
 
   #ticked(): void {
     this.#publication.tick();
+    this.#compaction.tick();
     this.#reachability.tick();
     this.#leaderWatch.tick();
     if (this.#leading) this.#promoteLearners();
@@ -281,6 +289,7 @@ export class RaftMember implements Member {
   async #end(reason: StopReason): Promise<void> {
     const { peers, snapshots, wal, backend, log } = this.#parts;
     this.#loop.end();
+    this.#compaction.end();
     this.#parts.stopWaiting?.();
     const ended = this.#ended ?? new KvorumError('MEMBER_STOPPING', 'this member is stopping');
     this.#proposals.close(ended);

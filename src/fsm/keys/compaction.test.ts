@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { Work } from '../../base/work.js';
 import { MemoryBackend } from '../../storage/backend/memory-backend.js';
-import { compactionStepChangesMax } from './compaction.js';
 import { KeySpace } from './key-space.js';
 import { versionsPerEntry } from './past.js';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
+/** What the slice goes beyond its budget: a segment is removed as a whole. */
+const segmentUnitsMax = 600;
 const long = 'x'.repeat(1000);
 
 class Store {
@@ -44,7 +46,9 @@ class Store {
 
   step(count = 1): void {
     for (; count > 0; count--) {
-      this.keys.compactStep();
+      const work = new Work(128);
+      this.keys.compactSlice(work);
+      assert.ok(work.units < 128 + segmentUnitsMax, `${work.units} units in one slice`);
       this.commit();
     }
   }
@@ -62,19 +66,16 @@ class Store {
 describe('compaction', () => {
   it('removes old changes in bounded steps, down to the segment that still grows', () => {
     const store = new Store();
-    const count = compactionStepChangesMax * 4;
+    const count = 128 * 4;
     for (let at = 0; at < count; at++) store.put(['k', `${at} ${long}`]);
     const before = store.rows('revisions');
     assert.ok(before >= 4 * 8, 'several segments a step');
     assert.equal(store.rows('history'), count / versionsPerEntry);
     store.compact(store.keys.revision);
     assert.equal(store.rows('revisions'), before, 'nothing yet');
-    store.step(2);
+    store.step();
     const after = store.rows('revisions');
-    assert.ok(
-      after < before && after > before / 2,
-      `${after} of ${before} segments after one walk and one step`,
-    );
+    assert.ok(after < before && after > before / 2, `${after} of ${before} segments after one slice`);
     store.step(10);
     assert.equal(store.rows('revisions'), 1);
     assert.ok(store.rows('history') <= 2, 'entries go with their changes');

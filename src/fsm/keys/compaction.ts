@@ -1,50 +1,54 @@
-import { assert } from '../../base/assert.js';
+import { ByteReader, ByteWriter } from '../../base/byte-stream.js';
+import { encodeUtf8 } from '../../base/bytes.js';
 import type { Revision } from '../../base/ids.js';
+import type { Work } from '../../base/work.js';
 import type { Backend } from '../../ports/backend.js';
 import { versionsPerEntry } from './past.js';
 import type { RevisionLog } from './revision-log.js';
-import {
-  decodeVersion,
-  historyKey,
-  placeSizeBytes,
-  readPlace,
-  readUint53,
-  writePlace,
-  writeUint53,
-  type Place,
-} from './rows.js';
+import { decodeVersion, historyKey, type Place } from './rows.js';
 import type { Change } from './segment.js';
 
-/**
- * Changes that one step looks at; the second walk ends with the segment in which it gets there. A step must not hold
- * up the members' loop.
- */
-export const compactionStepChangesMax = 128;
+const targetKey = encodeUtf8('compaction');
+const roundKey = encodeUtf8('compaction-round');
 
-const compactKey = Uint8Array.from([99, 109, 112]); // "cmp"
+/** A version that is looked for in another segment. */
+const lookUpUnits = 3;
 
-/** A compaction that is under way. */
-interface Progress {
-  /** Newest revision when it began: what was written later, keeps what it needs itself. */
+/** What entries have asked for: the same on all members. */
+interface Target {
+  /** Reads below it are refused. */
+  readonly revision: Revision;
+  /** That of the target before. Versions older than this may be kept in `history`. */
+  readonly before: Revision;
+  /** Newest when it was asked for: what is written later keeps what it needs itself. */
+  readonly newest: Revision;
+}
+
+/** The removal of what one target leaves out. How far it has come is each member's own. */
+interface Round {
+  readonly revision: Revision;
+  readonly keptBefore: Revision;
   readonly through: Revision;
   /** The next change to look at in the first walk; behind `through` the second walk is on. */
-  readonly next: Place;
-  /** Of the compaction before: only what is older than it may be kept in `history`. */
-  readonly keptBefore: Revision;
+  next: Place;
 }
 
 /**
- * Forgets what no revision from the compacted one on can see. The compacted revision moves at once; the rest goes
- * in bounded steps, one with each applied entry. A first walk goes over the changes since the compacted revision: the
- * version that one of them ended is still seen, so those that are about to be removed are kept in `history`. A
- * second walk removes segments from the old end. How far they have come is part of the state, so members agree on
- * it, also after a snapshot.
+ * Forgets what no revision from the compacted one on can see. The compacted revision moves at once, with its entry; the
+ * rest is work in the background, in slices, of which nothing that can be read depends. A first walk goes over the
+ * changes since the compacted revision: the version that one of them ended is still seen, so those that are about to be
+ * removed are kept in `history`. A second walk removes segments from the old end. One target is finished before the
+ * newest is taken up, so it gets ahead however often there is another.
  */
 export class Compaction {
   readonly #backend: Backend;
   readonly #log: RevisionLog;
-  #revision: Revision = -1;
-  #progress: Progress | undefined;
+  #target: Target | undefined;
+  #round: Round | undefined;
+  /** Of the last round that ended; -1: none has. */
+  #doneRevision: Revision = -1;
+  /** Of the segment that was removed last: none is left before it. */
+  #removedKey: Uint8Array | undefined;
 
   constructor(backend: Backend, log: RevisionLog) {
     this.#backend = backend;
@@ -53,95 +57,140 @@ export class Compaction {
 
   /** Reads below it are refused; -1: never compacted. */
   get revision(): Revision {
-    return this.#revision;
+    return this.#target?.revision ?? -1;
+  }
+
+  /** Something is left to remove. */
+  get pending(): boolean {
+    return this.#round !== undefined || this.#doneRevision < this.revision;
   }
 
   reload(): void {
-    const row = this.#backend.get('meta', compactKey);
-    this.#revision = row === undefined ? -1 : readUint53(row, 0);
-    this.#progress = undefined;
-    if (row === undefined || row.length === 8) return;
-    assert(row.length === 24 + placeSizeBytes, 'the row of the compaction is whole');
-    this.#progress = {
-      through: readUint53(row, 8),
-      keptBefore: readUint53(row, 16),
-      next: readPlace(row, 24),
-    };
-  }
-
-  #save(): void {
-    const row = new Uint8Array(this.#progress === undefined ? 8 : 24 + placeSizeBytes);
-    writeUint53(row, 0, this.#revision);
-    if (this.#progress !== undefined) {
-      writeUint53(row, 8, this.#progress.through);
-      writeUint53(row, 16, this.#progress.keptBefore);
-      writePlace(row, 24, this.#progress.next);
-    }
-    this.#backend.put('meta', compactKey, row);
+    this.#target = readTarget(this.#backend);
+    const { round, doneRevision } = readRound(this.#backend);
+    this.#round = round;
+    this.#doneRevision = doneRevision;
+    this.#removedKey = undefined;
   }
 
   /** @param newest of the store */
   begin(revision: Revision, newest: Revision): void {
-    const keptBefore = Math.max(this.#revision, 0);
-    this.#revision = revision;
-    this.#progress = { through: newest, keptBefore, next: { revision, sub: 0 } };
-    this.#save();
+    this.#target = { revision, before: Math.max(this.revision, 0), newest };
+    writeTarget(this.#backend, this.#target);
   }
 
-  step(): void {
-    const progress = this.#progress;
-    if (progress === undefined) return;
-    if (progress.next.revision <= progress.through) this.#progress = this.#keep(progress);
-    else if (this.#remove(progress)) this.#progress = undefined;
-    else return;
-    this.#save();
+  /**
+   * A slice of the work, or as much as there is.
+   * @param oldestPinned a revision that is being read: no round to a later one begins
+   */
+  step(work: Work, oldestPinned: Revision): void {
+    while (!work.spent) {
+      this.#round ??= this.#nextRound(oldestPinned);
+      if (this.#round === undefined) break;
+      if (this.#round.next.revision <= this.#round.through) this.#keep(this.#round, work);
+      else if (this.#remove(this.#round, work)) {
+        this.#doneRevision = this.#round.revision;
+        this.#round = undefined;
+      }
+    }
+    if (work.units > 0) writeRound(this.#backend, this.#round, this.#doneRevision);
   }
 
-  #keep(progress: Progress): Progress {
-    let next: Place = { revision: progress.through + 1, sub: 0 };
-    let count = 0;
+  #nextRound(oldestPinned: Revision): Round | undefined {
+    const target = this.#target;
+    if (target === undefined || target.revision <= this.#doneRevision || oldestPinned < target.revision) {
+      return undefined;
+    }
+    const { revision, before, newest } = target;
+    return { revision, keptBefore: before, through: newest, next: { revision, sub: 0 } };
+  }
+
+  #keep(round: Round, work: Work): void {
+    let next: Place = { revision: round.through + 1, sub: 0 };
     // Bytes that the backend gave are good until the next write.
     const kept: { readonly key: Uint8Array; readonly row: Uint8Array }[] = [];
-    for (const { place, key, previous } of this.#log.since(progress.next)) {
-      if (place.revision > progress.through) break;
-      if (++count > compactionStepChangesMax) {
+    for (const { place, key, previous } of this.#log.since(round.next)) {
+      if (place.revision > round.through) break;
+      if (work.spent) {
         next = place;
         break;
       }
-      if (previous.revision === 0 || previous.revision >= this.#revision) continue;
+      work.charge();
+      if (previous.revision === 0 || previous.revision >= round.revision) continue;
+      for (let unit = 0; unit < lookUpUnits; unit++) work.charge();
       const row = this.#log.find(previous)?.row;
-      // Undefined: an earlier compaction kept it.
-      if (row !== undefined) kept.push({ key: historyKey(key, previous), row: row.slice() });
+      // Undefined: an earlier round kept it.
+      if (row === undefined) continue;
+      work.charge(row.length);
+      kept.push({ key: historyKey(key, previous), row: row.slice() });
     }
     for (const { key, row } of kept) this.#backend.put('history', key, row);
-    return { ...progress, next };
+    round.next = next;
   }
 
   /** @returns whether nothing is left to remove */
-  #remove(progress: Progress): boolean {
-    for (let count = 0; count < compactionStepChangesMax;) {
-      const segment = this.#log.oldestClosed();
+  #remove(round: Round, work: Work): boolean {
+    while (!work.spent) {
+      const segment = this.#log.oldestClosed(this.#removedKey);
       const last = segment?.changes.at(-1);
-      if (segment === undefined || last === undefined || last.place.revision >= this.#revision) return true;
-      count += segment.changes.length;
-      const entries = segment.changes.flatMap((change) => this.#entriesOf(change, progress));
-      for (const entry of entries) this.#backend.delete('history', entry);
-      segment.remove();
+      if (segment === undefined || last === undefined || last.place.revision >= round.revision) return true;
+      work.charge(segment.sizeBytes);
+      const entries: Uint8Array[] = [];
+      for (const change of segment.changes) {
+        work.charge();
+        this.#addEntriesOf(change, round, entries);
+      }
+      for (const entry of entries) {
+        work.charge();
+        this.#backend.delete('history', entry);
+      }
+      this.#backend.delete('revisions', segment.key);
+      this.#removedKey = segment.key;
     }
     return false;
   }
 
   /** Keys in `history` that go with the change: its entry, unless it is kept, and the version before, if it was kept. */
-  #entriesOf({ key, place, row, previous }: Change, progress: Progress): Uint8Array[] {
-    const entries: Uint8Array[] = [];
+  #addEntriesOf({ key, place, row, previous }: Change, round: Round, entries: Uint8Array[]): void {
     const { deleted, version } = decodeVersion(row);
     if (deleted || version % versionsPerEntry === 0) {
       const entry = historyKey(key, place);
       if (this.#backend.get('history', entry)?.length === 0) entries.push(entry);
     }
-    if (previous.revision > 0 && previous.revision < progress.keptBefore) {
+    if (previous.revision > 0 && previous.revision < round.keptBefore) {
       entries.push(historyKey(key, previous));
     }
-    return entries;
   }
+}
+
+function readTarget(backend: Backend): Target | undefined {
+  const row = backend.get('meta', targetKey);
+  if (row === undefined) return undefined;
+  const reader = new ByteReader(row);
+  return { revision: reader.varint(), before: reader.varint(), newest: reader.varint() };
+}
+
+function writeTarget(backend: Backend, { revision, before, newest }: Target): void {
+  const writer = new ByteWriter(24).varint(revision).varint(before).varint(newest);
+  backend.put('meta', targetKey, writer.finish());
+}
+
+function readRound(backend: Backend): { readonly round: Round | undefined; readonly doneRevision: Revision } {
+  const row = backend.get('meta', roundKey);
+  if (row === undefined) return { round: undefined, doneRevision: -1 };
+  const reader = new ByteReader(row);
+  const doneRevision = reader.varint() - 1;
+  if (reader.remaining === 0) return { round: undefined, doneRevision };
+  const [revision, keptBefore, through] = [reader.varint(), reader.varint(), reader.varint()];
+  const next = { revision: reader.varint(), sub: reader.varint() };
+  return { round: { revision, keptBefore, through, next }, doneRevision };
+}
+
+function writeRound(backend: Backend, round: Round | undefined, doneRevision: Revision): void {
+  const writer = new ByteWriter(48).varint(doneRevision + 1);
+  if (round !== undefined) {
+    writer.varint(round.revision).varint(round.keptBefore).varint(round.through);
+    writer.varint(round.next.revision).varint(round.next.sub);
+  }
+  backend.put('meta', roundKey, writer.finish());
 }

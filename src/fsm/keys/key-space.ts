@@ -1,6 +1,7 @@
 import { assert } from '../../base/assert.js';
 import { KvorumError } from '../../base/errors.js';
 import type { Revision } from '../../base/ids.js';
+import type { Work } from '../../base/work.js';
 import type { Backend, BackendReader } from '../../ports/backend.js';
 import type { KeyValue } from '../command.js';
 import type { RangeAnswer, RangeQuery } from '../range.js';
@@ -111,9 +112,14 @@ export class KeySpace {
     this.#storedRevision = this.#revision;
   }
 
-  /** A bounded step of removing what was compacted. The same on every member at the same entry. */
-  compactStep(): void {
-    this.#compaction.step();
+  /** Something that was compacted is left to remove. */
+  get compactionPending(): boolean {
+    return this.#compaction.pending;
+  }
+
+  /** A slice of removing what was compacted: in the background, for nothing that can be read depends on it. */
+  compactSlice(work: Work): void {
+    this.#compaction.step(work, Infinity);
   }
 
   /** @returns an error code if the revision cannot be compacted to */

@@ -115,14 +115,19 @@ export class RevisionLog {
     return undefined;
   }
 
-  /** The oldest segment, unless it still grows. */
-  oldestClosed(): { readonly changes: readonly Change[]; remove(): void } | undefined {
+  /**
+   * The oldest segment, unless it still grows.
+   * @param start none is older: what was removed before it need not be looked over
+   */
+  oldestClosed(
+    start?: Uint8Array,
+  ):
+    | { readonly key: Uint8Array; readonly changes: readonly Change[]; readonly sizeBytes: number }
+    | undefined {
     const end = this.#open?.key;
     if (end === undefined) return undefined;
-    for (const { key, value } of this.#backend.range('revisions', { end })) {
-      const changes = [...changesIn(value, beginning)];
-      const own = key.slice();
-      return { changes, remove: () => this.#backend.delete('revisions', own) };
+    for (const { key, value } of this.#backend.range('revisions', { start, end })) {
+      return { key: key.slice(), changes: [...changesIn(value, beginning)], sizeBytes: value.length };
     }
     return undefined;
   }
