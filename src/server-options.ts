@@ -29,6 +29,10 @@ export interface ServerOptions {
   readonly connectionsMax: number;
   /** Entries kept in the log for members that lag; beyond, they get a snapshot. */
   readonly logEntriesKept: number;
+  /** What was overwritten or deleted longer ago is forgotten; 0: nothing for its age. */
+  readonly compactionAgeMs: number;
+  /** So many of the newest revisions are kept, and no older ones; 0: as many as there are. */
+  readonly compactionRevisions: number;
   /** How long a new member asks to be let in before it gives up. */
   readonly joinTimeoutMs: number;
 }
@@ -47,6 +51,8 @@ export const serverDefaults = {
   valueSizeBytesMax: 1.5 * 1024 * 1024,
   connectionsMax: 10_000,
   logEntriesKept: memberDefaults.logEntriesKept,
+  compactionAgeMs: memberDefaults.compactionAgeMs,
+  compactionRevisions: memberDefaults.compactionRevisions,
   joinTimeoutMs: 60_000,
 } as const satisfies Partial<ServerOptions>;
 
@@ -81,6 +87,12 @@ export function checkServerOptions(options: ServerOptions): void {
     throw refused('bootstrap and join exclude each other: found a cluster, or join one');
   }
   checkTimes(options);
+  for (const field of ['compactionAgeMs', 'compactionRevisions'] as const) {
+    const value = options[field];
+    if (!Number.isSafeInteger(value) || value < 0) {
+      throw refused(`auto-compaction-retention must be a whole number from 0 on, not ${value}`);
+    }
+  }
 }
 
 function checkTimes(options: ServerOptions): void {

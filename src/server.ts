@@ -263,6 +263,8 @@ async function openRealMember(start: Start): Promise<RaftMember> {
         leaseReads: options.leaseReads,
         requestTimeoutMs: options.requestTimeoutMs,
         logEntriesKept: options.logEntriesKept,
+        compactionAgeMs: options.compactionAgeMs,
+        compactionRevisions: options.compactionRevisions,
       },
       disk,
       backend,

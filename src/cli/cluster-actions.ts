@@ -3,7 +3,7 @@ import { KvorumError } from '../base/errors.js';
 import { formatId } from '../base/ids.js';
 import type { MemberReference } from '../client/index.js';
 import type { ClientAction } from './command.js';
-import { CommandError, exitCodeOf, exitCodes } from './exit-codes.js';
+import { CommandError, exitCodeOf, exitCodes, UsageError } from './exit-codes.js';
 import { parseServerList } from './server-list.js';
 import { askAll, byName, statusTable } from './status.js';
 import { textTable, toJson } from './text-table.js';
@@ -66,5 +66,14 @@ export const runUpdateMember: ClientAction = async (client, { args: [member, add
   parseHostPort('the address', address!);
   await client.updateMember(memberReference(member!), address!);
   await io.stdout.write('OK\n');
+  return exitCodes.ok;
+};
+
+export const runCompact: ClientAction = async (client, { args: [revision], io }) => {
+  if (revision !== undefined && !/^[1-9]\d{0,15}$/.test(revision)) {
+    throw new UsageError(`REVISION must be a whole number from 1 on, not ${JSON.stringify(revision)}`);
+  }
+  const oldest = await client.compact(revision === undefined ? undefined : Number(revision));
+  await io.stdout.write(`${oldest}\n`);
   return exitCodes.ok;
 };

@@ -118,6 +118,23 @@ describe('commands for operators', () => {
     assert.match(anyone.stdout, /^node[23]\n$/);
   });
 
+  it('compact: forgets what is older than a revision, or all that is not the newest', async () => {
+    for (const value of ['1', '2', '3']) await at(first(), 'set', 'compacted', value);
+    const { modRevision } = JSON.parse((await at(first(), 'get', 'compacted', '--json')).stdout) as {
+      modRevision: number;
+    };
+    const told = await at(second(), 'compact', String(modRevision - 1));
+    assert.deepEqual(told, { code: exitCodes.ok, stdout: `${modRevision - 1}\n`, stderr: '' });
+    assert.equal((await at(second(), 'compact')).stdout, `${modRevision}\n`);
+    const again = await at(first(), 'compact', String(modRevision));
+    assert.deepEqual([again.code, again.stdout], [exitCodes.failed, '']);
+    assert.match(again.stderr, /cannot compact to revision/);
+    assert.match((await at(first(), 'compact', '999999')).stderr, /cannot compact to revision 999999/);
+    assert.equal((await at(first(), 'compact', '-1')).code, exitCodes.usage);
+    assert.match((await at(first(), 'compact', '0')).stderr, /REVISION must be a whole number from 1 on/);
+    assert.equal((await at(first(), 'get', 'compacted')).stdout, '3\n');
+  });
+
   it('refuse in one line what cannot be', async () => {
     const wrong: [string[], number, RegExp][] = [
       [['transfer-leader', 'nope'], exitCodes.failed, /^no member is named "nope"$/],

@@ -51,6 +51,16 @@ export const clusterCommands: readonly Command[] = [
     load: async () => (await import('./cluster-actions.js')).runTransferLeader,
   }),
   clientCommand({
+    name: 'compact',
+    usage: '[REVISION]',
+    summary: 'forget what no revision from REVISION (the newest) on can see; prints the oldest that is left',
+    flags: [],
+    argumentsMin: 0,
+    argumentsMax: 1,
+    examples: ['compact', 'compact 5000'],
+    load: async () => (await import('./cluster-actions.js')).runCompact,
+  }),
+  clientCommand({
     name: 'update-member',
     usage: 'MEMBER HOST:PORT',
     summary: 'tell the cluster that a Raft port is reached at another address now',

@@ -111,6 +111,21 @@ const serveFlags: readonly FlagSpec[] = [
     min: 1,
   },
   {
+    name: 'auto-compaction-mode',
+    kind: 'text',
+    default: 'periodic',
+    value: 'MODE',
+    choices: ['periodic', 'revision'],
+    summary: 'what decides which old revisions are forgotten: their age, or their number',
+  },
+  {
+    name: 'auto-compaction-retention',
+    kind: 'text',
+    default: '1h',
+    value: 'TIME|N',
+    summary: 'how long (90s, 30m, 72h) or how many old revisions are kept; 0: all',
+  },
+  {
     name: 'log-level',
     kind: 'text',
     default: 'info',

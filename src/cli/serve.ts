@@ -9,6 +9,7 @@ import { LogDestination } from './log-destination.js';
 import type { LogLevel } from './log-levels.js';
 import { lostLines, makeServerLog } from './server-log.js';
 import { parseServerList } from './server-list.js';
+import { parseRetention } from './retention.js';
 import { welcome } from './welcome.js';
 
 function serverOptions(flags: FlagValues, io: Io, log: LogDestination): ServerOptions {
@@ -32,6 +33,7 @@ function serverOptions(flags: FlagValues, io: Io, log: LogDestination): ServerOp
     valueSizeBytesMax: flags.number('value-size-max'),
     connectionsMax: flags.number('connections-max'),
     logEntriesKept: flags.number('log-entries-kept'),
+    ...parseRetention(flags.text('auto-compaction-mode'), flags.text('auto-compaction-retention')),
     log: makeServerLog({
       level: flags.text('log-level') as LogLevel,
       format: logFormat(flags, io),

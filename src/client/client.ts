@@ -28,6 +28,7 @@ import {
   type CallOptions,
   type ClientOptions,
   type ReadOptions,
+  checkWholeNumber,
 } from './options.js';
 import {
   toClusterMember,
@@ -40,6 +41,7 @@ import {
   type ServerStatus,
   type SetResult,
   type TextKeyValue,
+  toSafeNumber,
 } from './results.js';
 import { contentId, pairToText, utf8SizeBytes } from './text.js';
 import type { UnaryMethod, Wait } from './unary-calls.js';
@@ -257,6 +259,18 @@ export class KvorumClient {
     const target = member === undefined ? { id: 0n, name: '' } : toTarget(member);
     const { leaderId, leaderName } = await this.#call((all) => all.transferLeader, target, options);
     return { id: leaderId, name: leaderName };
+  }
+
+  /**
+   * Forgets what no revision from `revision` on can see; what is overwritten or deleted already, if none is given.
+   * Rejects with REVISION_COMPACTED if it is compacted already, REVISION_IN_FUTURE if there is no such revision.
+   *
+   * @returns the oldest revision that can be read now
+   */
+  async compact(revision?: number, options: CallOptions = {}): Promise<number> {
+    const asked = checkWholeNumber('revision', revision ?? 0, Number.MAX_SAFE_INTEGER);
+    const answer = await this.#call((all) => all.compact, { revision: BigInt(asked) }, options);
+    return toSafeNumber('compactRevision', answer.compactRevision);
   }
 
   /** Ends the connections. What waits is rejected: CLIENT_CLOSED, or OUTCOME_UNKNOWN for writes that were sent. */

@@ -42,6 +42,13 @@ export const transferLeader: UnaryMethod<kvorum.TransferLeaderRequest, kvorum.Tr
   isWrite: true,
 };
 
+export const compact: UnaryMethod<kvorum.CompactRequest, kvorum.CompactResponse> = {
+  path: '/kvorum.v1.Cluster/Compact',
+  request: kvorum.CompactRequest,
+  response: kvorum.CompactResponse,
+  isWrite: true,
+};
+
 export const status: UnaryMethod<kvorum.StatusRequest, kvorum.StatusResponse> = {
   path: '/kvorum.v1.Cluster/Status',
   request: kvorum.StatusRequest,

@@ -7,6 +7,7 @@ import * as wire from '../../generated/kvorum.js';
 import type { Member, PeerStatus } from '../../member/types.js';
 import type { HostStatus } from '../host-status.js';
 import { decodeMessage, encodeMessage } from '../message.js';
+import { expectResult, toRevision } from './rules.js';
 
 /**
  * `kvorum.v1.Cluster`: what operators need.
@@ -22,6 +23,7 @@ export function cluster(member: Member, host: () => HostStatus): Service {
       memberPromote(member),
       memberChangeAddress(member),
       transferLeader(member),
+      compact(member),
       status(member, host),
     ].map(reserved),
   };
@@ -120,6 +122,24 @@ function transferLeader(member: Member): BoundUnaryMethod {
       const leaderId = await member.transferLeadership(target, context);
       const leader = (await member.members(context)).find(({ id }) => id === leaderId);
       return { leaderId, leaderName: leader?.name ?? formatId(leaderId) };
+    },
+  });
+}
+
+function compact(member: Member): BoundUnaryMethod {
+  return unary<wire.CompactRequest, wire.CompactResponse>({
+    kind: 'unary',
+    name: 'Compact',
+    decodeRequest: (bytes) => decodeMessage(wire.CompactRequest, 'CompactRequest', bytes),
+    encodeResponse: (response) => encodeMessage(wire.CompactResponse, response),
+    async handle(request, context) {
+      let revision = toRevision(request.revision);
+      if (revision === 0) {
+        await member.readBarrier(context);
+        ({ revision } = member.status());
+      }
+      expectResult('compact', await member.write({ type: 'compact', revision }, context));
+      return { compactRevision: BigInt(revision) };
     },
   });
 }

@@ -33,6 +33,15 @@ function tooLong(
   return pastLimit(code, `${field} is ${bytes.length} bytes long`, limit, name);
 }
 
+/** @throws KvorumError INVALID_REQUEST, REVISION_IN_FUTURE */
+export function toRevision(revision: bigint): number {
+  if (revision < 0n) throw new KvorumError('INVALID_REQUEST', `revision is negative: ${revision}`);
+  if (revision > BigInt(Number.MAX_SAFE_INTEGER)) {
+    throw new KvorumError('REVISION_IN_FUTURE', `revision ${revision} has not been written yet`);
+  }
+  return Number(revision);
+}
+
 /** Narrows a result to what the command's kind must answer. @throws KvorumError if it was refused */
 export function expectResult<Type extends CommandResult['type']>(
   type: Type,

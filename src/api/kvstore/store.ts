@@ -17,6 +17,7 @@ import { BatchRun } from './batch.js';
 import { decodeBatchRequest } from './batch-request.js';
 import { encodeBatchResponse } from './batch-response.js';
 import { encodeRangeResponse } from './range-response.js';
+import { toRevision } from './rules.js';
 
 /** `kvorum.v1.Store`: keys and values as bytes, many in a request. */
 export function store(member: Member, limits: ApiLimits): Service {
@@ -111,14 +112,6 @@ function checkBound(field: string, bound: Uint8Array, limits: ApiLimits): void {
     'INVALID_KEY',
     `${field} is ${bound.length} bytes long, the limit is ${limits.keySizeBytesMax} (keySizeBytesMax)`,
   );
-}
-
-function toRevision(revision: bigint): number {
-  if (revision < 0n) throw new KvorumError('INVALID_REQUEST', `revision is negative: ${revision}`);
-  if (revision > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw new KvorumError('REVISION_IN_FUTURE', `revision ${revision} has not been written yet`);
-  }
-  return Number(revision);
 }
 
 /** The first pairs whose keys and values fit, at least one. */
