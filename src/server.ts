@@ -107,7 +107,7 @@ async function enterFrom(folder: DataFolder, options: ServerOptions, signal?: Ab
       grpcAddress: formatHostPort(advertiseHost, ports.grpc.port),
       raftAddress: formatHostPort(advertiseHost, ports.raft.port),
     };
-    return { ports, addresses, entrance: await enter(folder, options, addresses, signal) };
+    return { ports, addresses, entrance: await enter(folder, options, { ...addresses, ports }, signal) };
   } catch (error) {
     if (ports !== undefined) await releasePorts(ports);
     if (error instanceof KvorumError && error.outcome === 'not-applied') await folder.abandon();
