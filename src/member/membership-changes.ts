@@ -11,7 +11,7 @@ import type { Raft } from '../raft/raft.js';
 import type { ConfigChangeKind } from '../raft/types.js';
 import type { ConfigProposals } from './config-proposals.js';
 import type { MemberOptions } from './options.js';
-import { noLeaderForWriteError } from './proposals.js';
+import { beforeWrite, noLeaderForWriteError } from './proposals.js';
 import type { CallOptions, JoinAnswer, JoinRequest } from './types.js';
 
 /** What a membership call wants, decided from the member table as it is now. */
@@ -113,9 +113,7 @@ export class MembershipChanges {
       await this.#attempts(options, decide, tried);
     } catch (error) {
       // Whatever went wrong with a later attempt says nothing of that one.
-      if (tried.mayTakeEffect) throw outcomeUnknownError();
-      // Each attempt begins with a read, which knows nothing of the change.
-      throw error instanceof KvorumError && error.code === 'NO_LEADER' ? noLeaderForWriteError() : error;
+      throw tried.mayTakeEffect ? outcomeUnknownError() : beforeWrite(error);
     }
   }
 

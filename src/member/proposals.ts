@@ -236,6 +236,11 @@ function rejectUnknown(group: Group, reason: string): void {
   for (const call of group.calls) call.waiter.reject(error);
 }
 
+/** @param error of the read that a change begins with, which knows nothing of the change */
+export function beforeWrite(error: unknown): unknown {
+  return error instanceof KvorumError && error.code === 'NO_LEADER' ? noLeaderForWriteError() : error;
+}
+
 export function noLeaderForWriteError(): KvorumError {
   return new KvorumError('NO_LEADER', 'no leader was found in time; nothing was changed');
 }
