@@ -8,6 +8,7 @@ import { Prng, randomId } from './base/prng.js';
 import type { MemberRecord } from './fsm/members/membership.js';
 import { clustersAt, joinCluster } from './join-cluster.js';
 import { walFolder } from './member/open.js';
+import type { ReservedPorts } from './reserve-ports.js';
 import type { ServerOptions } from './server-options.js';
 import type { DataFolder, Identity } from './storage/data-folder/data-folder.js';
 import { secretSizeBytes } from './storage/data-folder/identity.js';
@@ -16,6 +17,11 @@ import { secretSizeBytes } from './storage/data-folder/identity.js';
 export interface Addresses {
   readonly grpcAddress: string;
   readonly raftAddress: string;
+}
+
+/** Where a member is that has yet to be let in. */
+interface Place extends Addresses {
+  readonly ports: ReservedPorts;
 }
 
 export interface Entrance {
@@ -32,7 +38,7 @@ export interface Entrance {
 export async function enter(
   folder: DataFolder,
   options: ServerOptions,
-  addresses: Addresses,
+  place: Place,
   signal?: AbortSignal,
 ): Promise<Entrance> {
   const known = folder.identity;
@@ -62,7 +68,7 @@ export async function enter(
         : `member ${options.id} had begun to join a cluster: start it with -join=HOST:PORT (any member's client address) to go on, or with an empty data folder`,
     );
   }
-  return joinAsNew(folder, options, addresses, signal);
+  return joinAsNew(folder, options, place, signal);
 }
 
 /** A member that starts with -join again may have been given another cluster's address. */
@@ -97,7 +103,7 @@ async function requireLog(folder: DataFolder, options: ServerOptions): Promise<v
 async function joinAsNew(
   folder: DataFolder,
   options: ServerOptions,
-  addresses: Addresses,
+  { raftAddress, ports }: Place,
   signal?: AbortSignal,
 ): Promise<Entrance> {
   let identity: Identity = folder.identity ?? {
@@ -111,7 +117,8 @@ async function joinAsNew(
   const answer = await joinCluster({
     endpoints: options.join,
     name: options.id,
-    raftAddress: addresses.raftAddress,
+    raftAddress,
+    ports,
     memberId: identity.memberId,
     timeoutMs: options.joinTimeoutMs,
     log: options.log,

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { hostMetrics } from './api/member-metrics.js';
 import { silentLog } from './base/log.js';
 import { HostWatch } from './host-watch.js';
-import { openFilesMax } from './open-files.js';
+import { openFilesMax } from './open-files-max.js';
 
 describe('what a member has of its machine', () => {
   it('is known from the start on, and shown as metrics', async (t) => {

@@ -2,13 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { KvorumError } from './base/errors.js';
 import { silentLog, type Log } from './base/log.js';
-import {
-  clientConnectionsMin,
-  fitConnections,
-  openFilesMax,
-  ownFilesKept,
-  parseLimits,
-} from './open-files.js';
+import { clientConnectionsMin, openFilesMax, ownFilesKept, parseLimits } from './open-files-max.js';
+import { fitConnections } from './open-files.js';
 
 describe('fitConnections', () => {
   it('leaves the limits alone where there are files enough, or nobody knows', () => {

@@ -1,47 +1,13 @@
-import { readFileSync } from 'node:fs';
-import process from 'node:process';
-import { KvorumError } from './base/errors.js';
 import type { Log } from './base/log.js';
+import { ownFilesKept, peerConnectionsMin, requireOpenFiles } from './open-files-max.js';
 import { connectionsMax as peerConnectionsMax } from './peer/tcp-peers.js';
 
-/**
- * File descriptors that a member needs besides its connections: log segments, LMDB, snapshots, listening sockets, its
- * own connections to the other members, and what Node has open. A member uses some 40.
- */
-export const ownFilesKept = 128;
-/** The Raft port's part of what is left, at least and at most; in between a quarter. */
-export const peerConnectionsMin = 64;
+/** The Raft port's part of what is left; at least peerConnectionsMin. */
 const peerConnectionsPart = 1 / 4;
-/** With fewer for clients a member does not start. */
-export const clientConnectionsMin = 64;
 
 export interface ConnectionLimits {
   readonly clientConnectionsMax: number;
   readonly peerConnectionsMax: number;
-}
-
-/** How many files this process may have open; undefined where that cannot be found out. Node has raised it as far as it may. */
-export function openFilesMax(): number | undefined {
-  try {
-    return parseLimits(readFileSync('/proc/self/limits', 'latin1'));
-  } catch {
-    return reportedMax();
-  }
-}
-
-/** Where there is no /proc. */
-function reportedMax(): number | undefined {
-  const report = process.report.getReport() as {
-    readonly userLimits?: { readonly open_files?: { readonly soft?: unknown } };
-  };
-  const soft = report.userLimits?.open_files?.soft;
-  return typeof soft === 'number' ? soft : undefined;
-}
-
-/** @param text of /proc/PID/limits (proc(5)) */
-export function parseLimits(text: string): number | undefined {
-  const soft = /^Max open files +(\d+|unlimited) /m.exec(text)?.[1];
-  return soft === undefined || soft === 'unlimited' ? undefined : Number(soft);
 }
 
 /**
@@ -56,17 +22,12 @@ export function fitConnections(
   filesMax: number | undefined,
   log: Log,
 ): ConnectionLimits {
+  requireOpenFiles(clientConnectionsMax, filesMax);
   if (filesMax === undefined) return { clientConnectionsMax, peerConnectionsMax };
   const left = filesMax - ownFilesKept;
   const part = Math.max(peerConnectionsMin, Math.floor(left * peerConnectionsPart));
   const forPeers = Math.min(peerConnectionsMax, part);
   const forClients = left - forPeers;
-  if (forClients < Math.min(clientConnectionsMin, clientConnectionsMax)) {
-    throw new KvorumError(
-      'INVALID_REQUEST',
-      `this process may have ${filesMax} files open, but a member needs ${ownFilesKept + peerConnectionsMin + clientConnectionsMin} at least: raise the limit (ulimit -n, or LimitNOFILE in a systemd unit)`,
-    );
-  }
   if (forClients < clientConnectionsMax) {
     log.warn(
       {

@@ -3,14 +3,7 @@ import { joinAnewAdvice } from './base/advice.js';
 import { assert } from './base/assert.js';
 import { KvorumError } from './base/errors.js';
 import { formatId, type Index } from './base/ids.js';
-import {
-  entryName,
-  formatEntryName,
-  parseEntryName,
-  sameEntry,
-  type EntryName,
-  type PassedOver,
-} from './fsm/passed-over.js';
+import { entryName, formatEntryName, sameEntry, type EntryName, type PassedOver } from './fsm/passed-over.js';
 import { StateMachine } from './fsm/state-machine.js';
 import { foundingPosition, walFolder } from './member/open.js';
 import { RealClock } from './ports/real-clock.js';
@@ -47,13 +40,13 @@ export async function inspect(path: string): Promise<Findings> {
 
 /**
  * From the next start on the member takes the entry for an empty one.
- * @param name as `kvorum recover` shows it: INDEX:TERM:CHECKSUM
+ *
  * @returns what there is to say of it
  * @throws KvorumError INVALID_REQUEST: it is not the entry that keeps this member from going on; and as inspect
  */
-export async function passOver(path: string, name: string): Promise<string> {
+export async function passOver(path: string, wanted: EntryName): Promise<string> {
+  const name = formatEntryName(wanted);
   return await withFolder(path, async (folder) => {
-    const wanted = parseName(name);
     const findings = await look(folder);
     const { passedOver } = findings;
     if (passedOver.some((each) => sameEntry(each, wanted))) return `entry ${name} is passed over already`;
@@ -101,14 +94,6 @@ function mayPassOver(wanted: EntryName, findings: Findings): boolean {
     return refuse('this member can apply it, and would differ from the others without it');
   }
   return true;
-}
-
-function parseName(name: string): EntryName {
-  try {
-    return parseEntryName(name);
-  } catch (error) {
-    throw new KvorumError('INVALID_REQUEST', `the entry ${error instanceof Error ? error.message : name}`);
-  }
 }
 
 async function withFolder<T>(path: string, action: (folder: DataFolder) => Promise<T>): Promise<T> {

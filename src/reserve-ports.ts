@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { KvorumError } from './base/errors.js';
 import { listenBacklogMax } from './base/listen-backlog.js';
+import { areBothEnds } from './base/self-connection.js';
 
 interface Wanted {
   /** The option that it comes from, for the error. */
@@ -13,6 +14,8 @@ interface Wanted {
 const heldMax = 256;
 /** Whoever says nothing for so long is closed too. */
 const silenceTimeoutMs = 5000;
+/** A connection that was not accepted for so long ends elsewhere. */
+const arrivalTimeoutMs = 1000;
 
 /**
  * A port that this process listens on and does not serve yet. Whoever connects meanwhile is sent away, and goes on to
@@ -53,6 +56,23 @@ export class ReservedPort {
         const got = typeof address === 'object' && address !== null ? address.port : port;
         resolve(new ReservedPort(server, got, held));
       });
+    });
+  }
+
+  /** Whether `socket`, a connection of this process, ends here. What comes here comes at once. */
+  endsHere(socket: Socket): Promise<boolean> {
+    if ([...this.#held].some((each) => areBothEnds(socket, each))) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const end = (here: boolean): void => {
+        clearTimeout(timer);
+        this.#server.off('connection', look);
+        resolve(here);
+      };
+      const look = (accepted: Socket): void => {
+        if (areBothEnds(socket, accepted)) end(true);
+      };
+      const timer = setTimeout(() => end(false), arrivalTimeoutMs);
+      this.#server.on('connection', look);
     });
   }
 

@@ -16,7 +16,8 @@ import { openMember } from './member/open.js';
 import type { StopReason } from './member/parts.js';
 import type { RaftMember } from './member/raft-member.js';
 import { TcpPeers } from './peer/tcp-peers.js';
-import { fitConnections, openFilesMax, type ConnectionLimits } from './open-files.js';
+import { openFilesMax } from './open-files-max.js';
+import { fitConnections, type ConnectionLimits } from './open-files.js';
 import { RealClock } from './ports/real-clock.js';
 import { releasePorts, reservePorts, type ReservedPorts } from './reserve-ports.js';
 import { checkServerOptions, serverDefaults, type ServerOptions } from './server-options.js';
@@ -106,7 +107,7 @@ async function enterFrom(folder: DataFolder, options: ServerOptions, signal?: Ab
       grpcAddress: formatHostPort(advertiseHost, ports.grpc.port),
       raftAddress: formatHostPort(advertiseHost, ports.raft.port),
     };
-    return { ports, addresses, entrance: await enter(folder, options, addresses, signal) };
+    return { ports, addresses, entrance: await enter(folder, options, { ...addresses, ports }, signal) };
   } catch (error) {
     if (ports !== undefined) await releasePorts(ports);
     if (error instanceof KvorumError && error.outcome === 'not-applied') await folder.abandon();

@@ -49,5 +49,5 @@ async function connect(endpoint: string): Promise<Connection> {
   const why = await connection.connect(connectTimeoutMs);
   if (why === undefined) return connection;
   connection.close();
-  throw new Error(`cannot connect to ${endpoint}: ${why}`);
+  throw new Error(`cannot connect to ${endpoint}: ${why.message}`);
 }

@@ -47,12 +47,11 @@ interface ClientCommand extends Omit<Command, 'run'> {
   readonly load: () => Promise<ClientAction>;
 }
 
-/** A read has nothing to say of changes, and can do without a leader. @returns what to throw in place of `error` */
+/** A read can do without a leader. @returns what to throw in place of `error` */
 function withoutLeader(error: unknown, { io }: Invocation): unknown {
   if (!(error instanceof KvorumError) || error.code !== 'NO_LEADER') return error;
-  const message = error.message.replace('; nothing was changed', '');
   const hint = `(see ${io.program} status; -serializable reads without a majority)`;
-  return new CommandError(exitCodeOf(error), `${message} ${hint}`);
+  return new CommandError(exitCodeOf(error), `${error.message} ${hint}`);
 }
 
 /** A command with the client's flags, and a client that is closed when it ends. */

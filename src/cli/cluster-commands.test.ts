@@ -227,8 +227,13 @@ describe('commands for operators', () => {
         stderr: 'no leader was found in time (see kvorum status; -serializable reads without a majority)\n',
       });
     }
-    const written = await at(first(), '-timeout=500', 'set', 'a', '1');
-    assert.equal(written.stderr, 'no leader was found in time; nothing was changed\n');
+    for (const words of [
+      ['set', 'a', '1'],
+      ['remove', 'node2'],
+    ]) {
+      const written = await at(first(), '-timeout=500', ...words);
+      assert.equal(written.stderr, 'no leader was found in time; nothing was changed\n', words[0]);
+    }
     const own = await at(first(), '-timeout=500', 'members', '-serializable');
     assert.deepEqual([own.code, own.stderr], [exitCodes.ok, '']);
     assert.deepEqual(

@@ -155,7 +155,14 @@ export const serveCommand: Command = {
     'serve -id=node2 -grpcport=50052 -raftport=60052 -join=localhost:50051',
     'serve -id=node2 -grpcport=50052 -raftport=60052',
   ],
-  run: async (invocation) => (await import('./serve.js')).runServe(invocation),
+  run: async (invocation) => {
+    const { openFilesMax, requireOpenFiles } = await import('../open-files-max.js');
+    // Before its code is loaded, which opens more than some may have.
+    requireOpenFiles(invocation.flags.number('connections-max'), openFilesMax());
+    const { loadMemberCode } = await import('./load-member-code.js');
+    const { runServe } = await loadMemberCode(() => import('./serve.js'));
+    return await runServe(invocation);
+  },
 };
 
 export const recoverCommand: Command = {
@@ -176,5 +183,9 @@ export const recoverCommand: Command = {
   argumentsMin: 0,
   argumentsMax: 0,
   examples: ['recover -data-dir=data/node1', 'recover -data-dir=data/node1 -skip-entry=4711:3:0badcafe -yes'],
-  run: async (invocation) => (await import('./recover.js')).runRecover(invocation),
+  run: async (invocation) => {
+    const { loadMemberCode } = await import('./load-member-code.js');
+    const { runRecover } = await loadMemberCode(() => import('./recover.js'));
+    return await runRecover(invocation);
+  },
 };

@@ -1,4 +1,4 @@
-import { entryName, formatEntryName, parseEntryName } from '../fsm/passed-over.js';
+import { entryName, formatEntryName, parseEntryName, type EntryName } from '../fsm/passed-over.js';
 import { describeFindings, inspect, isComplete, passOver } from '../recover.js';
 import type { Invocation } from './command.js';
 import { exitCodes, UsageError, type ExitCode } from './exit-codes.js';
@@ -19,20 +19,20 @@ export async function runRecover({ flags, io }: Invocation): Promise<ExitCode> {
     );
     return exitCodes.failed;
   }
-  checkName(name);
+  // Before consent is asked for: nobody need agree to what cannot be.
+  const entry = parseName(name);
   if (!flags.boolean('yes')) {
     throw new UsageError(
       `the member will be without entry ${name}, whatever it was to do: say -yes to go on, and do the same on every member`,
     );
   }
-  await io.stdout.write(`${await passOver(folder, name)}\n`);
+  await io.stdout.write(`${await passOver(folder, entry)}\n`);
   return exitCodes.ok;
 }
 
-/** Before consent is asked for: nobody need agree to what cannot be. */
-function checkName(name: string): void {
+function parseName(name: string): EntryName {
   try {
-    parseEntryName(name);
+    return parseEntryName(name);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new UsageError(`flag -skip-entry ${error.message}`, { cause: error });

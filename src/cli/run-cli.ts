@@ -3,6 +3,7 @@ import { checkArguments } from './arguments.js';
 import type { Command, Io } from './command.js';
 import { commands } from './command-table.js';
 import { exitCodeOf, exitCodes, UnknownNameError, UsageError, type ExitCode } from './exit-codes.js';
+import { wantOfFiles } from './few-files.js';
 import { addEnvironment, firstArgument, FlagValues, parseFlags, type FlagSpec } from './flags.js';
 import { messageTimeoutMs, OutputClosedError } from './output.js';
 
@@ -124,7 +125,7 @@ async function fail(error: unknown, command: Command | undefined, io: Io): Promi
   // Whoever read the answer has seen enough of it (`| head`).
   if (error instanceof OutputClosedError) return exitCodes.ok;
   const code = exitCodeOf(error);
-  const message = error instanceof Error && error.message !== '' ? error.message : String(error);
+  const message = wantOfFiles(error) ?? messageOf(error);
   const helped = command === undefined ? 'help' : `help ${command.name}`;
   const meant = error instanceof UnknownNameError ? await suggestion(error, command) : '';
   const hint = error instanceof UsageError ? ` (see ${io.program} ${helped})` : '';
@@ -132,6 +133,10 @@ async function fail(error: unknown, command: Command | undefined, io: Io): Promi
   const stack = trace ? `${error.stack ?? ''}\n` : '';
   await untilTold(io.stderr.write(`${message.replaceAll('\n', ' ')}${meant}${hint}\n${stack}`));
   return code;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error && error.message !== '' ? error.message : String(error);
 }
 
 async function suggestion(

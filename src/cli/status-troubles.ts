@@ -17,36 +17,92 @@ export function entriesBehind(
   return known === undefined ? '' : String(Math.max(0, committed - known));
 }
 
-/** Who cannot be reached by whom, since when and why, and whether there is a leader: a line each. */
-export function troubles(answers: readonly ServerStatus[]): readonly string[] {
+type Answer = Pick<ServerStatus, 'name' | 'role' | 'leaderId' | 'peers'>;
+
+/** Who cannot be reached by whom, since when and why, and whether there is a leader: a line for all that it holds for. */
+export function troubles(answers: readonly Answer[]): readonly string[] {
   return [...new Set([...unreachableMembers(answers), ...missingLeader(answers)])];
 }
 
-function unreachableMembers(answers: readonly ServerStatus[]): readonly string[] {
-  const targets = new Map<bigint, { readonly who: string; readonly by: string[]; reason: string }>();
-  for (const { name, peers } of answers) {
-    for (const peer of peers) {
-      if (peer.reachable !== false) continue;
-      const who = `${peer.name} at ${peer.raftAddress}`;
-      const target = targets.get(peer.id) ?? { who, by: [], reason: peer.reason };
-      target.by.push(`${name} since ${timeText(peer.sinceMs)}`);
-      targets.set(peer.id, target);
-    }
-  }
-  return [...targets.values()].map(
-    ({ who, by, reason }) => `${who} cannot be reached by ${by.join(', by ')}: ${reason}`,
-  );
+interface Unreachable {
+  readonly name: string;
+  readonly address: string;
+  /** As the first that cannot reach it says. */
+  readonly reason: string;
+  readonly by: { readonly name: string; readonly sinceMs: number }[];
 }
 
-function missingLeader(answers: readonly ServerStatus[]): readonly string[] {
+function unreachableMembers(answers: readonly Answer[]): readonly string[] {
+  const targets = new Map<bigint, Unreachable>();
+  for (const { name, peers } of answers) {
+    for (const { id, name: target, raftAddress: address, reachable, reason, sinceMs } of peers) {
+      if (reachable !== false) continue;
+      const known = targets.get(id) ?? { name: target, address, reason, by: [] };
+      known.by.push({ name, sinceMs });
+      targets.set(id, known);
+    }
+  }
+  const alike = grouped(targets.values(), (target) =>
+    JSON.stringify([target.by.map(({ name }) => name), plainReason(target)]),
+  );
+  return alike.map(unreachableLine);
+}
+
+/** So many say each for itself since when. */
+const observersMax = 3;
+
+/** @param group that the same members cannot reach, for the same reason */
+function unreachableLine(group: readonly Unreachable[]): string {
+  const [{ name, address, by, reason }] = group as [Unreachable];
+  const alone = group.length === 1;
+  const who = alone ? `${name} at ${address}` : namesOf(group);
+  const why = alone ? reason : plainReason(group[0]!);
+  if (alone && by.length <= observersMax) {
+    const each = by.map((observer) => `${observer.name} since ${timeText(observer.sinceMs)}`);
+    return `${who} cannot be reached by ${each.join(', by ')}: ${why}`;
+  }
+  const times = group.flatMap((target) => target.by.map(({ sinceMs }) => timeText(sinceMs))).sort();
+  const later = times[0] === times.at(-1) ? '' : ' or later';
+  return `${who} cannot be reached by ${namesOf(by)} since ${times[0]}${later}: ${why}`;
+}
+
+function namesOf(all: readonly { readonly name: string }[]): string {
+  return all.map(({ name }) => name).join(', ');
+}
+
+/** Without the address, which is another one for each. */
+function plainReason({ reason, address }: Unreachable): string {
+  return reason.replaceAll(address, '').trim();
+}
+
+function missingLeader(answers: readonly Answer[]): readonly string[] {
   if (answers.length === 0 || answers.some(({ leaderId }) => leaderId !== 0n)) return [];
-  return answers.map(({ name, role, peers }) => {
+  const views = answers.map(({ name, role, peers }) => {
     const others = peers.filter(({ voter }) => voter);
     const voters = others.length + (role === 'learner' ? 0 : 1);
     const reached = others.filter(({ reachable }) => reachable === true).length + (voters - others.length);
     const needed = Math.floor(voters / 2) + 1;
-    return `${name} knows no leader: it can reach ${reached} of ${voters} voters, and ${needed} are needed`;
+    return { name, what: `can reach ${reached} of ${voters} voters, and ${needed} are needed` };
   });
+  return grouped(views, ({ what }) => what).map((group) => {
+    const names = namesOf(group);
+    const { what } = group[0]!;
+    return group.length === 1
+      ? `${names} knows no leader: it ${what}`
+      : `${names} know no leader: each ${what}`;
+  });
+}
+
+/** In the order in which each group begins. */
+function grouped<T>(all: Iterable<T>, keyOf: (each: T) => string): readonly (readonly T[])[] {
+  const groups = new Map<string, T[]>();
+  for (const each of all) {
+    const key = keyOf(each);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [each]);
+    else group.push(each);
+  }
+  return [...groups.values()];
 }
 
 /** `2026-11-30 08:15:02`, in local time. */

@@ -46,7 +46,10 @@ export async function askAll(
   );
 }
 
-/** As of now; without a majority, as the member that is asked knows them; none where nobody answers. */
+/**
+ * As of now; without a majority, as the member that is asked knows them; none where nobody answers. Both are asked for at
+ * once: that there is no majority is known only when the time is over, and then none would be left to ask again.
+ */
 async function knownMembers(client: KvorumClient, timeoutMs: number): Promise<readonly ClusterMember[]> {
   const own = client.members({ timeoutMs, serializable: true }).then(
     (answer) => answer.members,

@@ -6,6 +6,7 @@ import { DialError, type Lookup } from './dial.js';
 import { CallFailure, cancelledUnsent, lost } from './failure.js';
 import { cutOff, NotHttp2Error, openSession, type OpenSession } from './session.js';
 import { UnaryStream, type MethodPath } from './unary-stream.js';
+import { WrongServerError } from './wrong-server.js';
 
 /** What a connection says at its end is taken by then, or given up. */
 const lastWordsMs = 1000;
@@ -41,7 +42,7 @@ export class Connection {
   }
 
   /** @returns why there is no connection, undefined if there is one. To be called once. */
-  async connect(timeoutMs: number): Promise<string | undefined> {
+  async connect(timeoutMs: number): Promise<DialError | WrongServerError | undefined> {
     const target = parseHostPort('endpoint', this.endpoint);
     const { signal } = this.#dialling;
     try {
@@ -50,11 +51,12 @@ export class Connection {
       this.#opened = opened;
       return undefined;
     } catch (error) {
-      if (error instanceof DialError) return error.message;
+      if (error instanceof DialError) return error;
       if (!(error instanceof NotHttp2Error)) throw error;
       // Few servers need it.
       const { whoeverAnswers } = await import('./whoever-answers.js');
-      return await whoeverAnswers(target, timeoutMs, signal);
+      const { what, isWrong } = await whoeverAnswers(target, timeoutMs, signal);
+      return isWrong ? new WrongServerError(this.endpoint, what) : new DialError(what);
     }
   }
 

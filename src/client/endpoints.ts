@@ -1,7 +1,7 @@
 import { KvorumError } from '../base/errors.js';
 import { onAbort, stopWaitingForAbort } from './abort-signals.js';
 import { Connection } from './connection.js';
-import type { Lookup } from './dial.js';
+import { DialError, type Lookup } from './dial.js';
 import { CallFailure, cancelledUnsent } from './failure.js';
 
 export interface EndpointsOptions {
@@ -66,7 +66,9 @@ export class Endpoints {
     // A server that answers tells more than one that cannot be reached.
     const first = errors.find(({ code }) => code !== 'SERVER_UNREACHABLE') ?? errors[0];
     if (first === undefined || errors.length === 1) return first;
-    return new KvorumError(first.code, errors.map(({ message }) => message).join('; '), { cause: first });
+    return new KvorumError(first.code, errors.map(({ message }) => message).join('; '), {
+      cause: new AggregateError(errors),
+    });
   }
 
   /** A ready connection, as soon as there is one. Rejects with CallFailure: nothing was sent then. */
@@ -100,7 +102,11 @@ export class Endpoints {
   }
 
   #notConnected(): CallFailure {
-    return new CallFailure(this.trouble ?? unreachable(this.#endpoints, 'not in time'), 'not-applied', false);
+    return new CallFailure(
+      this.trouble ?? unreachable(this.#endpoints, new DialError('not in time')),
+      'not-applied',
+      false,
+    );
   }
 
   #giveUp(): void {
@@ -158,7 +164,7 @@ export class Endpoints {
         for (const waiter of this.#waiters) waiter.resolve(connection);
       } else {
         connection.close();
-        this.#goOn(endpoint, unreachable([endpoint], why ?? 'called off'));
+        this.#goOn(endpoint, unreachable([endpoint], why ?? new DialError('called off')));
         if (++tries >= connectTriesMax * this.#endpoints.length) this.#giveUp();
       }
     }
@@ -186,6 +192,7 @@ export function clientClosed(): KvorumError {
   return new KvorumError('CLIENT_CLOSED', 'the client is closed');
 }
 
-function unreachable(endpoints: readonly string[], why: string): KvorumError {
-  return new KvorumError('SERVER_UNREACHABLE', `cannot connect to ${endpoints.join(', ')}: ${why}`);
+function unreachable(endpoints: readonly string[], cause: Error): KvorumError {
+  const message = `cannot connect to ${endpoints.join(', ')}: ${cause.message}`;
+  return new KvorumError('SERVER_UNREACHABLE', message, { cause });
 }

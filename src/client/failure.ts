@@ -7,6 +7,7 @@ import {
   type ErrorCode,
 } from '../base/errors.js';
 import { statusCodes } from '../base/status.js';
+import { WrongServerError } from './wrong-server.js';
 
 export type Outcome = KvorumError['outcome'];
 
@@ -125,8 +126,12 @@ function notTold(status: number, message: string, endpoint: string): CallFailure
 }
 
 function notServed(endpoint: string, why: string): CallFailure {
+  const cause = new WrongServerError(
+    endpoint,
+    `no Kvorum server listens there: it does not serve this call (${why})`,
+  );
   const message = `${endpoint} does not serve this call: is it a Kvorum server? (${why})`;
-  return new CallFailure(new KvorumError('INVALID_REQUEST', message));
+  return new CallFailure(new KvorumError('INVALID_REQUEST', message, { cause }));
 }
 
 /** The connection or the call's stream ended before its answer. */
@@ -165,5 +170,11 @@ export function wrongMessage(endpoint: string, why: string): CallFailure {
 export function httpFailure(endpoint: string, what: string, httpStatus = 0): CallFailure {
   if ([429, 502, 503, 504].includes(httpStatus)) return lost(endpoint, 'unknown');
   if (httpStatus === 404) return notServed(endpoint, what);
-  return wrongMessage(endpoint, `no answer of gRPC, but ${what}: is it a Kvorum server?`);
+  const message = `${endpoint}: no answer of gRPC, but ${what}: is it a Kvorum server?`;
+  // What fails may stand before one.
+  const cause =
+    httpStatus >= 500
+      ? undefined
+      : new WrongServerError(endpoint, `no Kvorum server listens there: it answers with ${what}`);
+  return new CallFailure(new KvorumError('INTERNAL', message, { cause }));
 }

@@ -9,8 +9,19 @@ const http2Opening = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0
 /** No more is needed to tell what it is. */
 const saidSizeBytesMax = 512;
 
+/** What listens somewhere. */
+export interface Answerer {
+  /** In words that stand behind `cannot connect to HOST:PORT: `. */
+  readonly what: string;
+  /** It will never serve clients of Kvorum. */
+  readonly isWrong: boolean;
+}
+
+const wrong = (what: string): Answerer => ({ what, isWrong: true });
+const maybeRight = (what: string): Answerer => ({ what, isWrong: false });
+
 /**
- * Says in words what listens at an address and does not speak HTTP/2. Calls there anew, as what it said before is not
+ * Says what listens at an address and does not speak HTTP/2. Calls there anew, as what it said before is not
  * to be had any more.
  *
  * @param timeoutMs for each of up to three calls
@@ -19,28 +30,39 @@ export async function whoeverAnswers(
   target: DialTarget,
   timeoutMs: number,
   signal: AbortSignal,
-): Promise<string> {
+): Promise<Answerer> {
   try {
     const said = await exchange(target, http2Opening, timeoutMs, signal);
     if (said.length > 0) return describe(said);
     if (isMemberAnswer(await exchange(target, memberOpening(), timeoutMs, signal))) {
-      return 'that is the Raft port of a member, for members alone: name its client port (-grpcport)';
+      return wrong('that is the Raft port of a member, for members alone: name its client port (-grpcport)');
     }
     if (isTls(await exchange(target, tlsOpening(), timeoutMs, signal))) return needsTls;
-    return 'it closes the connection without a word: no Kvorum server, or one that takes no more connections';
+    return maybeRight(
+      'it closes the connection without a word: no Kvorum server, or one that takes no more connections',
+    );
   } catch (error) {
-    if (error instanceof DialError) return error.message;
+    if (error instanceof DialError) return maybeRight(error.message);
     throw error;
   }
 }
 
-const needsTls = 'it expects TLS, which this client does not speak';
+const needsTls = wrong('it expects TLS, which this client does not speak');
 
-function describe(said: Buffer): string {
+function describe(said: Buffer): Answerer {
+  if (isHttp2(said)) return maybeRight('it has only just begun to serve');
   const text = said.toString('latin1');
   if (isTls(said) || /HTTPS/i.test(text)) return needsTls;
   const protocol = /^HTTP\/1|^<(?:!doctype )?html/i.test(text) ? 'HTTP/1 alone' : 'something else than gRPC';
-  return `no Kvorum server listens there: it speaks ${protocol}`;
+  return wrong(`no Kvorum server listens there: it speaks ${protocol}`);
+}
+
+/** Its SETTINGS come first (RFC 9113, section 3.4): a member that was about to serve when it was called before. */
+function isHttp2(said: Buffer): boolean {
+  const settings = 4;
+  return (
+    said.length >= 9 && said.readUIntBE(0, 3) % 6 === 0 && said[3] === settings && said.readUInt32BE(5) === 0
+  );
 }
 
 /** A record of TLS (RFC 8446, section 5.1) that is an alert or belongs to a handshake. */

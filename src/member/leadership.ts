@@ -2,7 +2,7 @@ import { KvorumError } from '../base/errors.js';
 import { formatId, noMember, type MemberId } from '../base/ids.js';
 import { isVoter } from '../raft/config-change.js';
 import type { MemberParts } from './parts.js';
-import { noLeaderError } from './proposals.js';
+import { noLeaderForWriteError } from './proposals.js';
 import type { CallOptions } from './types.js';
 
 interface Hooks {
@@ -31,7 +31,7 @@ export function transferLeadership(
     throw new KvorumError('NOT_A_VOTER', 'there is no other voter to lead');
   }
   const before = raft.leader;
-  if (before === noMember) throw noLeaderError();
+  if (before === noMember) throw noLeaderForWriteError();
   if (before === target) return Promise.resolve(target);
   raft.transferLeadership(target);
   hooks.schedule();

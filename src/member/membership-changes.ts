@@ -11,7 +11,7 @@ import type { Raft } from '../raft/raft.js';
 import type { ConfigChangeKind } from '../raft/types.js';
 import type { ConfigProposals } from './config-proposals.js';
 import type { MemberOptions } from './options.js';
-import { noLeaderError } from './proposals.js';
+import { beforeWrite, noLeaderForWriteError } from './proposals.js';
 import type { CallOptions, JoinAnswer, JoinRequest } from './types.js';
 
 /** What a membership call wants, decided from the member table as it is now. */
@@ -113,7 +113,7 @@ export class MembershipChanges {
       await this.#attempts(options, decide, tried);
     } catch (error) {
       // Whatever went wrong with a later attempt says nothing of that one.
-      throw tried.mayTakeEffect ? outcomeUnknownError() : error;
+      throw tried.mayTakeEffect ? outcomeUnknownError() : beforeWrite(error);
     }
   }
 
@@ -130,7 +130,7 @@ export class MembershipChanges {
     const deadlineMs = clock.monotonicMs() + timeoutMs;
     for (;;) {
       const leftMs = deadlineMs - clock.monotonicMs();
-      if (leftMs <= 0) throw noLeaderError();
+      if (leftMs <= 0) throw noLeaderForWriteError();
       await this.#parts.readBarrier({ ...options, timeoutMs: leftMs });
       const decision = decide();
       if (decision.kind === 'done') return;

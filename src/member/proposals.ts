@@ -199,7 +199,7 @@ export class Proposals {
   /** Ends the calls whose time is over. */
   sweep(): void {
     const now = this.#clock.monotonicMs();
-    const [noLeader, unconfirmed] = [madeOnce(noLeaderError), madeOnce(unconfirmedError)];
+    const [noLeader, unconfirmed] = [madeOnce(noLeaderForWriteError), madeOnce(unconfirmedError)];
     for (const call of this.#queue) call.waiter.sweep(now, noLeader);
     if (this.#queue.some((call) => call.waiter.settled)) {
       const left = this.#queue.filter((call) => !call.waiter.settled);
@@ -248,7 +248,12 @@ function rejectUnknown(group: Group, reason: string): void {
   for (const call of group.calls) call.waiter.reject(error);
 }
 
-export function noLeaderError(): KvorumError {
+/** @param error of the read that a change begins with, which knows nothing of the change */
+export function beforeWrite(error: unknown): unknown {
+  return error instanceof KvorumError && error.code === 'NO_LEADER' ? noLeaderForWriteError() : error;
+}
+
+export function noLeaderForWriteError(): KvorumError {
   return new KvorumError('NO_LEADER', 'no leader was found in time; nothing was changed');
 }
 

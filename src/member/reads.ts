@@ -5,7 +5,6 @@ import type { Clock } from '../ports/clock.js';
 import type { Raft } from '../raft/raft.js';
 import { madeOnce, Waiter } from './deadline.js';
 import type { MemberOptions } from './options.js';
-import { noLeaderError } from './proposals.js';
 import type { CallOptions } from './types.js';
 
 /** Ticks after which an unanswered round is asked for again: its message may be lost. */
@@ -130,6 +129,10 @@ export class Reads {
     this.#waitingCount = 0;
     for (const waiter of all) waiter.reject(reason);
   }
+}
+
+function noLeaderError(): KvorumError {
+  return new KvorumError('NO_LEADER', 'no leader was found in time');
 }
 
 function laggingError(): KvorumError {

@@ -59,6 +59,8 @@ export class PeerLink {
   #failures = 0;
   /** Why messages are dropped, as it was told; undefined: they are not. */
   #toldReason: string | undefined;
+  /** Of the line that is up: what is said when it ends. */
+  #whyClosed = '';
   #flushing = false;
   #closed = false;
   readonly #abort = new AbortController();
@@ -130,9 +132,10 @@ export class PeerLink {
     this.#failures = 0;
     this.#toldReason = undefined;
     const { socket, parser } = line;
+    this.#whyClosed = 'the connection was closed';
     socket.setTimeout(stallTimeoutMs);
     socket.on('timeout', () => {
-      if (socket.writableLength > 0) socket.destroy();
+      if (socket.writableLength > 0) this.#end(line, `it has taken nothing for ${stallTimeoutMs} ms`);
     });
     socket.on('drain', () => this.#flush());
     socket.on('data', (chunk: Buffer) => {
@@ -144,7 +147,7 @@ export class PeerLink {
           if (!answer.welcome) listener.refused(answer);
         }
       } catch {
-        socket.destroy();
+        this.#end(line, 'its answers cannot be read');
       }
     });
     // The other end says nothing more: its process ended, or it sends this member away.
@@ -154,7 +157,7 @@ export class PeerLink {
       this.#line = undefined;
       this.#ping?.cancel();
       listener.lost();
-      this.#down('the connection was closed');
+      this.#down(this.#whyClosed);
     });
     socket.resume();
     this.#unansweredPings = 0;
@@ -163,11 +166,16 @@ export class PeerLink {
     this.#flush();
   }
 
+  #end({ socket }: Line, why: string): void {
+    this.#whyClosed = why;
+    socket.destroy();
+  }
+
   #armPing(line: Line): void {
     this.#ping = this.#options.clock.setTimer(pingIntervalMs, () => {
       if (this.#line !== line || this.#closed) return;
       if (this.#unansweredPings >= unansweredPingsMax) {
-        line.socket.destroy();
+        this.#end(line, `it has not answered for ${unansweredPingsMax * pingIntervalMs} ms`);
         return;
       }
       this.#unansweredPings++;

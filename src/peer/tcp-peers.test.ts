@@ -261,7 +261,12 @@ void test('a connection on which nobody confirms anything any more is made anew'
     log: silentLog,
   });
   const lost: bigint[] = [];
-  await peers.start({ ...ignoring(() => {}), connectionLost: (id) => lost.push(id) });
+  const reasons: string[] = [];
+  await peers.start({
+    ...ignoring(() => {}),
+    connectionLost: (id) => lost.push(id),
+    unreachable: (_id, _address, reason) => reasons.push(reason),
+  });
   // Welcomes whoever calls, takes everything, and says no more: as behind a network that is cut in one direction.
   const silent = createServer((socket) => {
     socket.on('error', () => {});
@@ -275,6 +280,7 @@ void test('a connection on which nobody confirms anything any more is made anew'
   const [first] = (await once(silent, 'connection')) as [Socket];
   const [second] = (await once(silent, 'connection')) as [Socket];
   assert.deepEqual(lost, [2n]);
+  assert.deepEqual(reasons, ['it has not answered for 3000 ms']);
   for (const socket of [first, second]) socket.destroy();
   await peers.close();
   silent.close();

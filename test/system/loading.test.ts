@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { mainScript } from './processes/member-process.js';
+import { bundledScript, mainScript } from './processes/member-process.js';
 import { ProcessCluster } from './processes/process-cluster.js';
 
 /** Says on stderr what is loaded. */
@@ -15,9 +14,6 @@ export async function load(url, context, next) {
 }`;
 const dataUrl = (program: string): string => `data:text/javascript,${encodeURIComponent(program)}`;
 const watch = dataUrl(`import { register } from 'node:module'; register(${JSON.stringify(dataUrl(hooks))});`);
-
-/** What is installed as `kvorum`: the same in few files. */
-const bundledScript = fileURLToPath(new URL('../../bundle/main.js', import.meta.url));
 
 /** Every module that a command loads. */
 async function loadedBy(script: string, words: readonly string[]): Promise<readonly string[]> {

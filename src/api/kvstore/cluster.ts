@@ -4,6 +4,7 @@ import { KvorumError } from '../../base/errors.js';
 import { formatId, noMember, type MemberId } from '../../base/ids.js';
 import { reserved, unary, type BoundUnaryMethod, type CallContext, type Service } from '../../base/rpc.js';
 import * as wire from '../../generated/kvorum.js';
+import { beforeWrite } from '../../member/proposals.js';
 import type { Member, PeerStatus } from '../../member/types.js';
 import type { HostStatus } from '../host-status.js';
 import { decodeMessage, encodeMessage } from '../message.js';
@@ -29,7 +30,7 @@ export function cluster(member: Member, host: () => HostStatus): Service {
   };
 }
 
-/** A member is named by its id or its name; the id wins. */
+/** Of a change. A member is named by its id or its name; the id wins. */
 async function resolveMember(
   member: Member,
   target: { readonly id: bigint; readonly name: string },
@@ -39,7 +40,10 @@ async function resolveMember(
   if (target.name === '') {
     throw new KvorumError('INVALID_REQUEST', 'id or name must say which member is meant');
   }
-  const found = (await member.members(context)).find(({ name }) => name === target.name);
+  const members = await member.members(context).catch((error: unknown) => {
+    throw beforeWrite(error);
+  });
+  const found = members.find(({ name }) => name === target.name);
   if (found === undefined) {
     const name = JSON.stringify(echoed(target.name));
     throw new KvorumError('MEMBER_NOT_FOUND', `no member is named ${name}`);

@@ -9,37 +9,22 @@ const LOCK_NB = 4;
 /** Of libuv, on Windows: nobody else may open the file while it is open. */
 const UV_FS_O_EXLOCK = 0x1000_0000;
 
-const mode = 0o600;
-
 /**
- * Opens a file for one holder at a time, in this process and all others of the machine; made if it is not there. The
- * kernel frees it when its holder closes it or dies.
+ * Opens a folder for one holder at a time, in this process and all others of the machine. The kernel frees it when its holder
+ * closes it or dies. Not on Windows.
  *
  * @returns undefined: somebody else holds it
- * @throws Error of the system: the file cannot be opened, or its file system knows no locks
+ * @throws Error of the system: the folder cannot be opened, or its file system knows no locks
  */
-export function openExclusively(path: string): Promise<fs.FileHandle | undefined> {
-  return process.platform === 'win32' ? openUnshared(path) : openLocked(path);
-}
-
-/** The same for a folder, which nobody can take away and put in its place again; not on Windows. */
-export function lockFolder(path: string): Promise<fs.FileHandle | undefined> {
-  return locked(() => fs.open(path, 'r'));
-}
-
-function openLocked(path: string): Promise<fs.FileHandle | undefined> {
-  return locked(() => fs.open(path, 'a+', mode));
-}
-
-async function locked(open: () => Promise<fs.FileHandle>): Promise<fs.FileHandle | undefined> {
-  const file = await open();
+export async function lockFolder(path: string): Promise<fs.FileHandle | undefined> {
+  const folder = await fs.open(path, 'r');
   try {
-    if (lock(file.fd)) return file;
+    if (lock(folder.fd)) return folder;
   } catch (error) {
-    await file.close();
+    await folder.close();
     throw error;
   }
-  await file.close();
+  await folder.close();
   return undefined;
 }
 
@@ -56,10 +41,11 @@ function lock(descriptor: number): boolean {
   }
 }
 
-async function openUnshared(path: string): Promise<fs.FileHandle | undefined> {
+/** The same for a file, on Windows; made if it is not there. */
+export async function openUnshared(path: string): Promise<fs.FileHandle | undefined> {
   const { O_RDWR, O_CREAT, O_APPEND } = constants;
   try {
-    return await fs.open(path, O_RDWR | O_CREAT | O_APPEND | UV_FS_O_EXLOCK, mode);
+    return await fs.open(path, O_RDWR | O_CREAT | O_APPEND | UV_FS_O_EXLOCK, 0o600);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EBUSY') return undefined;
     throw error;

@@ -1,9 +1,11 @@
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
 import { KvorumError } from '../../base/errors.js';
-import { lockFolder, openExclusively } from './exclusive-file.js';
+import { lockFolder, openUnshared } from './exclusive-file.js';
 
 export const lockFile = 'LOCK';
+
+const isWindows = process.platform === 'win32';
 
 /**
  * Keeps a second process out of a folder; the kernel releases it when this one dies. Where folders can be locked it is the
@@ -11,29 +13,34 @@ export const lockFile = 'LOCK';
  */
 export class FolderLock {
   readonly folder: string;
-  readonly #files: readonly fs.FileHandle[];
+  readonly #locked: fs.FileHandle;
 
-  private constructor(folder: string, files: readonly fs.FileHandle[]) {
+  private constructor(folder: string, locked: fs.FileHandle) {
     this.folder = folder;
-    this.#files = files;
+    this.#locked = locked;
   }
 
   /** @throws KvorumError DATA_FOLDER_LOCKED */
   static async take(folder: string): Promise<FolderLock> {
-    if (process.platform === 'win32') return new FolderLock(folder, [await takeFile(folder)]);
-    const itself = await lockFolder(folder);
-    if (itself === undefined) throw await inUse(folder);
+    const file = join(folder, lockFile);
+    const locked = await (isWindows ? openUnshared(file) : lockFolder(folder));
+    if (locked === undefined) throw await inUse(folder);
     try {
-      return new FolderLock(folder, [await takeFile(folder), itself]);
+      const holder = `${process.pid}\n`;
+      if (isWindows) await rewrite(locked, holder);
+      else await fs.writeFile(file, holder, { mode: 0o600 });
+      // Its last holder may have taken it away, and somebody else have made it anew. With the file in it, nobody can any more.
+      if (!(await isAt(isWindows ? file : folder, locked))) throw await inUse(folder);
+      return new FolderLock(folder, locked);
     } catch (error) {
-      await itself.close();
+      await locked.close();
       throw error;
     }
   }
 
-  /** The lock goes with the descriptors; the file stays, so that there is only ever one to lock. */
+  /** The lock goes with the descriptor; the file stays. */
   async release(): Promise<void> {
-    for (const file of this.#files) await file.close();
+    await this.#locked.close();
   }
 
   /** Takes the file away too. */
@@ -43,25 +50,9 @@ export class FolderLock {
   }
 }
 
-/** The file that names the holder, and locks where folders cannot be locked. */
-async function takeFile(folder: string): Promise<fs.FileHandle> {
-  const path = join(folder, lockFile);
-  for (;;) {
-    const file = await openExclusively(path);
-    if (file === undefined) throw await inUse(folder);
-    try {
-      if (await isAt(path, file)) {
-        await file.truncate(0);
-        await file.appendFile(`${process.pid}\n`);
-        return file;
-      }
-    } catch (error) {
-      await file.close();
-      throw error;
-    }
-    // Its holder has taken the file away in between: it guards nothing.
-    await file.close();
-  }
+async function rewrite(file: fs.FileHandle, text: string): Promise<void> {
+  await file.truncate(0);
+  await file.appendFile(text);
 }
 
 async function inUse(folder: string): Promise<KvorumError> {
@@ -73,8 +64,8 @@ async function inUse(folder: string): Promise<KvorumError> {
   );
 }
 
-async function isAt(path: string, file: fs.FileHandle): Promise<boolean> {
-  const locked = await file.stat();
+async function isAt(path: string, handle: fs.FileHandle): Promise<boolean> {
+  const locked = await handle.stat();
   const found = await fs.stat(path).catch(() => undefined);
   return found?.ino === locked.ino && found.dev === locked.dev;
 }

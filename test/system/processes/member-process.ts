@@ -5,6 +5,8 @@ import { LogEvents, type LogEvent } from './log-events.js';
 
 /** The compiled command line. */
 export const mainScript = fileURLToPath(new URL('../../../src/cli/main.js', import.meta.url));
+/** What is installed as `kvorum`: the same in few files. */
+export const bundledScript = fileURLToPath(new URL('../../../bundle/main.js', import.meta.url));
 
 export interface Exit {
   readonly code: number | null;
