@@ -10,6 +10,7 @@ import {
   type TableName,
 } from '../../ports/backend.js';
 import { damaged, databaseFile } from './lmdb-database-file.js';
+import { LongKeyChanges } from './long-key-changes.js';
 import { decodeLevel, encodeLevel, LongKeys, topLevel, type ShortKeyReader } from './long-keys.js';
 import { checkedValue, withSum } from './row-sums.js';
 
@@ -111,6 +112,7 @@ export class LmdbEnvironment {
       get: (level, key) => (level === topLevel ? get(plain, key) : get(long, inLevel(level, key))),
       range: (level, options) =>
         level === topLevel ? range(plain, options) : withoutLevel(range(long, inLevelBounds(level, options))),
+      keys: (level) => keysOfLevel(long, level),
     };
   }
 
@@ -138,10 +140,13 @@ export class LmdbEnvironment {
 
   /** Makes `changes` and `position` durable together, or neither. Off the event loop. */
   async write(changes: readonly Change[], position: AppliedPosition): Promise<void> {
-    const made = new Map<string, bigint>();
+    // What this throws must not be thrown in the middle of the batch, which would keep what it has so far.
+    const longRows = this.#longRows(changes);
     const written = this.#root.batch(() => {
-      for (const { table, key, value } of changes) this.#change(table, key, value, made);
-      if (made.size > 0) put(this.#own, levelsKey, encodeLevel(this.#newestLevel()));
+      for (const { table, key, value } of changes) {
+        if (key.length <= chunkSizeBytes) put(this.#tables[table].plain, key, value);
+      }
+      for (const { table, key, value } of longRows) put(table, key, value);
       const bytes = Buffer.alloc(16);
       bytes.writeBigUInt64BE(BigInt(position.index), 0);
       bytes.writeBigUInt64BE(BigInt(position.term), 8);
@@ -154,27 +159,38 @@ export class LmdbEnvironment {
     }
   }
 
-  #change(name: TableName, key: Uint8Array, value: Uint8Array | undefined, made: Map<string, bigint>): void {
-    const { plain, long } = this.#tables[name];
-    if (key.length <= chunkSizeBytes) {
-      put(plain, key, value);
-      return;
+  #longRows(changes: readonly Change[]): { table: Table; key: Uint8Array; value: Uint8Array | undefined }[] {
+    const changed = new Map<TableName, LongKeyChanges>();
+    const before = this.#levels;
+    for (const { table, key, value } of changes) {
+      if (key.length <= chunkSizeBytes) continue;
+      let longKeys = changed.get(table);
+      if (longKeys === undefined) {
+        longKeys = new LongKeyChanges(this.#longKeys, this.#reader(table, undefined), () => this.#newLevel());
+        changed.set(table, longKeys);
+      }
+      longKeys.change(key, value);
     }
-    const reader = this.#reader(name, undefined);
-    const place = this.#longKeys.locate(key, (parent, pointer) => {
-      const known = reader.get(parent, pointer);
-      if (known !== undefined) return decodeLevel(known);
-      const label = `${name}/${parent}/${Buffer.from(pointer).toString('latin1')}`;
-      const fresh = made.get(label);
-      if (fresh !== undefined || value === undefined) return fresh;
-      const level = this.#newestLevel() + 1n;
-      this.#levels = level;
-      made.set(label, level);
-      if (parent === topLevel) put(plain, pointer, encodeLevel(level));
-      else put(long, inLevel(parent, pointer), encodeLevel(level));
-      return level;
-    });
-    if (place !== undefined) put(long, inLevel(place.level, place.key), value);
+    const rows = [];
+    for (const [name, longKeys] of changed) {
+      const { plain, long } = this.#tables[name];
+      for (const { level, key, value } of longKeys.rows()) {
+        rows.push(
+          level === topLevel
+            ? { table: plain, key, value }
+            : { table: long, key: inLevel(level, key), value },
+        );
+      }
+    }
+    if (this.#levels !== before) {
+      rows.push({ table: this.#own, key: levelsKey, value: encodeLevel(this.#levels!) });
+    }
+    return rows;
+  }
+
+  #newLevel(): bigint {
+    this.#levels = this.#newestLevel() + 1n;
+    return this.#levels;
   }
 
   #newestLevel(): bigint {
@@ -215,6 +231,12 @@ function inLevelBounds(level: bigint, options: RangeOptions): RangeOptions {
 
 function* withoutLevel(rows: Iterable<Row>): Generator<Row> {
   for (const { key, value } of rows) yield { key: key.subarray(8), value };
+}
+
+/** Of one below the top. */
+function* keysOfLevel(table: Table, level: bigint): Generator<Uint8Array> {
+  const bounds = { start: encodeLevel(level), end: encodeLevel(level + 1n) };
+  for (const key of table.getKeys(bounds)) yield key.subarray(8);
 }
 
 /** lmdb-js takes the bounds in the direction of travel: start inclusive, end exclusive, by flags where not. */
