@@ -24,6 +24,22 @@ export interface Change {
   readonly value: Uint8Array | undefined;
 }
 
+/** What lmdb-js says of the pages of a tree. */
+interface TreeStats {
+  readonly pageSize: number;
+  readonly treeBranchPageCount: number;
+  readonly treeLeafPageCount: number;
+  readonly overflowPages: number;
+}
+
+/** Of a table, and with it of the two trees that all tables and all free pages hang on. */
+interface TableStats extends TreeStats {
+  readonly root: TreeStats;
+  readonly free: TreeStats;
+}
+
+const metaPages = 2;
+
 /** LMDB takes keys of 1,978 bytes; below a level, 8 of them name the level, and a pointer has its mark. */
 const chunkSizeBytes = 1960;
 const positionKey = Buffer.from('position');
@@ -45,6 +61,7 @@ export class LmdbEnvironment {
   readonly #longKeys = new LongKeys(chunkSizeBytes);
   /** Read when the first long key is written. */
   #levels: bigint | undefined;
+  #closed: Promise<void> | undefined;
 
   /** @param options.durable false: nothing is synced, for an environment that is made so as a whole */
   constructor(path: string, options: { readonly durable: boolean }) {
@@ -84,6 +101,18 @@ export class LmdbEnvironment {
     } catch {
       return 0;
     }
+  }
+
+  /** Of the pages that hold something; the others of the file are free. Costs no walk. */
+  usedSizeBytes(): number {
+    const tables = [this.#own, ...Object.values(this.#tables).flatMap(({ plain, long }) => [plain, long])];
+    const stats = tables.map((table) => table.getStats() as TableStats);
+    const [{ root, free, pageSize }] = stats as [TableStats, ...TableStats[]];
+    const pages = [...stats, root, free].reduce(
+      (sum, tree) => sum + tree.treeBranchPageCount + tree.treeLeafPageCount + tree.overflowPages,
+      metaPages,
+    );
+    return pages * pageSize;
   }
 
   get(name: TableName, key: Uint8Array): Uint8Array | undefined {
@@ -201,8 +230,10 @@ export class LmdbEnvironment {
     return this.#levels;
   }
 
-  async close(): Promise<void> {
-    await this.#root.close();
+  /** Harmless when repeated. */
+  close(): Promise<void> {
+    this.#closed ??= this.#root.close();
+    return this.#closed;
   }
 }
 
