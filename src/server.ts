@@ -227,7 +227,12 @@ async function openRealMember(start: Start): Promise<RaftMember> {
   const descriptors = new DescriptorWait(clock, options.log);
   const disk = new PatientDisk(folder.disk, descriptors);
   await disk.makeFolder(stateFolder);
-  const backend = await LmdbBackend.open(join(folder.path, stateFolder), { clock, descriptors });
+  const backend = await LmdbBackend.open(join(folder.path, stateFolder), {
+    clock,
+    descriptors,
+    onShrink: (report) =>
+      options.log.info({ ...report }, 'tried to give free space of the state back to the disk'),
+  });
   const peers = new TcpPeers({
     identity: {
       clusterId: identity.clusterId,

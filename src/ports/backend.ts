@@ -32,7 +32,7 @@ export interface Row {
 export interface BackendReader {
   /** The bytes stay valid until the next write or turn; copy what is kept. */
   get(table: TableName, key: Uint8Array): Uint8Array | undefined;
-  /** Lazy. Writes while it is open make it undefined behaviour: finish or leave it first. */
+  /** Lazy. Writes while it is open make it undefined behaviour: finish or leave it first, and in the turn that began it. */
   range(table: TableName, options: RangeOptions): Iterable<Row>;
 }
 
@@ -57,7 +57,7 @@ export interface Backend extends BackendReader {
   readonly flushed: AppliedPosition;
   /** Resolves when everything committed so far is durable. Rejects with DiskError; the backend is then dead. */
   flush(): Promise<void>;
-  /** Bytes on disk. */
+  /** Bytes on disk. Space that is free may be given back at any time, in the background: nothing else shows it. */
   sizeBytes(): number;
   /** Bytes that are applied and not yet flushed. Without a limit of its own: whoever applies must wait. */
   readonly backlogSizeBytes: number;

@@ -74,7 +74,7 @@ async function isNearlyFull(folder: string): Promise<boolean> {
   }
 }
 
-async function freeSizeBytes(folder: string): Promise<number> {
+export async function freeSizeBytes(folder: string): Promise<number> {
   const { bavail, bsize } = await fs.statfs(folder);
   return bavail * bsize;
 }

@@ -8,29 +8,21 @@ import type {
   Row,
   TableName,
 } from '../../ports/backend.js';
-import type { Clock, Timer } from '../../ports/clock.js';
-import { DiskError } from '../../ports/disk.js';
 import type { DescriptorWait } from '../disk/descriptor-wait.js';
-import { Backlog, type SealedTransaction } from './backlog.js';
-import { diskErrorOf, requireWritable } from './disk-failure.js';
 import { checkPair } from './limits.js';
 import type { LmdbEnvironment } from './lmdb-environment.js';
+import { closedError, LmdbFlusher, type FlushOptions } from './lmdb-flusher.js';
 import { LmdbInstall } from './lmdb-install.js';
+import { LmdbShrinker, shrinkDefaults, type ShrinkOptions, type ShrinkReport } from './lmdb-shrinker.js';
 import { LmdbStateFolder } from './lmdb-state-folder.js';
-import { LmdbView } from './lmdb-view.js';
+import { LmdbViews } from './lmdb-views.js';
 
-export interface LmdbBackendOptions {
-  readonly clock: Clock;
-  /** What is applied waits at most about this long for its way to disk. */
-  readonly flushIntervalMs: number;
-  /**
-   * Changed keys, and bytes, of one transaction: so many start a flush at once. The event loop is held up while LMDB
-   * takes them, some 2 µs a change. A backlog that grows makes them more, see largerFactor().
-   */
-  readonly flushKeysMax: number;
-  readonly flushSizeBytesMax: number;
+export interface LmdbBackendOptions extends FlushOptions {
   /** Where what finds no file descriptor waits; without it that is a failure of the disk. */
   readonly descriptors: DescriptorWait | undefined;
+  readonly shrink: Partial<ShrinkOptions>;
+  /** Told of each attempt to make the file smaller. */
+  readonly onShrink: (report: ShrinkReport) => void;
 }
 
 const defaults = {
@@ -38,6 +30,8 @@ const defaults = {
   flushKeysMax: 4096,
   flushSizeBytesMax: 4 * 1024 * 1024,
   descriptors: undefined,
+  shrink: {},
+  onShrink: () => {},
 };
 
 /**
@@ -46,29 +40,51 @@ const defaults = {
  */
 export class LmdbBackend implements Backend {
   readonly #folder: LmdbStateFolder;
-  readonly #options: LmdbBackendOptions;
-  readonly #backlog = new Backlog();
-  readonly #views = new Set<LmdbView>();
-  #environment: LmdbEnvironment;
+  readonly #flusher: LmdbFlusher;
+  readonly #shrinker: LmdbShrinker;
+  readonly #views = new LmdbViews();
+  /** Environments that are no longer current, until they are closed and removed. */
+  readonly #former = new Set<Promise<void>>();
   #install: Promise<LmdbInstall> | undefined;
   #applied: AppliedPosition;
-  #flushed: AppliedPosition;
-  /** Flushes that are under way. Never rejects. */
-  #running: Promise<void> | undefined;
-  /** An installation is taking effect; no flush begins meanwhile. Never rejects. */
-  #switching: Promise<void> | undefined;
-  #timer: Timer | undefined;
-  #failure: DiskError | undefined;
   #listener: (error?: Error) => void = () => {};
   #closed: Promise<void> | undefined;
-  /** Closed without another flush. */
-  #dropping = false;
 
   private constructor(folder: LmdbStateFolder, options: LmdbBackendOptions, environment: LmdbEnvironment) {
     this.#folder = folder;
-    this.#options = options;
-    this.#environment = environment;
-    this.#applied = this.#flushed = environment.position();
+    this.#flusher = new LmdbFlusher(folder.path, environment, options, {
+      committed: (changes, sizeBytes) => this.#shrinker.committed(changes, sizeBytes),
+      flushed: (error) => {
+        if (error !== undefined) void this.#shrinker.cancel();
+        this.#listener(error);
+      },
+    });
+    this.#applied = this.#flusher.flushed;
+    this.#shrinker = this.#makeShrinker(options);
+  }
+
+  #makeShrinker({ clock, shrink, onShrink }: LmdbBackendOptions): LmdbShrinker {
+    const flusher = this.#flusher;
+    return new LmdbShrinker(
+      this.#folder,
+      clock,
+      { ...shrinkDefaults, ...shrink },
+      {
+        get environment() {
+          return flusher.environment;
+        },
+        mayBegin: () =>
+          this.#install === undefined && this.#former.size === 0 && flusher.failure === undefined,
+        hold: (work) => flusher.hold(work),
+        replace: (next) => {
+          const old = flusher.environment;
+          flusher.replace(next);
+          this.#retire(old);
+        },
+        fail: (error) => flusher.fail(error),
+        report: onShrink,
+      },
+    );
   }
 
   /**
@@ -99,15 +115,15 @@ export class LmdbBackend implements Backend {
   }
 
   get flushed(): AppliedPosition {
-    return this.#flushed;
+    return this.#flusher.flushed;
   }
 
   get backlogSizeBytes(): number {
-    return this.#backlog.sizeBytes;
+    return this.#flusher.backlog.sizeBytes;
   }
 
   sizeBytes(): number {
-    return this.#environment.sizeBytes();
+    return this.#flusher.environment.sizeBytes();
   }
 
   onFlushed(listener: (error?: Error) => void): void {
@@ -115,129 +131,55 @@ export class LmdbBackend implements Backend {
   }
 
   get(table: TableName, key: Uint8Array): Uint8Array | undefined {
-    const held = this.#backlog.get(table, key);
+    const held = this.#flusher.backlog.get(table, key);
     // Null: removed above, whatever is below.
-    return held === undefined ? this.#environment.get(table, key) : (held ?? undefined);
+    return held === undefined ? this.#flusher.environment.get(table, key) : (held ?? undefined);
   }
 
   range(table: TableName, options: RangeOptions): Iterable<Row> {
-    return this.#backlog.over(table, options, this.#environment.range(table, options));
+    const { backlog, environment } = this.#flusher;
+    return backlog.over(table, options, environment.range(table, options));
   }
 
   put(table: TableName, key: Uint8Array, value: Uint8Array): void {
     checkPair(key, value);
-    this.#backlog.set(table, key, value);
+    this.#flusher.backlog.set(table, key, value);
   }
 
   delete(table: TableName, key: Uint8Array): void {
     checkPair(key, undefined);
-    this.#backlog.set(table, key, undefined);
+    this.#flusher.backlog.set(table, key, undefined);
   }
 
   commit(position: AppliedPosition): void {
     assert(position.index >= this.#applied.index, 'the applied index never falls');
     this.#applied = position;
-    this.#backlog.commit(position);
-    this.#schedule();
+    this.#flusher.backlog.commit(position);
+    this.#flusher.schedule();
   }
 
-  /** Sees to it that what is committed goes to disk: at once if it is much, else soon. */
-  #schedule(): void {
-    if (this.#closed !== undefined || this.#switching !== undefined) return;
-    if (this.#backlog.midBatch || !this.#backlog.hasOpen) return;
-    if (this.#running !== undefined) {
-      if (this.#isMuch()) this.#backlog.seal();
-    } else if (this.#isMuch()) {
-      this.#start();
-    } else {
-      const { clock, flushIntervalMs } = this.#options;
-      this.#timer ??= clock.setTimer(flushIntervalMs, () => {
-        this.#timer = undefined;
-        if (!this.#backlog.midBatch) this.#start();
-      });
-    }
-  }
-
-  #isMuch(): boolean {
-    const { flushKeysMax, flushSizeBytesMax } = this.#options;
-    const { openKeys, openSizeBytes, sizeBytes } = this.#backlog;
-    const factor = largerFactor(sizeBytes);
-    return openKeys >= factor * flushKeysMax || openSizeBytes >= factor * flushSizeBytesMax;
-  }
-
-  #start(): void {
-    this.#backlog.seal();
-    this.#running ??= this.#flushSealed();
-  }
-
-  #stopTimer(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
-  }
-
-  async flush(): Promise<void> {
-    // Of what is committed by now: under load there is always more.
-    this.#backlog.seal();
-    await this.#whenDone(this.#backlog.sealedCount);
-  }
-
-  async #whenDone(sealedCount: number): Promise<void> {
-    while (this.#failure === undefined && this.#backlog.doneCount < sealedCount) {
-      if (this.#dropping) throw closedError();
-      if (this.#switching === undefined) this.#running ??= this.#flushSealed();
-      await (this.#switching ?? this.#running);
-    }
-    if (this.#failure !== undefined) throw this.#failure;
-  }
-
-  /** Brings to disk what is sealed, and what is sealed meanwhile. */
-  async #flushSealed(): Promise<void> {
-    this.#stopTimer();
-    await Promise.resolve();
-    for (let next = this.#next(); next !== undefined; next = this.#next()) {
-      try {
-        await requireWritable(this.#folder.path, next.sizeBytes);
-        await this.#environment.write(this.#backlog.changesOf(next), next.position);
-      } catch (error) {
-        await this.#fail(error);
-        break;
-      }
-      this.#backlog.done();
-      this.#flushed = next.position;
-      this.#listener();
-    }
-    this.#running = undefined;
-    if (this.#failure === undefined) this.#schedule();
-  }
-
-  #next(): SealedTransaction | undefined {
-    const ended = this.#failure !== undefined || this.#dropping;
-    return ended || this.#switching !== undefined ? undefined : this.#backlog.next();
-  }
-
-  /** The first failure is final: what is on disk now is not known. */
-  async #fail(error: unknown): Promise<DiskError> {
-    const failure = await diskErrorOf(error, this.#folder.path);
-    this.#stopTimer();
-    this.#failure ??= failure;
-    this.#listener(failure);
-    return failure;
+  flush(): Promise<void> {
+    return this.#flusher.flush();
   }
 
   async view(): Promise<BackendView> {
     await this.flush();
     this.#checkOpen();
-    const view = new LmdbView(this.#environment, (closed) => this.#views.delete(closed));
-    this.#views.add(view);
-    return view;
+    return this.#views.open(this.#flusher.environment);
   }
 
   #checkOpen(): void {
     if (this.#closed !== undefined) throw closedError();
   }
 
-  #endViews(): void {
-    for (const view of this.#views) view.close();
+  /** Closes and removes what is no longer current, once no view is left of it. */
+  #retire(old: LmdbEnvironment): void {
+    const gone = this.#views
+      .whenUnused(old)
+      .then(() => old.close())
+      .then(() => this.#folder.removeFormer(old))
+      .finally(() => this.#former.delete(gone));
+    this.#former.add(gone);
   }
 
   async beginInstall(): Promise<BackendInstall> {
@@ -249,10 +191,11 @@ export class LmdbBackend implements Backend {
 
   async #makeInstall(): Promise<LmdbInstall> {
     try {
+      await this.#shrinker.cancel();
       const environment = await this.#folder.makeNext();
       return new LmdbInstall(environment, {
         activate: (position, switched) => this.#activate(position, switched),
-        abort: () => this.#folder.removeOthers(),
+        abort: () => this.#folder.removeNext(),
         ended: () => {
           this.#install = undefined;
         },
@@ -264,25 +207,17 @@ export class LmdbBackend implements Backend {
   }
 
   async #activate(position: AppliedPosition, switched: () => void): Promise<void> {
-    const switching = this.#switchTo(position, switched);
-    const release = (): void => {
-      this.#switching = undefined;
-    };
-    this.#switching = switching.then(release, release);
     try {
-      await switching;
+      await this.#flusher.hold(() => this.#switchTo(position, switched));
     } catch (error) {
       // Which of the two is named now is not known.
-      throw this.#closed === undefined ? await this.#fail(error) : error;
+      throw this.#closed === undefined ? await this.#flusher.fail(error) : error;
     }
-    await this.#folder.removeOthers();
+    await Promise.all(this.#former);
     this.#listener();
   }
 
   async #switchTo(position: AppliedPosition, switched: () => void): Promise<void> {
-    // A flush that is under way belongs to the old environment.
-    while (this.#running !== undefined) await this.#running;
-    if (this.#failure !== undefined) throw this.#failure;
     this.#checkOpen();
     const next = await this.#folder.openNext();
     try {
@@ -292,14 +227,12 @@ export class LmdbBackend implements Backend {
       await next.close();
       throw error;
     }
-    const old = this.#environment;
-    this.#environment = next;
-    this.#backlog.clear();
-    this.#stopTimer();
-    this.#applied = this.#flushed = position;
+    const old = this.#flusher.environment;
+    this.#flusher.replaceAll(next, position);
+    this.#applied = position;
     switched();
-    this.#endViews();
-    await old.close();
+    this.#views.end();
+    this.#retire(old);
   }
 
   close({ flush = true } = {}): Promise<void> {
@@ -308,31 +241,18 @@ export class LmdbBackend implements Backend {
   }
 
   async #end(flush: boolean): Promise<void> {
-    this.#stopTimer();
-    this.#dropping = !flush;
+    this.#flusher.stop({ flush });
     try {
+      await this.#shrinker.stop();
       const install = await this.#install?.catch(() => undefined);
       await install?.abort();
-      if (!flush) return;
       // A batch that was left in the middle is applied again at the next start, from the log.
-      if (!this.#backlog.midBatch) this.#backlog.seal();
-      await this.#whenDone(this.#backlog.sealedCount);
+      if (flush) await this.#flusher.flushRest();
     } finally {
-      await this.#running;
-      this.#endViews();
-      await this.#environment.close();
+      await this.#flusher.whenIdle();
+      this.#views.end();
+      await Promise.all(this.#former);
+      await this.#flusher.environment.close();
     }
   }
-}
-
-const backlogStepSizeBytes = 4 * 1024 * 1024;
-const largerFactorMax = 8;
-
-/** A disk that falls behind catches up with larger transactions, which cost less a change. */
-function largerFactor(backlogSizeBytes: number): number {
-  return Math.min(largerFactorMax, Math.max(1, Math.floor(backlogSizeBytes / backlogStepSizeBytes)));
-}
-
-function closedError(): DiskError {
-  return new DiskError('failed', 'the state database is closed');
 }

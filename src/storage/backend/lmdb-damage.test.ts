@@ -174,11 +174,19 @@ describe('a row of LMDB that is not as it was written', () => {
 
   after(() => rmSync(folder, { recursive: true, force: true }));
 
+  /** A page that was split has still what it gave away, in front of its nodes. */
+  function isRemainder(at: number): boolean {
+    const page = at - (at % pageSizeBytes);
+    const isLeaf = (whole.readUInt16LE(page + 18) & 2) !== 0;
+    return isLeaf && at - page < 24 + whole.readUInt16LE(page + 22);
+  }
+
   /** Flips a bit `offset` bytes behind each place where `text` stands. */
   function rotAt(text: string, offset: number): void {
     const bytes = Buffer.from(whole);
     let found = 0;
     for (let at = whole.indexOf(text); at >= 0; at = whole.indexOf(text, at + 1)) {
+      if (isRemainder(at)) continue;
       bytes[at + offset]! ^= 1 << (offset % 8);
       found++;
     }

@@ -10,6 +10,7 @@ import {
   type TableName,
 } from '../../ports/backend.js';
 import { damaged, databaseFile } from './lmdb-database-file.js';
+import { LongKeyChanges } from './long-key-changes.js';
 import { decodeLevel, encodeLevel, LongKeys, topLevel, type ShortKeyReader } from './long-keys.js';
 import { checkedValue, withSum } from './row-sums.js';
 
@@ -22,6 +23,22 @@ export interface Change {
   readonly key: Uint8Array;
   readonly value: Uint8Array | undefined;
 }
+
+/** What lmdb-js says of the pages of a tree. */
+interface TreeStats {
+  readonly pageSize: number;
+  readonly treeBranchPageCount: number;
+  readonly treeLeafPageCount: number;
+  readonly overflowPages: number;
+}
+
+/** Of a table, and with it of the two trees that all tables and all free pages hang on. */
+interface TableStats extends TreeStats {
+  readonly root: TreeStats;
+  readonly free: TreeStats;
+}
+
+const metaPages = 2;
 
 /** LMDB takes keys of 1,978 bytes; below a level, 8 of them name the level, and a pointer has its mark. */
 const chunkSizeBytes = 1960;
@@ -44,6 +61,7 @@ export class LmdbEnvironment {
   readonly #longKeys = new LongKeys(chunkSizeBytes);
   /** Read when the first long key is written. */
   #levels: bigint | undefined;
+  #closed: Promise<void> | undefined;
 
   /** @param options.durable false: nothing is synced, for an environment that is made so as a whole */
   constructor(path: string, options: { readonly durable: boolean }) {
@@ -85,6 +103,18 @@ export class LmdbEnvironment {
     }
   }
 
+  /** Of the pages that hold something; the others of the file are free. Costs no walk. */
+  usedSizeBytes(): number {
+    const tables = [this.#own, ...Object.values(this.#tables).flatMap(({ plain, long }) => [plain, long])];
+    const stats = tables.map((table) => table.getStats() as TableStats);
+    const [{ root, free, pageSize }] = stats as [TableStats, ...TableStats[]];
+    const pages = [...stats, root, free].reduce(
+      (sum, tree) => sum + tree.treeBranchPageCount + tree.treeLeafPageCount + tree.overflowPages,
+      metaPages,
+    );
+    return pages * pageSize;
+  }
+
   get(name: TableName, key: Uint8Array): Uint8Array | undefined {
     // Nearly all keys are short: no detour for them.
     if (key.length <= chunkSizeBytes) return this.#get(this.#tables[name].plain, key, undefined);
@@ -111,6 +141,7 @@ export class LmdbEnvironment {
       get: (level, key) => (level === topLevel ? get(plain, key) : get(long, inLevel(level, key))),
       range: (level, options) =>
         level === topLevel ? range(plain, options) : withoutLevel(range(long, inLevelBounds(level, options))),
+      keys: (level) => keysOfLevel(long, level),
     };
   }
 
@@ -138,10 +169,13 @@ export class LmdbEnvironment {
 
   /** Makes `changes` and `position` durable together, or neither. Off the event loop. */
   async write(changes: readonly Change[], position: AppliedPosition): Promise<void> {
-    const made = new Map<string, bigint>();
+    // What this throws must not be thrown in the middle of the batch, which would keep what it has so far.
+    const longRows = this.#longRows(changes);
     const written = this.#root.batch(() => {
-      for (const { table, key, value } of changes) this.#change(table, key, value, made);
-      if (made.size > 0) put(this.#own, levelsKey, encodeLevel(this.#newestLevel()));
+      for (const { table, key, value } of changes) {
+        if (key.length <= chunkSizeBytes) put(this.#tables[table].plain, key, value);
+      }
+      for (const { table, key, value } of longRows) put(table, key, value);
       const bytes = Buffer.alloc(16);
       bytes.writeBigUInt64BE(BigInt(position.index), 0);
       bytes.writeBigUInt64BE(BigInt(position.term), 8);
@@ -154,27 +188,38 @@ export class LmdbEnvironment {
     }
   }
 
-  #change(name: TableName, key: Uint8Array, value: Uint8Array | undefined, made: Map<string, bigint>): void {
-    const { plain, long } = this.#tables[name];
-    if (key.length <= chunkSizeBytes) {
-      put(plain, key, value);
-      return;
+  #longRows(changes: readonly Change[]): { table: Table; key: Uint8Array; value: Uint8Array | undefined }[] {
+    const changed = new Map<TableName, LongKeyChanges>();
+    const before = this.#levels;
+    for (const { table, key, value } of changes) {
+      if (key.length <= chunkSizeBytes) continue;
+      let longKeys = changed.get(table);
+      if (longKeys === undefined) {
+        longKeys = new LongKeyChanges(this.#longKeys, this.#reader(table, undefined), () => this.#newLevel());
+        changed.set(table, longKeys);
+      }
+      longKeys.change(key, value);
     }
-    const reader = this.#reader(name, undefined);
-    const place = this.#longKeys.locate(key, (parent, pointer) => {
-      const known = reader.get(parent, pointer);
-      if (known !== undefined) return decodeLevel(known);
-      const label = `${name}/${parent}/${Buffer.from(pointer).toString('latin1')}`;
-      const fresh = made.get(label);
-      if (fresh !== undefined || value === undefined) return fresh;
-      const level = this.#newestLevel() + 1n;
-      this.#levels = level;
-      made.set(label, level);
-      if (parent === topLevel) put(plain, pointer, encodeLevel(level));
-      else put(long, inLevel(parent, pointer), encodeLevel(level));
-      return level;
-    });
-    if (place !== undefined) put(long, inLevel(place.level, place.key), value);
+    const rows = [];
+    for (const [name, longKeys] of changed) {
+      const { plain, long } = this.#tables[name];
+      for (const { level, key, value } of longKeys.rows()) {
+        rows.push(
+          level === topLevel
+            ? { table: plain, key, value }
+            : { table: long, key: inLevel(level, key), value },
+        );
+      }
+    }
+    if (this.#levels !== before) {
+      rows.push({ table: this.#own, key: levelsKey, value: encodeLevel(this.#levels!) });
+    }
+    return rows;
+  }
+
+  #newLevel(): bigint {
+    this.#levels = this.#newestLevel() + 1n;
+    return this.#levels;
   }
 
   #newestLevel(): bigint {
@@ -185,8 +230,10 @@ export class LmdbEnvironment {
     return this.#levels;
   }
 
-  async close(): Promise<void> {
-    await this.#root.close();
+  /** Harmless when repeated. */
+  close(): Promise<void> {
+    this.#closed ??= this.#root.close();
+    return this.#closed;
   }
 }
 
@@ -215,6 +262,12 @@ function inLevelBounds(level: bigint, options: RangeOptions): RangeOptions {
 
 function* withoutLevel(rows: Iterable<Row>): Generator<Row> {
   for (const { key, value } of rows) yield { key: key.subarray(8), value };
+}
+
+/** Of one below the top. */
+function* keysOfLevel(table: Table, level: bigint): Generator<Uint8Array> {
+  const bounds = { start: encodeLevel(level), end: encodeLevel(level + 1n) };
+  for (const key of table.getKeys(bounds)) yield key.subarray(8);
 }
 
 /** lmdb-js takes the bounds in the direction of travel: start inclusive, end exclusive, by flags where not. */

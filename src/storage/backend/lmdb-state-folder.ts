@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { DiskError, type Disk } from '../../ports/disk.js';
 import type { DescriptorWait } from '../disk/descriptor-wait.js';
 import { PatientDisk } from '../disk/patient-disk.js';
@@ -118,8 +118,8 @@ export class LmdbStateFolder {
     return this.#open(this.#next, { durable: false });
   }
 
-  /** Makes what was filled durable, once it is closed, and opens it for use. It is not the current one yet. */
-  async openNext(): Promise<LmdbEnvironment> {
+  /** Makes durable what was written of the next one so far. */
+  async syncNext(): Promise<void> {
     // With `create` the folder entry is synced too, which LMDB leaves out.
     const file = await this.#disk.open(`${this.#next}/${databaseFile}`, { create: true });
     try {
@@ -127,6 +127,11 @@ export class LmdbStateFolder {
     } finally {
       await file.close();
     }
+  }
+
+  /** Makes what was filled durable, once it is closed, and opens it for use. It is not the current one yet. */
+  async openNext(): Promise<LmdbEnvironment> {
+    await this.syncNext();
     return this.#openChecked(this.#next);
   }
 
@@ -136,9 +141,25 @@ export class LmdbStateFolder {
     this.#generation++;
   }
 
-  /** Removes the environments beside the current one, all closed. */
-  async removeOthers(): Promise<void> {
-    await this.#removeClosed([stateName(this.#generation - 1), this.#next]);
+  /** Whether a switch that failed has left everything as it was. */
+  async isNotSwitched(): Promise<boolean> {
+    try {
+      const current = await this.#disk.readFile(currentFile);
+      return current !== undefined && Buffer.from(current).toString('utf8') === String(this.#generation);
+    } catch (error) {
+      if (error instanceof DiskError) return false;
+      throw error;
+    }
+  }
+
+  /** It is closed. */
+  async removeNext(): Promise<void> {
+    await this.#removeClosed([this.#next]);
+  }
+
+  /** One that was the current one, and is closed. */
+  async removeFormer(environment: LmdbEnvironment): Promise<void> {
+    await this.#removeClosed([basename(environment.path)]);
   }
 
   /** What cannot be removed is removed at the next start. */

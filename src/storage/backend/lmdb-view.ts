@@ -16,11 +16,11 @@ export class LmdbView implements BackendView {
   readonly position: AppliedPosition;
   readonly #environment: LmdbEnvironment;
   readonly #transaction: ReadTransaction;
-  readonly #onClose: (view: LmdbView) => void;
+  readonly #onClose: () => void;
   readonly #iterators = new Set<Iterator<Row>>();
   #closed = false;
 
-  constructor(environment: LmdbEnvironment, onClose: (view: LmdbView) => void) {
+  constructor(environment: LmdbEnvironment, onClose: () => void) {
     this.#environment = environment;
     this.#transaction = environment.beginRead();
     this.#onClose = onClose;
@@ -54,6 +54,6 @@ export class LmdbView implements BackendView {
     for (const rows of this.#iterators) rows.return?.();
     this.#iterators.clear();
     this.#transaction.done();
-    this.#onClose(this);
+    this.#onClose();
   }
 }

@@ -5,6 +5,8 @@ import type { RangeOptions, Row } from '../../ports/backend.js';
 export interface ShortKeyReader {
   get(level: bigint, key: Uint8Array): Uint8Array | undefined;
   range(level: bigint, options: RangeOptions): Iterable<Row>;
+  /** Of all rows of a level, in order. */
+  keys(level: bigint): Iterable<Uint8Array>;
 }
 
 export const topLevel = 0n;
@@ -16,7 +18,8 @@ const behindMarked = Uint8Array.of(pointerMark + 1);
  * Keys of any length over a store that bounds them: a trie of chunks. A key up to `chunkSizeBytes` stands in a
  * level as it is. A longer one lives in a level of its own prefix: the entry `prefix + mark`, one byte longer
  * than any plain key, points to that level, which holds what follows the prefix. The pointer sorts right behind
- * the prefix itself and before every key that differs in the prefix, so levels nest in byte order.
+ * the prefix itself and before every key that differs in the prefix, so levels nest in byte order. Changes:
+ * LongKeyChanges.
  */
 export class LongKeys {
   readonly #chunkSizeBytes: number;

@@ -18,12 +18,23 @@ async function endAfter(count: number): Promise<void> {
   process.kill(process.pid, 'SIGKILL');
 }
 
+const allTheTime = {
+  intervalMs: 1,
+  fileSizeBytesMin: 0,
+  freeShareMin: -1,
+  sliceRowsMax: 400,
+  timeShareMax: 0.9,
+  spareSizeBytes: 0,
+};
+
 const backend = await LmdbBackend.open(folder!, {
   clock: new RealClock(),
   flushIntervalMs: 1,
   flushKeysMax: 500,
+  ...(mode === 'shrinks' && { shrink: allTheTime }),
 });
 if (mode === 'installs') await install();
+else if (mode === 'shrinks') await writeSlowly();
 else if (mode === 'until-full') await writeUntilFull();
 else if (mode === 'install-until-full') await installUntilFull();
 else await writeBatches();
@@ -34,6 +45,16 @@ async function writeBatches(): Promise<never> {
     commitVictim(backend, backend.applied.index + 1);
     if (backend.backlogSizeBytes > 1024 * 1024) await backend.flush();
     else if (backend.applied.index % 5 === 0) await turn();
+  }
+}
+
+/** So that a copy keeps up. */
+async function writeSlowly(): Promise<never> {
+  backend.onFlushed(() => tell({ safe: backend.flushed.index }));
+  for (;;) {
+    commitVictim(backend, backend.applied.index + 1);
+    if (backend.applied.index % 4 === 0) await backend.flush();
+    else await turn();
   }
 }
 

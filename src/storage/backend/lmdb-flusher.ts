@@ -1,0 +1,216 @@
+import { assert } from '../../base/assert.js';
+import type { AppliedPosition } from '../../ports/backend.js';
+import type { Clock, Timer } from '../../ports/clock.js';
+import { DiskError } from '../../ports/disk.js';
+import { Backlog, type SealedTransaction } from './backlog.js';
+import { diskErrorOf, requireWritable } from './disk-failure.js';
+import type { Change, LmdbEnvironment } from './lmdb-environment.js';
+
+export interface FlushOptions {
+  readonly clock: Clock;
+  /** What is applied waits at most about this long for its way to disk. */
+  readonly flushIntervalMs: number;
+  /**
+   * Changed keys, and bytes, of one transaction: so many start a flush at once. The event loop is held up while LMDB
+   * takes them, some 2 µs a change. A backlog that grows makes them more, see largerFactor().
+   */
+  readonly flushKeysMax: number;
+  readonly flushSizeBytesMax: number;
+}
+
+interface FlushListener {
+  /** A transaction is on disk, with these changes. */
+  committed(changes: readonly Change[], sizeBytes: number): void;
+  /** `flushed` has moved; or it never will again. */
+  flushed(error?: DiskError): void;
+}
+
+/** Brings what is applied to LMDB, transaction by transaction, in the background. */
+export class LmdbFlusher {
+  readonly backlog = new Backlog();
+  readonly #folder: string;
+  readonly #options: FlushOptions;
+  readonly #listener: FlushListener;
+  #environment: LmdbEnvironment;
+  #flushed: AppliedPosition;
+  /** Flushes that are under way. Never rejects. */
+  #running: Promise<void> | undefined;
+  /** No flush begins meanwhile. Never rejects. */
+  #held: Promise<void> | undefined;
+  #timer: Timer | undefined;
+  #failure: DiskError | undefined;
+  /** Nothing begins by itself any more. */
+  #stopped = false;
+  /** Nothing is flushed any more. */
+  #dropping = false;
+
+  /** @param folder where there must be space, for the messages */
+  constructor(folder: string, environment: LmdbEnvironment, options: FlushOptions, listener: FlushListener) {
+    this.#folder = folder;
+    this.#environment = environment;
+    this.#flushed = environment.position();
+    this.#options = options;
+    this.#listener = listener;
+  }
+
+  get environment(): LmdbEnvironment {
+    return this.#environment;
+  }
+
+  get flushed(): AppliedPosition {
+    return this.#flushed;
+  }
+
+  get failure(): DiskError | undefined {
+    return this.#failure;
+  }
+
+  /** While held. It is at `flushed`: what was committed since goes there. */
+  replace(environment: LmdbEnvironment): void {
+    assert(this.#held !== undefined, 'a flush belongs to one environment');
+    this.#environment = environment;
+  }
+
+  /** While held. What was committed went with the old one. */
+  replaceAll(environment: LmdbEnvironment, position: AppliedPosition): void {
+    this.replace(environment);
+    this.backlog.clear();
+    this.#stopTimer();
+    this.#flushed = position;
+  }
+
+  /** Sees to it that what is committed goes to disk: at once if it is much, else soon. */
+  schedule(): void {
+    if (this.#stopped || this.#held !== undefined || this.#failure !== undefined) return;
+    // Left by a hold.
+    if (this.backlog.next() !== undefined) this.#running ??= this.#flushSealed();
+    if (this.backlog.midBatch || !this.backlog.hasOpen) return;
+    if (this.#running !== undefined) {
+      if (this.#isMuch()) this.backlog.seal();
+    } else if (this.#isMuch()) {
+      this.#start();
+    } else {
+      const { clock, flushIntervalMs } = this.#options;
+      this.#timer ??= clock.setTimer(flushIntervalMs, () => {
+        this.#timer = undefined;
+        if (!this.backlog.midBatch) this.#start();
+      });
+    }
+  }
+
+  #isMuch(): boolean {
+    const { flushKeysMax, flushSizeBytesMax } = this.#options;
+    const { openKeys, openSizeBytes, sizeBytes } = this.backlog;
+    const factor = largerFactor(sizeBytes);
+    return openKeys >= factor * flushKeysMax || openSizeBytes >= factor * flushSizeBytesMax;
+  }
+
+  #start(): void {
+    this.backlog.seal();
+    this.#running ??= this.#flushSealed();
+  }
+
+  #stopTimer(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  async flush(): Promise<void> {
+    // Of what is committed by now: under load there is always more.
+    this.backlog.seal();
+    await this.#whenDone(this.backlog.sealedCount);
+  }
+
+  async #whenDone(sealedCount: number): Promise<void> {
+    while (this.#failure === undefined && this.backlog.doneCount < sealedCount) {
+      if (this.#dropping) throw closedError();
+      if (this.#held === undefined) this.#running ??= this.#flushSealed();
+      await (this.#held ?? this.#running);
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Brings to disk what is sealed, and what is sealed meanwhile. */
+  async #flushSealed(): Promise<void> {
+    this.#stopTimer();
+    await Promise.resolve();
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
+      const changes = this.backlog.changesOf(next);
+      try {
+        await requireWritable(this.#folder, next.sizeBytes);
+        await this.#environment.write(changes, next.position);
+      } catch (error) {
+        await this.fail(error);
+        break;
+      }
+      this.backlog.done();
+      this.#flushed = next.position;
+      this.#listener.committed(changes, next.sizeBytes);
+      this.#listener.flushed();
+    }
+    this.#running = undefined;
+    this.schedule();
+  }
+
+  #next(): SealedTransaction | undefined {
+    const ended = this.#failure !== undefined || this.#dropping;
+    return ended || this.#held !== undefined ? undefined : this.backlog.next();
+  }
+
+  /** Runs `work` while nothing is being flushed; what is committed meanwhile waits. Rejects as `work` does. */
+  async hold(work: () => Promise<void>): Promise<void> {
+    assert(this.#held === undefined, 'one at a time');
+    const done = this.#runHeld(work);
+    const release = (): void => {
+      this.#held = undefined;
+      this.schedule();
+    };
+    this.#held = done.then(release, release);
+    await done;
+  }
+
+  async #runHeld(work: () => Promise<void>): Promise<void> {
+    await Promise.resolve();
+    while (this.#running !== undefined) await this.#running;
+    if (this.#failure !== undefined) throw this.#failure;
+    await work();
+  }
+
+  /** The first failure is final: what is on disk now is not known. */
+  async fail(error: unknown): Promise<DiskError> {
+    const failure = await diskErrorOf(error, this.#folder);
+    this.#stopTimer();
+    this.#failure ??= failure;
+    this.#listener.flushed(failure);
+    return failure;
+  }
+
+  /** Nothing begins by itself any more; without `flush` nothing begins at all. */
+  stop({ flush }: { readonly flush: boolean }): void {
+    this.#stopped = true;
+    this.#dropping = !flush;
+    this.#stopTimer();
+  }
+
+  /** Flushes what is committed, without the batch that may be open. */
+  async flushRest(): Promise<void> {
+    if (!this.backlog.midBatch) this.backlog.seal();
+    await this.#whenDone(this.backlog.sealedCount);
+  }
+
+  async whenIdle(): Promise<void> {
+    await this.#running;
+  }
+}
+
+const backlogStepSizeBytes = 4 * 1024 * 1024;
+const largerFactorMax = 8;
+
+/** A disk that falls behind catches up with larger transactions, which cost less a change. */
+function largerFactor(backlogSizeBytes: number): number {
+  return Math.min(largerFactorMax, Math.max(1, Math.floor(backlogSizeBytes / backlogStepSizeBytes)));
+}
+
+export function closedError(): DiskError {
+  return new DiskError('failed', 'the state database is closed');
+}
