@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 
-/** A file that takes longer has hung. */
-const fileTimeoutMs = 170_000;
+/** A test that takes longer has hung. */
+const testTimeoutMs = 170_000;
+/** A file whose tests have ended and that does not: when so long nothing was told, the rest is given up. */
+const silenceMsMax = testTimeoutMs + 60_000;
 
 /**
  * Runs the compiled test files below the folders that are named, and ends with one line that counts them. A folder
@@ -36,7 +38,16 @@ let passed = 0;
 let failed = 0;
 let skipped = 0;
 const concurrency = process.argv.includes(oneAtATime) ? 1 : availableParallelism();
-const stream = run({ files, concurrency, timeout: fileTimeoutMs });
+const hung = new AbortController();
+const stream = run({ files, concurrency, timeout: testTimeoutMs, signal: hung.signal });
+const running = new Set<string>();
+const silence = setTimeout(() => {
+  process.stdout.write(`\nhung: ${[...running].join(', ')}\n`);
+  hung.abort();
+}, silenceMsMax);
+stream.on('data', () => silence.refresh());
+stream.on('test:dequeue', ({ name }) => files.includes(name) && running.add(name));
+stream.on('test:complete', ({ name }) => running.delete(name));
 const isSuite = (details: object): boolean => 'type' in details && details.type === 'suite';
 /** With a file a process, the file itself is reported as a test too, where nothing in it was one. */
 stream.on('test:pass', (event) => {
@@ -51,6 +62,7 @@ stream.on('test:fail', (event) => {
 const report = stream.pipe(new spec());
 report.pipe(process.stdout, { end: false });
 report.on('end', () => {
+  clearTimeout(silence);
   if (passed + failed === 0) {
     process.stdout.write('\nno test ran\n');
     failed++;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { MalformedBytesError } from '../base/byte-stream.js';
@@ -260,15 +260,17 @@ void test('a connection on which nobody confirms anything any more is made anew'
     },
     log: silentLog,
   });
-  const lost: bigint[] = [];
-  const reasons: string[] = [];
+  const told = new EventEmitter();
   await peers.start({
     ...ignoring(() => {}),
-    connectionLost: (id) => lost.push(id),
-    unreachable: (_id, _address, reason) => reasons.push(reason),
+    // The reason is told right behind it.
+    connectionLost: (id) => told.once('unreachable', (reason) => told.emit('lost', id, reason)),
+    unreachable: (_id, _address, reason) => told.emit('unreachable', reason),
   });
+  const sockets = new Set<Socket>();
   // Welcomes whoever calls, takes everything, and says no more: as behind a network that is cut in one direction.
   const silent = createServer((socket) => {
+    sockets.add(socket);
     socket.on('error', () => {});
     // It may be closed in the middle of it.
     greetAsCallee(socket, secret).catch(() => {});
@@ -276,14 +278,16 @@ void test('a connection on which nobody confirms anything any more is made anew'
   silent.listen(0, '127.0.0.1');
   await once(silent, 'listening');
   const { port } = silent.address() as { port: number };
-  peers.setMembers(new Map([[2n, `127.0.0.1:${port}`]]));
-  const [first] = (await once(silent, 'connection')) as [Socket];
-  const [second] = (await once(silent, 'connection')) as [Socket];
-  assert.deepEqual(lost, [2n]);
-  assert.deepEqual(reasons, ['it has not answered for 3000 ms']);
-  for (const socket of [first, second]) socket.destroy();
-  await peers.close();
-  silent.close();
+  try {
+    peers.setMembers(new Map([[2n, `127.0.0.1:${port}`]]));
+    // Where greetings do not end in so short a time, on a busy machine, connections are made anew, and none is lost.
+    assert.deepEqual(await once(told, 'lost'), [2n, 'it has not answered for 3000 ms']);
+    await once(silent, 'connection');
+  } finally {
+    await peers.close();
+    silent.close();
+    for (const socket of sockets) socket.destroy();
+  }
 });
 
 void test('a member speaks for itself, and to this one: whatever else ends its connection', async () => {
