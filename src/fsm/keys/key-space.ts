@@ -1,11 +1,14 @@
-import { compareBytes } from '../../base/bytes.js';
+import { assert } from '../../base/assert.js';
 import { KvorumError } from '../../base/errors.js';
 import type { Revision } from '../../base/ids.js';
-import type { Backend, BackendReader } from '../../ports/backend.js';
+import { Work } from '../../base/work.js';
+import type { Backend } from '../../ports/backend.js';
 import type { KeyValue } from '../command.js';
-import type { RangeAnswer, RangeQuery } from '../range.js';
+import { isKeyRange, type KeyRangeQuery, type RangeAnswer, type RangeQuery } from '../range.js';
 import { Compaction } from './compaction.js';
-import { Past, type Found, type KeyBounds } from './past.js';
+import { Past } from './past.js';
+import { PinnedRevisions } from './pinned-revisions.js';
+import { checkRevision, RangeRead, type ReadSource } from './range-read.js';
 import { defaultSizes, RevisionLog, type RevisionLogSizes } from './revision-log.js';
 import {
   decodeVersion,
@@ -41,6 +44,9 @@ export class KeySpace {
   readonly #log: RevisionLog;
   readonly #past: Past;
   readonly #compaction: Compaction;
+  readonly #pins = new PinnedRevisions();
+  readonly #source: ReadSource;
+  #generation = 0;
   #revision: Revision = firstRevision;
   #storedRevision: Revision = 0;
 
@@ -49,6 +55,7 @@ export class KeySpace {
     this.#log = new RevisionLog(backend, sizes);
     this.#past = new Past(backend, this.#log);
     this.#compaction = new Compaction(backend, this.#log);
+    this.#source = { backend, log: this.#log, past: this.#past, pins: this.#pins, state: this };
     this.reload();
   }
 
@@ -59,6 +66,7 @@ export class KeySpace {
     this.#storedRevision = this.#revision;
     this.#log.reload();
     this.#compaction.reload();
+    this.#generation++;
   }
 
   get revision(): Revision {
@@ -101,30 +109,43 @@ export class KeySpace {
     return undefined;
   }
 
-  /** @throws KvorumError REVISION_COMPACTED, REVISION_IN_FUTURE */
-  range(query: RangeQuery): RangeAnswer {
-    const past = query.revision > 0 && query.revision < this.#revision;
-    if (query.revision > this.#revision) {
-      throw new KvorumError(
-        'REVISION_IN_FUTURE',
-        `revision ${query.revision} is in the future, the store is at ${this.#revision}`,
-      );
-    }
-    if (query.revision > 0 && query.revision < this.compactRevision) {
-      throw new KvorumError(
-        'REVISION_COMPACTED',
-        `revision ${query.revision} is compacted, the oldest left is ${this.compactRevision}`,
-      );
-    }
-    if (query.end === undefined) return this.#single(query, past);
-    const bounds = toBounds(query.key, query.end);
-    const found = past
-      ? this.#past.keysAt(bounds, query.revision, query.reverse === true)
-      : currentKeys(this.#backend, bounds, query.reverse === true);
-    return this.#collect(query, found);
+  /**
+   * A read of a range, done step by step.
+   * @throws KvorumError REVISION_COMPACTED, REVISION_IN_FUTURE
+   */
+  read(query: KeyRangeQuery): RangeRead {
+    return new RangeRead(this.#source, query);
   }
 
-  #single(query: RangeQuery, past: boolean): RangeAnswer {
+  /**
+   * The whole answer at once: for a single key, and for checks.
+   * @throws KvorumError REVISION_COMPACTED, REVISION_IN_FUTURE
+   */
+  range(query: RangeQuery): RangeAnswer {
+    if (!isKeyRange(query)) return this.#single(query);
+    const answer = this.read(query).step(Work.unbounded());
+    assert(answer !== undefined, 'a step without a bound goes to the end');
+    return answer;
+  }
+
+  /** What a read that goes on, or will, still sees is kept: see `oldestPinned`. @returns ends that */
+  pin(revision: Revision): () => void {
+    return this.#pins.pin(revision);
+  }
+
+  /** What is seen from here on is being read. */
+  get oldestPinned(): Revision | undefined {
+    return this.#pins.oldest;
+  }
+
+  /** Another one once the whole content was replaced. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  #single(query: RangeQuery): RangeAnswer {
+    checkRevision(query.revision, this);
+    const past = query.revision > 0 && query.revision < this.#revision;
     const record = past ? this.#past.at(query.key, query.revision) : this.#current(query.key);
     const items =
       record === undefined || query.countOnly === true
@@ -136,26 +157,6 @@ export class KeySpace {
   #current(key: Uint8Array): VersionRecord | undefined {
     const row = this.#backend.get('current', key);
     return row === undefined ? undefined : decodeVersion(row);
-  }
-
-  #collect(query: RangeQuery, found: Iterable<Found>): RangeAnswer {
-    const items: KeyValue[] = [];
-    const keysOnly = query.keysOnly === true;
-    let count = 0;
-    let sizeBytes = 0;
-    let more = false;
-    for (const { key, record } of found) {
-      if (query.countOnly !== true && !more) {
-        sizeBytes += key.length + (keysOnly ? 0 : record.value.length);
-        const tooMany = query.limit > 0 && items.length >= query.limit;
-        const tooLarge = items.length > 0 && sizeBytes > (query.sizeBytesMax ?? Infinity);
-        more = tooMany || tooLarge;
-        if (more && query.pageOnly === true) break;
-        if (!more) items.push(toKeyValue(key, record, keysOnly));
-      }
-      count++;
-    }
-    return { items, count, more, revision: this.#revision };
   }
 
   /**
@@ -180,19 +181,8 @@ export class KeySpace {
   }
 
   /** Every live key with its newest version, in key order. */
-  live(): Iterable<Found> {
-    return currentKeys(this.#backend, { start: undefined, end: undefined }, false);
-  }
-}
-
-/** `end` of one zero byte: to the end of the key space. */
-function toBounds(key: Uint8Array, end: Uint8Array): KeyBounds {
-  if (end.length === 1 && end[0] === 0) return { start: key, end: undefined };
-  return { start: key, end: compareBytes(end, key) < 0 ? key : end };
-}
-
-function* currentKeys(backend: BackendReader, bounds: KeyBounds, reverse: boolean): Generator<Found> {
-  for (const row of backend.range('current', { ...bounds, reverse })) {
-    yield { key: row.key, record: decodeVersion(row.value) };
+  *live(): Generator<{ readonly key: Uint8Array; readonly record: VersionRecord }> {
+    for (const { key, value } of this.#backend.range('current', {}))
+      yield { key, record: decodeVersion(value) };
   }
 }
