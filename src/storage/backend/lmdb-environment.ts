@@ -121,7 +121,8 @@ export class LmdbEnvironment {
     valueBytesMax = Infinity,
   ): ShortKeyReader {
     const { plain, long } = this.#tables[name];
-    const ranges = valueBytesMax < smallValueSizeBytesMax - rowSumSizeBytes ? this.#heads[name] : this.#tables[name];
+    const ranges =
+      valueBytesMax < smallValueSizeBytesMax - rowSumSizeBytes ? this.#heads[name] : this.#tables[name];
     const get = (table: Table, key: Uint8Array): Uint8Array | undefined => this.#get(table, key, transaction);
     const range = (table: Table | HeadTable, options: RangeOptions): Generator<Row> =>
       this.#range(table, options, transaction, valueBytesMax);
