@@ -104,6 +104,20 @@ export const stateMutants: readonly Mutant[] = [
     'if (newest !== undefined) return newest;',
   ),
   mutant(
+    'slices-at-the-newest',
+    'a read of a range goes on at the newest revision instead of the one that it began at',
+    fsm('keys/range-read'),
+    '      else if (this.#isGone) throw compacted(this.#revision, this.#source.state);',
+    '      else if (this.#query.revision === 0) this.#revision = this.#source.state.revision;',
+  ),
+  mutant(
+    'slice-without-an-end',
+    'a read of a range takes all in one turn, however long it is',
+    fsm('keys/range-read'),
+    "        if (work.spent && !first) return 'unfinished';\n",
+    '',
+  ),
+  mutant(
     'range-delete-takes-its-end',
     'a delete of a range takes the key at its end too',
     fsm('keys/write-txn'),

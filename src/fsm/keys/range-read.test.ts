@@ -188,6 +188,22 @@ describe('a read in steps', () => {
     }
   });
 
+  it('gets further in every step, however little work that is', () => {
+    const store = new Store();
+    for (let at = 0; at < 200; at++) {
+      if (at % 7 === 0) store.delete(`key ${at % 10}`);
+      else store.put(`key ${at % 10}`, String(at));
+    }
+    for (const reverse of [false, true]) {
+      for (const revision of [0, 50, 100]) {
+        const read = store.keys.read({ ...all, revision, reverse });
+        let steps = 1;
+        while (read.step(new Work(0.001)) === undefined) steps++;
+        assert.ok(steps < 300, `${steps} steps`);
+      }
+    }
+  });
+
   it('pins the revision that it shows as long as it goes on', () => {
     const store = new Store();
     for (const key of ['a', 'b', 'c']) store.put(key, '1');

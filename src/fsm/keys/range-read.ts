@@ -137,8 +137,11 @@ export class RangeRead {
   }
 
   #goOn(work: Work, unitsBefore: number): RangeAnswer | undefined {
-    let looked = this.#chain === undefined ? 'passed' : this.#followChain(this.#chain, work);
-    if (looked === 'passed') looked = this.#lookAtCandidates(work, unitsBefore);
+    let looked = this.#chain === undefined ? undefined : this.#followChain(this.#chain, work);
+    if (looked === undefined || (looked === 'passed' && !work.spent)) {
+      looked = this.#lookAtCandidates(work, unitsBefore);
+    }
+    if (looked === 'passed') return undefined;
     if (looked === 'unfinished') return undefined;
     return this.#answer(looked === 'end' ? undefined : looked);
   }
@@ -146,10 +149,11 @@ export class RangeRead {
   #lookAtCandidates(work: Work, unitsBefore: number): Exclude<Looked, 'passed'> {
     const candidates = this.#candidates(work);
     try {
-      for (;;) {
+      for (let first = true; ; first = false) {
         const units = this.#units + work.units - unitsBefore;
         if (this.#advanced && units >= (this.#query.unitsMax ?? Infinity)) return this.#rest;
-        if (work.spent) return 'unfinished';
+        // To begin may have been all that there was work for: the first key is looked at in any case.
+        if (work.spent && !first) return 'unfinished';
         const candidate = candidates.next();
         if (candidate === undefined) return 'end';
         const looked = this.#look(candidate, work);
