@@ -1,18 +1,22 @@
 import { decodeUtf8, encodeUtf8 } from '../src/base/bytes.js';
 import { KvorumError } from '../src/base/errors.js';
 import type { Command, CommandResult, KeyValue } from '../src/fsm/command.js';
-import type { CallOptions, Member } from '../src/member/types.js';
+import type { CallOptions, Member, RangeQuery } from '../src/member/types.js';
 import type { Answer, Call, Item, Outcome } from './checkers/history.js';
 import type { Cluster } from './cluster.js';
 import { Dice } from './dice.js';
 import type { Machine } from './machine.js';
 import { callKinds, type CallKind } from './plan.js';
 
+/** Work of a page: a few keys. */
+const pageUnitsMax = 4;
+
 /** What all clients share. */
 class Shared {
   readonly dice: Dice;
   /** A stream of its own: runs without comparisons stay as they are. */
   readonly comparisonDice: Dice;
+  readonly pageDice: Dice;
   callsLeft: number;
   values = 0;
   /** The newest revision that anybody has seen. */
@@ -26,6 +30,7 @@ class Shared {
   constructor(seed: number, callsMax: number) {
     this.dice = Dice.of(seed, 'clients');
     this.comparisonDice = Dice.of(seed, 'comparisons');
+    this.pageDice = Dice.of(seed, 'pages');
     this.callsLeft = callsMax;
   }
 
@@ -181,7 +186,8 @@ function makeCall(kind: Exclude<CallKind, 'batch'>, shared: Shared, cluster: Clu
   const key = `k${dice.below(keyCount)}`;
   const range = (end: string | undefined, revision = 0, serializable = false): Call => {
     const limit = end !== undefined && dice.chance(0.2) ? dice.between(1, 3) : 0;
-    return { type: 'range', key, end, revision, limit, serializable };
+    const paged = end !== undefined && limit === 0 && shared.pageDice.chance(0.3);
+    return { type: 'range', key, end, revision, limit, serializable, ...(paged && { paged }) };
   };
   const someEnd = (): string => {
     if (dice.chance(0.5)) return '\0';
@@ -234,21 +240,32 @@ function makeComparison(shared: Shared, cluster: Cluster): Call {
 
 async function perform(member: Member, calls: readonly Call[], options: CallOptions): Promise<Answer[]> {
   const [call] = calls;
-  if (call?.type === 'range') {
-    const { key, end, revision, limit, serializable } = call;
-    const query = {
-      key: encodeUtf8(key),
-      end: end === undefined ? undefined : encodeUtf8(end),
-      revision,
-      limit,
-    };
-    const answer = await member.range(query, { ...options, serializable });
-    return [
-      { type: 'range', revision: answer.revision, items: answer.items.map(toItem), count: answer.count },
-    ];
-  }
+  if (call?.type === 'range') return [await performRange(member, call, options)];
   const results = await member.writeAll(calls.map(toCommand), options);
   return results.map((result, at) => toAnswer(calls[at]!, result));
+}
+
+async function performRange(
+  member: Member,
+  call: Extract<Call, { type: 'range' }>,
+  options: CallOptions,
+): Promise<Answer> {
+  const { revision, limit, serializable, paged = false } = call;
+  const end = call.end === undefined ? undefined : encodeUtf8(call.end);
+  let query: RangeQuery = { key: encodeUtf8(call.key), end, revision, limit };
+  if (paged) query = { ...query, pageOnly: true, unitsMax: pageUnitsMax };
+  const first = await member.range(query, { ...options, serializable });
+  const items = first.items.map(toItem);
+  let count = first.count;
+  for (let { next } = first; paged && next !== undefined;) {
+    // Later pages show what the first one did.
+    query = { ...query, key: next, revision: revision === 0 ? first.revision : revision };
+    const page = await member.range(query, { ...options, serializable });
+    items.push(...page.items.map(toItem));
+    count += page.count;
+    next = page.next;
+  }
+  return { type: 'range', revision: first.revision, items, count };
 }
 
 function toCommand(call: Call): Command {

@@ -11,6 +11,9 @@ import { DurableLog } from './durable-log.js';
 import type { Machine } from './machine.js';
 import type { TraceEvent } from './trace.js';
 
+/** Work of rows of these runs: of one that was begun, and of entries that are walked over. */
+const beyondSliceUnitsMax = 16;
+
 /** Every so many entries the states of all members are compared as a whole. */
 const hashEveryEntries = 128;
 
@@ -72,6 +75,7 @@ export class Observer {
       this.#entryApplied(machine, entry, () => state.hash());
       return applied;
     };
+    this.#watchReads(machine, parts);
     const reload = state.reload.bind(state);
     state.reload = () => {
       reload();
@@ -80,6 +84,23 @@ export class Observer {
     const { index } = backend.applied;
     if (this.#hashes.has(index)) this.#checkHash(machine, index, () => state.hash());
     this.check(machine);
+  }
+
+  /** However much is read, the event loop is held up for no more than a slice, and a row or two. */
+  #watchReads(machine: Machine, { machine: state, options }: MemberParts): void {
+    const unitsMax = options.readSliceUnits + beyondSliceUnitsMax;
+    const read = state.read.bind(state);
+    state.read = (query) => {
+      const begun = read(query);
+      const step = begun.step.bind(begun);
+      begun.step = (work) => {
+        const answer = step(work);
+        // Whoever waits for the read is told, and fails the run.
+        assert(work.units <= unitsMax, `${machine.name} reads ${work.units} units in one turn`);
+        return answer;
+      };
+      return begun;
+    };
   }
 
   #watchRaft(watched: Watched): void {

@@ -1,3 +1,4 @@
+import { sliceUnits } from '../src/base/work.js';
 import type { MemberOptions } from '../src/member/options.js';
 import type { NetworkConditions } from '../src/peer/memory-network.js';
 import {
@@ -192,6 +193,8 @@ class Draft {
       requestTimeoutMs: this.#pick('request timeout', [1000, 3000, 7000]),
       proposalsWaitingMax: this.#pick('proposals', [2, 16_384, 16_384]),
       readsWaitingMax: this.#pick('reads', [2, 65_536, 65_536]),
+      // Small, for ranges are short: most take several turns, with writes in between.
+      readSliceUnits: this.#pick('read slices', [1, 5, sliceUnits]),
       entrySizeBytesMax: this.#pick('entry size', [100, 4 * 1024 * 1024]),
       logEntriesKept: this.#pick('log entries', [5, 20, 100, 1000]),
       logSizeBytesKept: this.#pick('log size', [4096, 64 * 1024 * 1024]),

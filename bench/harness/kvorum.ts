@@ -1,9 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type * as kvorumClient from '../../src/client/index.js';
 import { StatusRequest, StatusResponse } from '../../src/generated/kvorum.js';
 import { GetRequest, GetResponse, SetRequest } from '../../src/generated/kvstore.js';
 import { Calls } from './calls.js';
 import { endpointOf, type KeyValueApi, type MemberPlan, type MemberState, type System } from './system.js';
+
+/** Of one page. */
+const listTimeoutMs = 60_000;
 
 export const keyValueStoreApi: KeyValueApi = {
   putMethod: '/proto.KeyValueStore/Set',
@@ -48,6 +53,17 @@ export function kvorum(name: string, root: string, profileFolder?: string): Syst
       return toState(await calls.call(endpoint, '/kvorum.v1.Cluster/Status', request));
     },
     admit: () => Promise.resolve(),
+    list: async (endpoint, revision) => {
+      const path = join(root, 'dist/src/client/index.js');
+      const { connect } = (await import(pathToFileURL(path).href)) as typeof kvorumClient;
+      const client = connect({ endpoints: [endpoint], timeoutMs: listTimeoutMs });
+      try {
+        const pages = client.listPages({ revision });
+        while ((await pages.next()).done !== true);
+      } finally {
+        client.close();
+      }
+    },
     close: () => calls.close(),
   };
 }

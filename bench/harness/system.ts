@@ -52,6 +52,8 @@ export interface System {
   admit(endpoint: string, member: MemberPlan): Promise<void>;
   /** Forgets what was before `revision`. */
   compact?(endpoint: string, revision: number): Promise<void>;
+  /** Lists all pairs, page by page, as they were at `revision`; 0: as they are. */
+  list?(endpoint: string, revision: number): Promise<void>;
   close(): void;
 }
 

@@ -34,8 +34,21 @@ const disturbances: readonly Disturbance[] = [
       };
     },
   },
+  // Half of the keys were loaded later, and what is put meanwhile is later than all.
+  { name: 'the past is listed', begin: (cluster) => list(cluster, (newest) => Math.ceil(newest / 2)) },
+  { name: 'all is exported', begin: (cluster) => list(cluster, () => 0) },
   { name: 'a member joins', begin: (cluster) => () => join(cluster) },
 ];
+
+/** Of the leader, where the puts go. */
+function list(cluster: Cluster, revisionOf: (newest: number) => number): (() => Promise<void>) | undefined {
+  const { system } = cluster;
+  if (system.list === undefined) return undefined;
+  return async () => {
+    const { endpoint } = await cluster.leader();
+    await system.list?.(endpoint, revisionOf((await system.state(endpoint)).revision));
+  };
+}
 
 /** A fourth member with an empty folder, until it has what the leader had when it began. */
 async function join(cluster: Cluster): Promise<void> {
@@ -114,7 +127,7 @@ async function fill(run: Run, cluster: Cluster): Promise<void> {
 
 export const stallsPart: Part = {
   name: 'stalls',
-  summary: 'longest put at a steady rate while compacting, and while a member joins',
+  summary: 'longest put at a steady rate while compacting, listing, and while a member joins',
   inShort: false,
   run: (run) =>
     withClusters(run, 3, async (clusters) => {

@@ -44,6 +44,8 @@ export type Call =
       readonly limit: number;
       /** The answer may be old, but is a state that once was. */
       readonly serializable: boolean;
+      /** Asked for page by page; the answer is put together. */
+      readonly paged?: boolean;
     }
   | { readonly type: 'compact'; readonly revision: number }
   | {
@@ -229,7 +231,8 @@ function describeCall(call: Call): string {
     case 'range': {
       const at = call.revision === 0 ? '' : ` at revision ${call.revision}`;
       const limit = call.limit === 0 ? '' : ` limit ${call.limit}`;
-      return `${call.serializable ? 'serializable ' : ''}range ${describeRange(call)}${at}${limit}`;
+      const pages = call.paged === true ? ' in pages' : '';
+      return `${call.serializable ? 'serializable ' : ''}range ${describeRange(call)}${at}${limit}${pages}`;
     }
     case 'compact':
       return `compact ${call.revision}`;

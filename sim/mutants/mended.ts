@@ -33,7 +33,7 @@ export const mendedMutants: readonly Mutant[] = [
         replacement: '  return undefined;',
       },
       {
-        file: 'src/member/raft-member.ts',
+        file: 'src/member/learner-promotion.ts',
         original: " || progress.state === 'snapshot' || progress.match === 0) continue;",
         replacement: " || progress.state === 'snapshot') continue;",
       },

@@ -132,6 +132,28 @@ export const stateMutants: readonly Mutant[] = [
     '0;',
   ),
   mutant(
+    'slices-at-the-newest',
+    'a read of a range goes on at the newest revision instead of the one that it began at',
+    fsm('keys/range-read'),
+    'if (this.#generation !== this.#source.state.generation) this.#begin();',
+    `if (this.#generation !== this.#source.state.generation) this.#begin();
+      else if (this.#query.revision === 0) this.#revision = this.#source.state.revision;`,
+  ),
+  mutant(
+    'compaction-does-not-wait-for-readers',
+    'a compaction removes what a read that goes on over several turns still needs',
+    fsm('keys/compaction'),
+    ' || oldestPinned < target.revision',
+    '',
+  ),
+  mutant(
+    'slice-without-an-end',
+    'a read of a range takes all in one turn, however long it is',
+    fsm('keys/range-read'),
+    "        if (work.spent && !first) return 'unfinished';\n",
+    '',
+  ),
+  mutant(
     'range-delete-takes-its-end',
     'a delete of a range takes the key at its end too',
     fsm('keys/range-deletion'),

@@ -1,4 +1,5 @@
 import { KvorumError, pastLimit } from '../base/errors.js';
+import { sliceUnits } from '../base/work.js';
 
 const kibibyte = 1024;
 const mebibyte = 1024 * kibibyte;
@@ -19,6 +20,8 @@ export interface ApiLimits {
   readonly batchOperationsMax: number;
   /** Pairs in one page of Range; asking for more is no error, the page just ends here. */
   readonly rangePairsMax: number;
+  /** Work of one page of Range (base/work.ts); the page ends there, and says where the next one begins. */
+  readonly rangeUnitsMax: number;
   /** Open connections; one more is closed at once. */
   readonly connectionsMax: number;
   /** Of what clients make the member hold: streams, requests, answers. */
@@ -48,6 +51,7 @@ export function makeApiLimits(given: Partial<ApiLimits> = {}): ApiLimits {
     requestsInFlightMax: 16_384,
     batchOperationsMax: 4096,
     rangePairsMax: 1000,
+    rangeUnitsMax: 20 * sliceUnits,
     connectionsMax: 10_000,
     memoryBytesMax: 512 * mebibyte,
     streamsPerConnectionMax: 4096,

@@ -10,6 +10,8 @@ export interface CallContext extends AnswerRoom {
   readonly signal: AbortSignal;
   /** Milliseconds that a handler may wait, see handlerTimeoutMs; undefined without a deadline. */
   readonly timeoutMs: number | undefined;
+  /** The same object for all calls of one connection: for taking turns. */
+  readonly connection: object;
   /** What the caller sent beside its messages. */
   readonly metadata: ReadonlyMetadata;
   /** Sent before the first response message; what is added later is not sent. */
@@ -30,11 +32,14 @@ export interface AnswerRoom {
 
 /** Makes the response to a call, when there is room for it. */
 export interface AnswerMaker {
-  /** @throws KvorumError, StatusError what the call is answered with instead */
-  makeAnswer(): Uint8Array;
+  /**
+   * @returns undefined: it takes a while, and a method of the completion is called again
+   * @throws KvorumError, StatusError what the call is answered with instead
+   */
+  makeAnswer(): Uint8Array | undefined;
 }
 
-/** Takes the response of a unary call. One of its methods is called, once. */
+/** Takes the response of a unary call. One of its methods is called, once; see AnswerMaker. */
 export interface UnaryCompletion extends Completion<Uint8Array> {
   /** Has the response made at once, or later, when the caller takes what it has asked for before. */
   resolveWith(maker: AnswerMaker): void;

@@ -27,6 +27,11 @@ export class Work {
     this.#units += 1 + sizeBytes / bytesPerUnit;
   }
 
+  /** Bytes alone, of what is in memory already. */
+  touch(sizeBytes: number): void {
+    this.#units += sizeBytes / bytesPerUnit;
+  }
+
   get spent(): boolean {
     return this.#units >= this.#unitsMax;
   }

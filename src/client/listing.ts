@@ -43,10 +43,14 @@ export async function* listPages(
     checkPage(request, answer);
     const revision = toSafeNumber('revision', answer.revision);
     yield { revision, pairs: answer.pairs.map(toKeyValue) };
-    const last = answer.pairs.at(-1);
-    if (!answer.more || last === undefined) return;
-    request = { ...request, start: keyAfter(last.key), revision: answer.revision };
+    if (!answer.more) return;
+    request = { ...request, start: startOfNext(answer), revision: answer.revision };
   }
+}
+
+/** A server that does not name it sends no page without pairs, if there are more. */
+function startOfNext({ pairs, next }: RangeResponse): Uint8Array {
+  return next.length > 0 ? next : keyAfter(pairs.at(-1)!.key);
 }
 
 function firstRequest(options: ListOptions): RangeRequest {
@@ -74,14 +78,14 @@ function firstRequest(options: ListOptions): RangeRequest {
  *
  * @throws KvorumError INTERNAL
  */
-function checkPage(asked: RangeRequest, { pairs, more, revision }: RangeResponse): void {
+function checkPage(asked: RangeRequest, { pairs, more, revision, next }: RangeResponse): void {
   if (asked.limit > 0 && pairs.length > asked.limit) {
     throw wrongPage(`${pairs.length} pairs, where at most ${asked.limit} were asked for`);
   }
   if (asked.revision > 0n && revision !== asked.revision) {
     throw wrongPage(`revision ${revision} instead of ${asked.revision}`);
   }
-  if (more && pairs.length === 0) throw wrongPage('no pairs, and more to come');
+  if (more && pairs.length === 0 && next.length === 0) throw wrongPage('no pairs, and more to come');
   let from = asked.start;
   let inOrder = true;
   for (const [nth, { key }] of pairs.entries()) {
@@ -89,8 +93,13 @@ function checkPage(asked: RangeRequest, { pairs, more, revision }: RangeResponse
     if (nth === 0 ? order < 0 : order <= 0) inOrder = false;
     from = key;
   }
-  if (!inOrder || (pairs.length > 0 && asked.end.length > 0 && compareBytes(from, asked.end) >= 0)) {
+  const isOutside = (key: Uint8Array): boolean => asked.end.length > 0 && compareBytes(key, asked.end) >= 0;
+  if (!inOrder || (pairs.length > 0 && isOutside(from))) {
     throw wrongPage('keys out of order, or outside of the range');
+  }
+  // Behind the start, too, of a page without pairs: a walk would never end.
+  if (more && next.length > 0 && (compareBytes(next, from) <= 0 || isOutside(next))) {
+    throw wrongPage('the next page does not follow, or is outside of the range');
   }
 }
 

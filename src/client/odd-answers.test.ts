@@ -35,8 +35,13 @@ const putResult = (revision: bigint, foundModRevision?: bigint): OperationResult
   kind: { $case: 'put', value: { revision, foundModRevision } },
 });
 const getResult = (of: Pair): OperationResult => ({ kind: { $case: 'get', value: { pair: of } } });
-const page = (keys: readonly string[], more: boolean, revision = 5n): Uint8Array =>
-  RangeResponse.encode({ pairs: keys.map((key) => pair(key)), more, revision }).finish();
+const page = (keys: readonly string[], more: boolean, revision = 5n, next = ''): Uint8Array =>
+  RangeResponse.encode({
+    pairs: keys.map((key) => pair(key)),
+    more,
+    revision,
+    next: encodeUtf8(next),
+  }).finish();
 
 /** Of another sign, or of so many bits that a number would lose some. */
 const wrongNumbers = [-1n, 2n ** 53n, 2n ** 63n - 1n, -(2n ** 63n)];
@@ -93,8 +98,7 @@ describe('odd answers of a server', () => {
         await assert.rejects(client.getPair('a'), { code: 'INTERNAL', message: new RegExp(field) });
         answer = RangeResponse.encode({
           pairs: [pair('a', { [field]: wrong })],
-          more: false,
-          revision: 5n,
+          ...{ more: false, revision: 5n, next: new Uint8Array(0) },
         }).finish();
         await assert.rejects(client.list().next(), { code: 'INTERNAL', message: new RegExp(field) });
       }
@@ -111,6 +115,10 @@ describe('odd answers of a server', () => {
     ['the same page again', {}, page(['a', 'b'], true), page(['a', 'b'], true)],
     ['the last key again', {}, page(['a', 'b'], true), page(['b', 'c'], true)],
     ['no pairs but more to come', {}, page([], true)],
+    ['a next page before the last key', {}, page(['a', 'b'], true, 5n, 'b')],
+    ['a next page at the same start', { start: 'b' }, page([], true, 5n, 'b')],
+    ['a next page past the end', { end: 'c' }, page(['a'], true, 5n, 'c')],
+    ['a key before the page', {}, page(['a'], true, 5n, 'f'), page(['c'], false)],
     ['keys out of order', {}, page(['b', 'a'], false)],
     ['a key twice', {}, page(['a', 'a'], false)],
     ['a key before the start', { start: 'b' }, page(['a', 'b'], false)],
@@ -141,6 +149,17 @@ describe('odd answers of a server', () => {
     const keys: string[] = [];
     for await (const { key } of client.list({ pageSize: 2 })) keys.push(key);
     assert.deepEqual([keys.join(''), starts], ['abc', ['', 'b\0', 'c\0']]);
+  });
+
+  it('leave a listing alone that goes on where the page says, without pairs too', async (t) => {
+    const starts: string[] = [];
+    const client = await serve(t, (request) => {
+      starts.push(Buffer.from(RangeRequest.decode(request).start).toString());
+      return [page(['a'], true, 5n, 'c'), page([], true, 5n, 'd\0'), page(['e'], false)][starts.length - 1]!;
+    });
+    const keys: string[] = [];
+    for await (const { key } of client.list({ end: 'f' })) keys.push(key);
+    assert.deepEqual([keys.join(''), starts], ['ae', ['', 'c', 'd\0']]);
   });
 
   it('are refused when they are larger than this client takes', async (t) => {

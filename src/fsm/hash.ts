@@ -4,7 +4,6 @@ import type { MemberTable } from './members/member-table.js';
 import { encodeConfig, encodeMember } from './members/membership-codec.js';
 import type { EntryName } from './passed-over.js';
 import type { KeySpace } from './keys/key-space.js';
-import { toKeyValue } from './keys/rows.js';
 
 /** Sums up the visible contents in their order. */
 export function hashOf(
@@ -29,9 +28,7 @@ export function hashOf(
   for (const { index, term, checksum } of passedOver) {
     add(() => writer.varint(index).varint(term).uint32(checksum));
   }
-  for (const { key, record } of keys.live()) {
-    add(() => writePair(writer, toKeyValue(key, record, false)));
-  }
+  for (const pair of keys.live()) add(() => writePair(writer, pair));
   for (const event of keys.changesSince(Math.max(keys.compactRevision, 0))) {
     add(() => {
       writer.varint(event.place.revision).varint(event.place.sub).boolean(event.deleted).bytes(event.key);

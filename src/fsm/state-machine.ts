@@ -16,9 +16,10 @@ import { MembersPart } from './members/members-part.js';
 import type { MemberRecord } from './members/membership.js';
 import { KeySpace } from './keys/key-space.js';
 import { KeysPart } from './keys/keys-part.js';
+import type { RangeRead } from './keys/range-read.js';
 import { defaultSizes, type RevisionLogSizes } from './keys/revision-log.js';
 import { markPassedOver, passedOverIn, PassedOverEntries, type PassedOver } from './passed-over.js';
-import type { RangeAnswer, RangeQuery } from './range.js';
+import type { KeyRangeQuery, RangeAnswer, RangeQuery } from './range.js';
 
 export interface AppliedEntry {
   /** Of a normal entry: whose it is, and one result for each of its commands. */
@@ -147,6 +148,14 @@ export class StateMachine {
   }
 
   /** @throws KvorumError REVISION_COMPACTED, REVISION_IN_FUTURE */
+  read(query: KeyRangeQuery): RangeRead {
+    return this.#keys.read(query);
+  }
+
+  /**
+   * At once: for a single key, and for checks.
+   * @throws KvorumError REVISION_COMPACTED, REVISION_IN_FUTURE
+   */
   range(query: RangeQuery): RangeAnswer {
     return this.#keys.range(query);
   }

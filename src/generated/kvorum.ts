@@ -86,7 +86,7 @@ export interface RangeRequest {
   start: Uint8Array;
   /** Exclusive; empty: to the last key. */
   end: Uint8Array;
-  /** 0: the server's page size. A page also ends at the server's response size limit. */
+  /** 0: the server's page size. A page also ends at the server's response size limit, and when it was work enough. */
   limit: number;
   /** 0: newest. Pages of one listing name the first page's revision. */
   revision: bigint;
@@ -96,8 +96,11 @@ export interface RangeRequest {
 
 export interface RangeResponse {
   pairs: Pair[];
+  /** There may be more: the next page begins at `next`. A page may hold no pair at all and still not be the last. */
   more: boolean;
   revision: bigint;
+  /** Start of the next page, if there is one. */
+  next: Uint8Array;
 }
 
 export interface CompactRequest {
@@ -1102,7 +1105,7 @@ export const RangeRequest: MessageFns<RangeRequest> = {
 };
 
 function createBaseRangeResponse(): RangeResponse {
-  return { pairs: [], more: false, revision: 0n };
+  return { pairs: [], more: false, revision: 0n, next: new Uint8Array(0) };
 }
 
 export const RangeResponse: MessageFns<RangeResponse> = {
@@ -1118,6 +1121,9 @@ export const RangeResponse: MessageFns<RangeResponse> = {
         throw new globalThis.Error("value provided for field message.revision of type int64 too large");
       }
       writer.uint32(24).int64(message.revision);
+    }
+    if (message.next.length !== 0) {
+      writer.uint32(34).bytes(message.next);
     }
     return writer;
   },
@@ -1157,6 +1163,14 @@ export const RangeResponse: MessageFns<RangeResponse> = {
             }
 
             message.revision = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.next = reader.bytes();
             continue;
           }
         }

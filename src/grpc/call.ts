@@ -84,6 +84,10 @@ export abstract class Call extends Stream implements CallContext, Timed {
     return this.dueMs === Infinity ? undefined : handlerTimeoutMs(this.dueMs - performance.now());
   }
 
+  get connection(): object {
+    return this.owner;
+  }
+
   get metadata(): ReadonlyMetadata {
     return this.head.metadata;
   }

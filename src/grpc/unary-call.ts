@@ -178,14 +178,14 @@ export class UnaryCall extends Call implements UnaryCompletion, WaitingAnswer {
   }
 
   #make(maker: AnswerMaker): void {
-    let response: Uint8Array;
+    let response: Uint8Array | undefined;
     try {
       response = maker.makeAnswer();
     } catch (error) {
       this.reject(error);
       return;
     }
-    this.resolve(response);
+    if (response !== undefined) this.resolve(response);
   }
 
   /** Called from wherever the answer is made: what is wrong with it must not end that. */

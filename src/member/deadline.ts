@@ -53,6 +53,12 @@ export class Waiter<T> {
     if (this.#deadlineMs <= nowMs) this.reject(error());
     else if (this.#cancelCheckAtMs <= nowMs && hasGone(this.#options)) this.reject(callerGone);
   }
+
+  /** As sweep, where work is done for the caller: it asks in any case whether he has gone. */
+  sweepNow(nowMs: number, error: () => KvorumError): void {
+    if (!this.#settled && hasGone(this.#options)) this.reject(callerGone);
+    this.sweep(nowMs, error);
+  }
 }
 
 const callerGone = new KvorumError('CANCELLED', 'the caller gave up; a write may still take effect');

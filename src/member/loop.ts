@@ -46,7 +46,9 @@ export class Loop {
   readonly #applying: ApplyQueue;
   readonly snapshots: SnapshotTransfers;
 
-  #scheduled = false;
+  /** Of the turn that was asked for; 0: none was. */
+  #scheduled = 0;
+  #turns = 0;
   #ended = false;
   #tickTimer: Timer | undefined;
   /** On the clock. */
@@ -142,12 +144,19 @@ export class Loop {
 
   /** Runs a turn once the input that is ready has been taken in. */
   schedule(): void {
-    if (this.#scheduled || this.#ended) return;
-    this.#scheduled = true;
+    if (this.#scheduled !== 0 || this.#ended) return;
+    const turn = ++this.#turns;
+    this.#scheduled = turn;
     this.#parts.clock.nextTurn(() => {
-      this.#scheduled = false;
-      this.#guard(() => this.#turn());
+      if (this.#scheduled === turn) this.turnFirst();
     });
+  }
+
+  /** Runs the turn that was asked for, if one was, now: before other work that takes time. */
+  turnFirst(): void {
+    if (this.#scheduled === 0) return;
+    this.#scheduled = 0;
+    this.#guard(() => this.#turn());
   }
 
   /** Takes in another member's message. @throws MalformedBytesError: none sends such a one */

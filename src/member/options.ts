@@ -12,6 +12,10 @@ export interface MemberOptions {
   /** Calls that wait for consensus; one more is refused with LIMIT_EXCEEDED. */
   readonly proposalsWaitingMax: number;
   readonly readsWaitingMax: number;
+  /** Ranges that are being read, or wait to be. */
+  readonly rangeReadsMax: number;
+  /** Work of one slice of such a read (base/work.ts); the loop is held up for so long. */
+  readonly readSliceUnits: number;
   /** Bytes of the commands that go into one Raft entry. */
   readonly entrySizeBytesMax: number;
   /** So many, too; a call that brings more is refused. */
@@ -51,6 +55,8 @@ export const memberDefaults: MemberOptions = {
   requestTimeoutMs: 7000,
   proposalsWaitingMax: 16_384,
   readsWaitingMax: 65_536,
+  rangeReadsMax: 1024,
+  readSliceUnits: sliceUnits,
   entrySizeBytesMax: 4 * 1024 * 1024,
   entryCommandsMax: 4096,
   entriesInFlightMax: 4,

@@ -1,8 +1,10 @@
+import { assert } from '../base/assert.js';
 import { promised, type Completion } from '../base/completion.js';
 import { isDamage, KvorumError } from '../base/errors.js';
 import { formatId, noMember, type MemberId } from '../base/ids.js';
 import { randomId } from '../base/prng.js';
 import type { Command, CommandResult } from '../fsm/command.js';
+import { isKeyRange } from '../fsm/range.js';
 import type { AppliedEntry } from '../fsm/state-machine.js';
 import { DiskError } from '../ports/disk.js';
 import type { PeersHandler, RefusalCode } from '../ports/peers.js';
@@ -11,16 +13,19 @@ import type { ClusterConfig } from '../raft/types.js';
 import { Compaction } from './compaction.js';
 import { ConfigProposals } from './config-proposals.js';
 import { LeaderWatch } from './leader-watch.js';
+import { promoteLearners } from './learner-promotion.js';
 import { Loop } from './loop.js';
 import { MembershipChanges } from './membership-changes.js';
 import type { MemberParts, StopReason } from './parts.js';
 import { Proposals } from './proposals.js';
 import { Publication } from './publication.js';
 import { Reachability } from './reachability.js';
+import { RangeReads } from './range-reads.js';
 import { Reads } from './reads.js';
 import { transferLeadership } from './leadership.js';
 import type {
   CallOptions,
+  KeyRangeQuery,
   ReadOptions,
   JoinAnswer,
   JoinRequest,
@@ -37,6 +42,7 @@ export class RaftMember implements Member {
   readonly #parts: MemberParts;
   readonly #proposals: Proposals;
   readonly #reads: Reads;
+  readonly #ranges: RangeReads;
   readonly #configs: ConfigProposals;
   readonly #loop: Loop;
   readonly #changes: MembershipChanges;
@@ -74,6 +80,11 @@ export class RaftMember implements Member {
         failed: (error) => this.#failed(error),
       },
     );
+    this.#ranges = new RangeReads({
+      ...{ machine, clock, options },
+      ownTurnFirst: () => this.#loop.turnFirst(),
+      failed: (error) => this.#readFailed(error),
+    });
     this.#changes = new MembershipChanges({
       secret: parts.secret,
       raft,
@@ -220,25 +231,7 @@ export class RaftMember implements Member {
     this.#compaction.tick();
     this.#reachability.tick();
     this.#leaderWatch.tick();
-    if (this.#leading) this.#promoteLearners();
-  }
-
-  /** Learners that are up and have caught up become voters without being asked for. */
-  #promoteLearners(): void {
-    const { raft, machine, options } = this.#parts;
-    if (machine.config.learners.length === 0) return;
-    const status = raft.status();
-    if (status.configIndex > machine.applied.index) return;
-    for (const record of machine.members()) {
-      if (!record.promoteWhenReady || isVoter(machine.config, record.id)) continue;
-      if (record.clientAddress === '') continue;
-      const progress = status.progress.get(record.id);
-      // Who has taken nothing yet is behind, however short the log is.
-      if (progress?.recentActive !== true || progress.state === 'snapshot' || progress.match === 0) continue;
-      if (progress.match + options.promotionLagEntriesMax < status.lastIndex) continue;
-      this.#changes.promoteNow(record.id, status.configIndex);
-      return;
-    }
+    if (this.#leading) promoteLearners(this.#parts, this.#changes);
   }
 
   #failed(error: Error): void {
@@ -294,6 +287,7 @@ export class RaftMember implements Member {
     const ended = this.#ended ?? new KvorumError('MEMBER_STOPPING', 'this member is stopping');
     this.#proposals.close(ended);
     this.#reads.close(ended);
+    this.#ranges.close(ended);
     this.#configs.abandon();
     // After a failure the disk is left as it is: the next start replays the log.
     const flush = reason.kind !== 'failed';
@@ -365,18 +359,43 @@ export class RaftMember implements Member {
   }
 
   async range(query: RangeQuery, options?: ReadOptions): Promise<RangeAnswer> {
+    if (isKeyRange(query)) return promised((completion) => this.startRange(query, options, completion));
     if (options?.serializable !== true) await this.readBarrier(options);
     return this.rangeLocal(query);
   }
 
+  startRange(
+    query: KeyRangeQuery,
+    options: ReadOptions | undefined,
+    completion: Completion<RangeAnswer>,
+  ): void {
+    try {
+      this.#checkRunning();
+      const call = this.#ranges.call(query, options, completion);
+      const fresh = {
+        resolve: () => this.#ranges.enter(call),
+        reject: (error: unknown) => call.waiter.reject(error),
+      };
+      if (options?.serializable === true) fresh.resolve();
+      else this.startReadBarrier(options, fresh);
+    } catch (error) {
+      completion.reject(error);
+    }
+  }
+
   rangeLocal(query: RangeQuery): RangeAnswer {
+    assert(!isKeyRange(query), 'a range is read in slices');
     try {
       return this.#parts.machine.range(query);
     } catch (error) {
-      // Writes would go on above what is damaged.
-      if (isDamage(error)) this.#loop.fail(error);
+      this.#readFailed(error);
       throw error;
     }
+  }
+
+  #readFailed(error: unknown): void {
+    // Writes would go on above what is damaged.
+    if (isDamage(error)) this.#loop.fail(error);
   }
 
   status(): MemberStatus {

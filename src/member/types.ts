@@ -1,12 +1,12 @@
 import type { Completion } from '../base/completion.js';
 import type { ClusterId, Index, MemberId, Revision, Term } from '../base/ids.js';
 import type { Command, CommandResult } from '../fsm/command.js';
-import type { RangeAnswer, RangeQuery } from '../fsm/range.js';
+import type { KeyRangeQuery, RangeAnswer, RangeQuery } from '../fsm/range.js';
 import type { MemberRecord } from '../fsm/members/membership.js';
 import type { Role } from '../raft/types.js';
 import type { Reach } from './reachability.js';
 
-export type { RangeAnswer, RangeQuery };
+export type { KeyRangeQuery, RangeAnswer, RangeQuery };
 
 /** How long and how a caller waits. Both are honoured while the call waits in the member. */
 export interface CallOptions {
@@ -21,6 +21,8 @@ export interface CallOptions {
 export interface ReadOptions extends CallOptions {
   /** Takes this member's own, maybe older, state. */
   readonly serializable?: boolean;
+  /** Told how many more bytes of keys and values a range that goes on holds for its caller. */
+  readonly gathered?: ((sizeBytes: number) => void) | undefined;
 }
 
 export interface MemberStatus {
@@ -84,13 +86,22 @@ export interface Member {
   startWrite(command: Command, options: CallOptions | undefined, completion: Completion<CommandResult>): void;
   /** Several commands that enter the log together, in order, in one entry; not a transaction. */
   writeAll(commands: readonly Command[], options?: CallOptions): Promise<readonly CommandResult[]>;
-  /** Linearizable, unless `serializable` allows the local, maybe older, state. */
+  /**
+   * Linearizable, unless `serializable` allows the local, maybe older, state. A range is read in slices, and is as of one
+   * revision; LIMIT_EXCEEDED where too many are.
+   */
   range(query: RangeQuery, options?: ReadOptions): Promise<RangeAnswer>;
+  /** As `range`, without a promise. */
+  startRange(
+    query: KeyRangeQuery,
+    options: ReadOptions | undefined,
+    completion: Completion<RangeAnswer>,
+  ): void;
   /** Resolves when this member's state holds everything acknowledged before the call. */
   readBarrier(options?: CallOptions): Promise<void>;
   /** As `readBarrier`, without a promise. */
   startReadBarrier(options: CallOptions | undefined, completion: Completion<void>): void;
-  /** Reads the local state as it is now. */
+  /** Reads a single key from the local state as it is now. */
   rangeLocal(query: RangeQuery): RangeAnswer;
 
   status(): MemberStatus;

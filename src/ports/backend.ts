@@ -21,11 +21,18 @@ export interface RangeOptions {
   readonly end?: Uint8Array | undefined;
   /** From the last to the first of [start, end). */
   readonly reverse?: boolean;
+  /**
+   * Only so many bytes of each value are wanted. A longer one may come cut off there, and what it is then is not
+   * checked: reading it costs a fraction of what reading all of it does.
+   */
+  readonly valueBytesMax?: number | undefined;
 }
 
 export interface Row {
   readonly key: Uint8Array;
   readonly value: Uint8Array;
+  /** Of the whole value, where it is cut off. */
+  readonly wholeSizeBytes?: number;
 }
 
 /** What a read meets that is not as it was written is KvorumError DATA_DAMAGED: thrown, never returned. */

@@ -6,16 +6,17 @@ import { RealClock } from '../../src/ports/real-clock.js';
 import { LmdbBackend } from '../../src/storage/backend/lmdb-backend.js';
 import { MemoryBackend } from '../../src/storage/backend/memory-backend.js';
 import type { Backend } from '../../src/ports/backend.js';
-import { backendContract } from './backend.js';
+import { backendContract, type BackendKind } from './backend.js';
+import { cutValuesContract } from './backend-cut-values.js';
 
-backendContract({
+const memory: BackendKind = {
   name: 'memory',
   create: () => Promise.resolve(new MemoryBackend()),
   reopen: async (backend, how) => {
     await backend.close(how);
     return (backend as MemoryBackend).crash();
   },
-});
+};
 
 const folders = new Map<Backend, string>();
 const clock = new RealClock();
@@ -23,7 +24,7 @@ after(async () => {
   for (const folder of folders.values()) await rm(folder, { recursive: true, force: true });
 });
 
-backendContract({
+const lmdb: BackendKind = {
   name: 'LMDB',
   create: async () => {
     const folder = await mkdtemp(join(tmpdir(), 'kvorum-backend-'));
@@ -38,4 +39,9 @@ backendContract({
     folders.set(again, folder);
     return again;
   },
-});
+};
+
+for (const kind of [memory, lmdb]) {
+  backendContract(kind);
+  cutValuesContract(kind);
+}

@@ -7,12 +7,14 @@ import type {
   CallOptions,
   JoinAnswer,
   JoinRequest,
+  KeyRangeQuery,
   Member,
   MemberStatus,
   MemberView,
   PeerStatus,
   RangeAnswer,
   RangeQuery,
+  ReadOptions,
 } from '../../member/types.js';
 import { VersionedMap } from './versioned-map.js';
 
@@ -101,9 +103,17 @@ export class MapMember implements Member {
     return commands.map((command) => this.#apply(command));
   }
 
-  async range(query: RangeQuery, options?: CallOptions & { serializable?: boolean }): Promise<RangeAnswer> {
+  async range(query: RangeQuery, options?: ReadOptions): Promise<RangeAnswer> {
     if (options?.serializable !== true) await this.#untilLed(options);
     return this.#map.range(query);
+  }
+
+  startRange(
+    query: KeyRangeQuery,
+    options: ReadOptions | undefined,
+    completion: Completion<RangeAnswer>,
+  ): void {
+    settle(this.range(query, options), completion);
   }
 
   readBarrier(options?: CallOptions): Promise<void> {

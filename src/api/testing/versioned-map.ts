@@ -54,11 +54,11 @@ export class VersionedMap {
     const all = this.#items(query, revision);
     if (query.reverse === true) all.reverse();
     const wanted = query.countOnly === true ? [] : all;
-    const limit = query.limit === 0 ? wanted.length : query.limit;
     const items = wanted
-      .slice(0, limit)
+      .slice(0, fitting(wanted, query))
       .map((item) => (query.keysOnly === true ? { ...item, value: new Uint8Array(0) } : item));
-    return { items, count: all.length, more: wanted.length > items.length, revision: this.revision };
+    const next = wanted[items.length]?.key;
+    return { items, count: all.length, more: next !== undefined, revision: this.revision, next };
   }
 
   #items({ key, end }: RangeQuery, revision: Revision): KeyValue[] {
@@ -83,4 +83,14 @@ export class VersionedMap {
     versions.push({ revision: this.revision, item });
     this.#versions.set(text, versions);
   }
+}
+
+/** How many of the items the answer has room for. */
+function fitting(items: readonly KeyValue[], { limit, sizeBytesMax = Infinity }: RangeQuery): number {
+  let sizeBytes = 0;
+  for (const [count, { key, value }] of items.entries()) {
+    sizeBytes += key.length + value.length;
+    if ((limit > 0 && count === limit) || (count > 0 && sizeBytes > sizeBytesMax)) return count;
+  }
+  return items.length;
 }

@@ -144,7 +144,7 @@ export class Compaction {
         work.charge();
         this.#backend.delete('history', entry);
       }
-      this.#backend.delete('revisions', segment.key);
+      segment.remove();
       this.#removedKey = segment.key;
     }
     return false;

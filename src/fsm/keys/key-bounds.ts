@@ -11,3 +11,19 @@ export function toBounds(key: Uint8Array, end: Uint8Array): KeyBounds {
   if (end.length === 1 && end[0] === 0) return { start: key, end: undefined };
   return { start: key, end: compareBytes(end, key) < 0 ? key : end };
 }
+
+/** What is left of the bounds behind `key`, in the direction of travel. Its bytes are copied. */
+export function boundsBehind({ start, end }: KeyBounds, key: Uint8Array, reverse: boolean): KeyBounds {
+  return reverse ? { start, end: key.slice() } : { start: keyAfter(key), end };
+}
+
+/** The key right behind `key`. */
+export function keyAfter(key: Uint8Array): Uint8Array {
+  const after = new Uint8Array(key.length + 1);
+  after.set(key);
+  return after;
+}
+
+export function isEmpty({ start, end }: KeyBounds): boolean {
+  return start !== undefined && end !== undefined && compareBytes(start, end) >= 0;
+}

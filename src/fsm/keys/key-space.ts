@@ -1,13 +1,14 @@
 import { assert } from '../../base/assert.js';
 import { KvorumError } from '../../base/errors.js';
 import type { Revision } from '../../base/ids.js';
-import type { Work } from '../../base/work.js';
-import type { Backend, BackendReader } from '../../ports/backend.js';
+import { Work } from '../../base/work.js';
+import type { Backend } from '../../ports/backend.js';
 import type { KeyValue } from '../command.js';
-import type { RangeAnswer, RangeQuery } from '../range.js';
+import { isKeyRange, type KeyRangeQuery, type RangeAnswer, type RangeQuery } from '../range.js';
 import { Compaction } from './compaction.js';
-import { toBounds, type KeyBounds } from './key-bounds.js';
-import { Past, type Found } from './past.js';
+import { Past } from './past.js';
+import { PinnedRevisions } from './pinned-revisions.js';
+import { checkRevision, RangeRead, type ReadSource } from './range-read.js';
 import { defaultSizes, RevisionLog, type RevisionLogSizes } from './revision-log.js';
 import {
   decodeVersion,
@@ -43,6 +44,9 @@ export class KeySpace {
   readonly #log: RevisionLog;
   readonly #past: Past;
   readonly #compaction: Compaction;
+  readonly #pins = new PinnedRevisions();
+  readonly #source: ReadSource;
+  #generation = 0;
   #revision: Revision = firstRevision;
   #storedRevision: Revision = 0;
   #writing: WriteTxn | undefined;
@@ -52,6 +56,7 @@ export class KeySpace {
     this.#log = new RevisionLog(backend, sizes);
     this.#past = new Past(backend, this.#log);
     this.#compaction = new Compaction(backend, this.#log);
+    this.#source = { backend, log: this.#log, past: this.#past, pins: this.#pins, state: this };
     this.reload();
   }
 
@@ -63,6 +68,7 @@ export class KeySpace {
     this.#writing = undefined;
     this.#log.reload();
     this.#compaction.reload();
+    this.#generation++;
   }
 
   get revision(): Revision {
@@ -98,7 +104,7 @@ export class KeySpace {
   }
 
   /** The backend holds changes that nobody may see yet. */
-  get #unsettled(): boolean {
+  get unsettled(): boolean {
     return this.#writing?.changed === true;
   }
 
@@ -119,7 +125,7 @@ export class KeySpace {
 
   /** A slice of removing what was compacted: in the background, for nothing that can be read depends on it. */
   compactSlice(work: Work): void {
-    this.#compaction.step(work, Infinity);
+    this.#compaction.step(work, this.#pins.oldest ?? Infinity);
   }
 
   /** @returns an error code if the revision cannot be compacted to */
@@ -131,32 +137,45 @@ export class KeySpace {
     return undefined;
   }
 
-  /** @throws KvorumError REVISION_COMPACTED, REVISION_IN_FUTURE */
-  range(query: RangeQuery): RangeAnswer {
-    const past = this.#unsettled || (query.revision > 0 && query.revision < this.#revision);
-    const revision = query.revision === 0 ? this.#revision : query.revision;
-    if (query.revision > this.#revision) {
-      throw new KvorumError(
-        'REVISION_IN_FUTURE',
-        `revision ${query.revision} is in the future, the store is at ${this.#revision}`,
-      );
-    }
-    if (query.revision > 0 && query.revision < this.compactRevision) {
-      throw new KvorumError(
-        'REVISION_COMPACTED',
-        `revision ${query.revision} is compacted, the oldest left is ${this.compactRevision}`,
-      );
-    }
-    if (query.end === undefined) return this.#single(query, past ? revision : undefined);
-    const bounds = toBounds(query.key, query.end);
-    const found = past
-      ? this.#past.keysAt(bounds, revision, query.reverse === true)
-      : currentKeys(this.#backend, bounds, query.reverse === true);
-    return this.#collect(query, found);
+  /**
+   * A read of a range, done step by step.
+   * @throws KvorumError REVISION_COMPACTED, REVISION_IN_FUTURE
+   */
+  read(query: KeyRangeQuery): RangeRead {
+    return new RangeRead(this.#source, query);
   }
 
-  #single(query: RangeQuery, past: Revision | undefined): RangeAnswer {
-    const record = past === undefined ? this.#current(query.key) : this.#past.at(query.key, past);
+  /**
+   * The whole answer at once: for a single key, and for checks.
+   * @throws KvorumError REVISION_COMPACTED, REVISION_IN_FUTURE
+   */
+  range(query: RangeQuery): RangeAnswer {
+    if (!isKeyRange(query)) return this.#single(query);
+    const answer = this.read(query).step(Work.unbounded());
+    assert(answer !== undefined, 'a step without a bound goes to the end');
+    return answer;
+  }
+
+  /** What a read that goes on, or will, still sees is kept: see `oldestPinned`. @returns ends that */
+  pin(revision: Revision): () => void {
+    return this.#pins.pin(revision);
+  }
+
+  /** What is seen from here on is being read. */
+  get oldestPinned(): Revision | undefined {
+    return this.#pins.oldest;
+  }
+
+  /** Another one once the whole content was replaced. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  #single(query: RangeQuery): RangeAnswer {
+    checkRevision(query.revision, this);
+    const revision = query.revision === 0 ? this.#revision : query.revision;
+    const past = this.unsettled || revision < this.#revision;
+    const record = past ? this.#past.at(query.key, revision) : this.#current(query.key);
     const items =
       record === undefined || query.countOnly === true
         ? []
@@ -167,26 +186,6 @@ export class KeySpace {
   #current(key: Uint8Array): VersionRecord | undefined {
     const row = this.#backend.get('current', key);
     return row === undefined ? undefined : decodeVersion(row);
-  }
-
-  #collect(query: RangeQuery, found: Iterable<Found>): RangeAnswer {
-    const items: KeyValue[] = [];
-    const keysOnly = query.keysOnly === true;
-    let count = 0;
-    let sizeBytes = 0;
-    let more = false;
-    for (const { key, record } of found) {
-      if (query.countOnly !== true && !more) {
-        sizeBytes += key.length + (keysOnly ? 0 : record.value.length);
-        const tooMany = query.limit > 0 && items.length >= query.limit;
-        const tooLarge = items.length > 0 && sizeBytes > (query.sizeBytesMax ?? Infinity);
-        more = tooMany || tooLarge;
-        if (more && query.pageOnly === true) break;
-        if (!more) items.push(toKeyValue(key, record, keysOnly));
-      }
-      count++;
-    }
-    return { items, count, more, revision: this.#revision };
   }
 
   /**
@@ -212,16 +211,13 @@ export class KeySpace {
   }
 
   /** Every live key with its newest version, in key order. */
-  live(): Iterable<Found> {
-    const all = { start: undefined, end: undefined };
-    return this.#unsettled
-      ? this.#past.keysAt(all, this.#revision, false)
-      : currentKeys(this.#backend, all, false);
-  }
-}
-
-function* currentKeys(backend: BackendReader, bounds: KeyBounds, reverse: boolean): Generator<Found> {
-  for (const row of backend.range('current', { ...bounds, reverse })) {
-    yield { key: row.key, record: decodeVersion(row.value) };
+  *live(): Generator<KeyValue> {
+    if (this.unsettled) {
+      yield* this.range({ key: Uint8Array.of(0), end: Uint8Array.of(0), revision: 0, limit: 0 }).items;
+      return;
+    }
+    for (const { key, value } of this.#backend.range('current', {})) {
+      yield toKeyValue(key, decodeVersion(value), false);
+    }
   }
 }

@@ -1,7 +1,10 @@
 import { assert } from '../../base/assert.js';
+import { Work } from '../../base/work.js';
 import type { Backend } from '../../ports/backend.js';
-import { isBefore, isSamePlace, placeKey, readPlace, type Place } from './rows.js';
+import { ClosedSegments, lookUpSizeBytes } from './closed-segments.js';
+import { isBefore, placeKey, readPlace, type Place } from './rows.js';
 import { changesIn, changeSizeBytes, writeChange, type Change, type NewChange } from './segment.js';
+import { SegmentIndex } from './segment-index.js';
 
 /** Four pages of the database, less its header before them and the sum behind them. A larger change has one of its own. */
 export const segmentSizeBytesMax = 4 * 4096 - 16 - 4;
@@ -17,6 +20,8 @@ interface OpenSegment {
   readonly key: Uint8Array;
   readonly first: Place;
   readonly bytes: Uint8Array;
+  /** Of what somebody looked for something in. */
+  readonly index: SegmentIndex;
   usedSizeBytes: number;
   savedSizeBytes: number;
 }
@@ -29,15 +34,18 @@ interface OpenSegment {
 export class RevisionLog {
   readonly #backend: Backend;
   readonly #sizes: RevisionLogSizes;
+  readonly #closed: ClosedSegments;
   #open: OpenSegment | undefined;
 
   constructor(backend: Backend, sizes: RevisionLogSizes) {
     this.#backend = backend;
     this.#sizes = sizes;
+    this.#closed = new ClosedSegments(backend, sizes.segmentSizeBytesMax);
   }
 
   /** Takes over what the backend holds now. */
   reload(): void {
+    this.#closed.clear();
     this.#open = undefined;
     for (const { key, value } of this.#backend.range('revisions', { reverse: true })) {
       this.#open = this.#begin(readPlace(key, 0), value.length);
@@ -66,7 +74,8 @@ export class RevisionLog {
   #begin(first: Place, sizeBytes: number): OpenSegment {
     assert(first.revision > 0, 'changes begin behind the empty store');
     const bytes = new Uint8Array(Math.max(this.#sizes.segmentSizeBytesMax, sizeBytes));
-    return { key: placeKey(first), first, bytes, usedSizeBytes: 0, savedSizeBytes: 0 };
+    const index = new SegmentIndex();
+    return { key: placeKey(first), first, bytes, index, usedSizeBytes: 0, savedSizeBytes: 0 };
   }
 
   /** Before the backend's commit: what was appended goes with it. */
@@ -89,29 +98,32 @@ export class RevisionLog {
     const open = this.#open;
     if (open === undefined) return;
     if (isBefore(from, open.first)) {
-      const start = this.#closedAt(from)?.key;
+      const start = this.#closedAt(from);
       for (const { value } of this.#backend.range('revisions', { start, end: open.key })) yield value;
     }
     yield open.bytes.subarray(0, open.usedSizeBytes);
   }
 
-  /** The change at `place`, unless it was removed. */
-  find(place: Place): Change | undefined {
+  /**
+   * The change at `place`, unless it was removed.
+   * @param wantedSizeBytes from the change's begin; what is behind may be missing
+   */
+  find(place: Place, wantedSizeBytes = Infinity, work = Work.unbounded()): Change | undefined {
     const open = this.#open;
     if (open === undefined) return undefined;
-    const segment = isBefore(place, open.first)
-      ? this.#closedAt(place)?.value
-      : open.bytes.subarray(0, open.usedSizeBytes);
-    if (segment === undefined) return undefined;
-    for (const change of changesIn(segment, place))
-      return isSamePlace(change.place, place) ? change : undefined;
-    return undefined;
+    if (isBefore(place, open.first)) return this.#closed.find(place, wantedSizeBytes, work);
+    work.touch(lookUpSizeBytes);
+    const segment = open.bytes.subarray(0, open.usedSizeBytes);
+    open.index.extend(segment);
+    return open.index.find(segment, place);
   }
 
-  /** The segment that has the change at `place`, if any closed one has it. */
-  #closedAt(place: Place): { readonly key: Uint8Array; readonly value: Uint8Array } | undefined {
+  /** Key of the segment that has the change at `place`, if any closed one has it. */
+  #closedAt(place: Place): Uint8Array | undefined {
     const end = placeKey({ revision: place.revision, sub: place.sub + 1 });
-    for (const row of this.#backend.range('revisions', { end, reverse: true })) return row;
+    for (const row of this.#backend.range('revisions', { end, reverse: true, valueBytesMax: 0 })) {
+      return row.key;
+    }
     return undefined;
   }
 
@@ -119,15 +131,23 @@ export class RevisionLog {
    * The oldest segment, unless it still grows.
    * @param start none is older: what was removed before it need not be looked over
    */
-  oldestClosed(
-    start?: Uint8Array,
-  ):
-    | { readonly key: Uint8Array; readonly changes: readonly Change[]; readonly sizeBytes: number }
+  oldestClosed(start?: Uint8Array):
+    | {
+        readonly key: Uint8Array;
+        readonly changes: readonly Change[];
+        readonly sizeBytes: number;
+        remove(): void;
+      }
     | undefined {
     const end = this.#open?.key;
     if (end === undefined) return undefined;
     for (const { key, value } of this.#backend.range('revisions', { start, end })) {
-      return { key: key.slice(), changes: [...changesIn(value, beginning)], sizeBytes: value.length };
+      const own = key.slice();
+      const remove = (): void => {
+        this.#backend.delete('revisions', own);
+        this.#closed.removed(readPlace(own, 0));
+      };
+      return { key: own, changes: [...changesIn(value, beginning)], sizeBytes: value.length, remove };
     }
     return undefined;
   }

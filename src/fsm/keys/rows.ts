@@ -12,7 +12,8 @@ export interface Place {
   readonly sub: number;
 }
 
-const recordHeadSizeBytes = 37;
+/** Of a version's row: what stands before the value. */
+export const versionHeadSizeBytes = 37;
 /** Of a version's row: where its place stands. */
 export const versionPlaceAt = 9;
 
@@ -29,7 +30,7 @@ export interface VersionRecord {
 }
 
 export function versionSizeBytes(record: VersionRecord): number {
-  return recordHeadSizeBytes + record.value.length;
+  return versionHeadSizeBytes + record.value.length;
 }
 
 /** Into zeros of versionSizeBytes() at `at`. */
@@ -39,12 +40,12 @@ export function writeVersion(bytes: Uint8Array, at: number, record: VersionRecor
   writePlace(bytes, at + versionPlaceAt, record.mod);
   writeUint53(bytes, at + 21, record.version);
   if (record.lease !== 0n) viewOf(bytes).setBigUint64(at + 29, BigInt.asUintN(64, record.lease));
-  bytes.set(record.value, at + recordHeadSizeBytes);
+  bytes.set(record.value, at + versionHeadSizeBytes);
 }
 
 export function decodeVersion(row: Uint8Array): VersionRecord {
   const { createRevision, mod, version } = decodeLineage(row);
-  const value = row.subarray(recordHeadSizeBytes);
+  const value = row.subarray(versionHeadSizeBytes);
   return { deleted: row[0] === 1, createRevision, mod, version, lease: readLease(row, 29), value };
 }
 

@@ -4,6 +4,7 @@ import {
   placeSizeBytes,
   readPlace,
   readUint32,
+  versionHeadSizeBytes,
   versionPlaceAt,
   versionSizeBytes,
   writePlace,
@@ -50,20 +51,40 @@ export function writeChange(bytes: Uint8Array, at: number, change: NewChange): n
   return rowAt;
 }
 
+/** Of a change, from its begin: what tells the place of the previous version. */
+export const linkSizeBytes = headSizeBytes;
+
+/** Of a change, from its begin: what tells all but the value. */
+export function changeHeadSizeBytes(key: Uint8Array): number {
+  return headSizeBytes + key.length + versionHeadSizeBytes;
+}
+
 /** Changes of a segment, in order, from `from` on. */
 export function* changesIn(segment: Uint8Array, from: Place): Generator<Change> {
-  for (let at = 0; at < segment.length;) {
-    const end = at + readUint32(segment, at);
-    const rowAt = at + headSizeBytes + readUint32(segment, at + 4);
-    assert(rowAt < end && end <= segment.length, 'a segment ends with a whole change');
-    if (!isBeforeAt(segment, rowAt + versionPlaceAt, from)) {
-      yield {
-        place: readPlace(segment, rowAt + versionPlaceAt),
-        key: segment.subarray(at + headSizeBytes, rowAt),
-        row: segment.subarray(rowAt, end),
-        previous: readPlace(segment, at + 8),
-      };
-    }
-    at = end;
+  for (let at = 0; at < segment.length; at = changeEnd(segment, at)) {
+    const placeAt = changePlaceAt(segment, at);
+    if (!isBeforeAt(segment, placeAt, from)) yield changeAt(segment, at, readPlace(segment, placeAt));
   }
+}
+
+export function changeEnd(segment: Uint8Array, at: number): number {
+  const end = at + readUint32(segment, at);
+  assert(end > at && end <= segment.length, 'a segment ends with a whole change');
+  return end;
+}
+
+/** Where the place of the change that begins at `at` stands. */
+export function changePlaceAt(segment: Uint8Array, at: number): number {
+  return at + headSizeBytes + readUint32(segment, at + 4) + versionPlaceAt;
+}
+
+/** @param segment may end before the change does: so do key and row then */
+export function changeAt(segment: Uint8Array, at: number, place: Place): Change {
+  const rowAt = at + headSizeBytes + readUint32(segment, at + 4);
+  return {
+    place,
+    key: segment.subarray(at + headSizeBytes, rowAt),
+    row: segment.subarray(rowAt, at + readUint32(segment, at)),
+    previous: readPlace(segment, at + 8),
+  };
 }

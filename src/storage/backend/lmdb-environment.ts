@@ -12,9 +12,11 @@ import {
 import { damaged, databaseFile } from './lmdb-database-file.js';
 import { LongKeyChanges } from './long-key-changes.js';
 import { decodeLevel, encodeLevel, LongKeys, topLevel, type ShortKeyReader } from './long-keys.js';
-import { checkedValue, withSum } from './row-sums.js';
+import { checkedValue, rowSumSizeBytes, withSum } from './row-sums.js';
+import { headEncoder, LargeValueHead, smallValueSizeBytesMax } from './value-heads.js';
 
 type Table = Database<Uint8Array, Uint8Array>;
+type HeadTable = Database<Uint8Array | LargeValueHead, Uint8Array>;
 export type ReadTransaction = ReturnType<Table['useReadTransaction']>;
 
 /** A change to one key; undefined removes it. */
@@ -58,6 +60,8 @@ export class LmdbEnvironment {
   readonly #root: RootDatabase<Uint8Array, Uint8Array>;
   readonly #own: Table;
   readonly #tables: Readonly<Record<TableName, { readonly plain: Table; readonly long: Table }>>;
+  /** The same tables, opened again for reads that want little of large values. */
+  readonly #heads: Readonly<Record<TableName, { readonly plain: HeadTable; readonly long: HeadTable }>>;
   readonly #longKeys = new LongKeys(chunkSizeBytes);
   /** Read when the first long key is written. */
   #levels: bigint | undefined;
@@ -85,6 +89,14 @@ export class LmdbEnvironment {
     this.#tables = Object.fromEntries(
       tableNames.map((name) => [name, { plain: table(name), long: table(name + longSuffix) }]),
     ) as Record<TableName, { plain: Table; long: Table }>;
+    const heads = (name: string): HeadTable => {
+      // lmdb-js has the option in its documentation, and not in its types.
+      const options = { name, keyEncoding: 'binary', encoder: headEncoder } as const;
+      return this.#root.openDB<Uint8Array | LargeValueHead, Uint8Array>(options);
+    };
+    this.#heads = Object.fromEntries(
+      tableNames.map((name) => [name, { plain: heads(name), long: heads(name + longSuffix) }]),
+    ) as Record<TableName, { plain: HeadTable; long: HeadTable }>;
   }
 
   /** The newest, or the one that a read transaction sees. */
@@ -125,22 +137,31 @@ export class LmdbEnvironment {
     // LMDB takes an empty bound for none.
     if (options.end?.length === 0) return [];
     const start = options.start?.length === 0 ? undefined : options.start;
-    return this.#longKeys.range(this.#reader(name, transaction), { ...options, start });
+    const reader = this.#reader(name, transaction, options.valueBytesMax);
+    return this.#longKeys.range(reader, { ...options, start });
   }
 
   beginRead(): ReadTransaction {
     return this.#own.useReadTransaction();
   }
 
-  #reader(name: TableName, transaction: ReadTransaction | undefined): ShortKeyReader {
+  #reader(
+    name: TableName,
+    transaction: ReadTransaction | undefined,
+    valueBytesMax = Infinity,
+  ): ShortKeyReader {
     const { plain, long } = this.#tables[name];
+    const ranges =
+      valueBytesMax < smallValueSizeBytesMax - rowSumSizeBytes ? this.#heads[name] : this.#tables[name];
     const get = (table: Table, key: Uint8Array): Uint8Array | undefined => this.#get(table, key, transaction);
-    const range = (table: Table, options: RangeOptions): Generator<Row> =>
-      this.#range(table, options, transaction);
+    const range = (table: Table | HeadTable, options: RangeOptions): Generator<Row> =>
+      this.#range(table, options, transaction, valueBytesMax);
     return {
       get: (level, key) => (level === topLevel ? get(plain, key) : get(long, inLevel(level, key))),
       range: (level, options) =>
-        level === topLevel ? range(plain, options) : withoutLevel(range(long, inLevelBounds(level, options))),
+        level === topLevel
+          ? range(ranges.plain, options)
+          : withoutLevel(range(ranges.long, inLevelBounds(level, options))),
       keys: (level) => keysOfLevel(long, level),
     };
   }
@@ -151,13 +172,17 @@ export class LmdbEnvironment {
   }
 
   *#range(
-    table: Table,
+    table: Table | HeadTable,
     { start, end, reverse }: RangeOptions,
     transaction: ReadTransaction | undefined,
+    valueBytesMax: number,
   ): Generator<Row> {
     const pinned = transaction === undefined ? {} : { transaction };
     for (const { key, value } of table.getRange({ ...lmdbBounds(start, end, reverse === true), ...pinned })) {
-      yield { key, value: this.#checked(key, value) };
+      if (value instanceof LargeValueHead) {
+        const wholeSizeBytes = value.storedSizeBytes - rowSumSizeBytes;
+        yield { key, value: value.bytes.subarray(0, valueBytesMax), wholeSizeBytes };
+      } else yield { key, value: this.#checked(key, value) };
     }
   }
 
@@ -261,7 +286,7 @@ function inLevelBounds(level: bigint, options: RangeOptions): RangeOptions {
 }
 
 function* withoutLevel(rows: Iterable<Row>): Generator<Row> {
-  for (const { key, value } of rows) yield { key: key.subarray(8), value };
+  for (const row of rows) yield { ...row, key: row.key.subarray(8) };
 }
 
 /** Of one below the top. */

@@ -85,7 +85,7 @@ export class LongKeys {
     };
     for (const row of reader.range(level, bounds)) {
       if (!this.isPointer(row.key)) {
-        yield prefix === undefined ? row : { key: concatBytes([prefix, row.key]), value: row.value };
+        yield prefix === undefined ? row : { ...row, key: concatBytes([prefix, row.key]) };
         continue;
       }
       const chunk = row.key.subarray(0, size);

@@ -4,7 +4,7 @@ import { crc32c } from '../../base/crc32c.js';
 import { Slab } from '../../base/slab.js';
 
 /** What stands behind each value in the database. */
-const rowSumSizeBytes = 4;
+export const rowSumSizeBytes = 4;
 
 const slab = new Slab();
 
