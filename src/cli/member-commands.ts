@@ -111,6 +111,13 @@ const serveFlags: readonly FlagSpec[] = [
     min: 1,
   },
   {
+    name: 'feature-level-max',
+    kind: 'number',
+    value: 'LEVEL',
+    summary: 'hold the cluster at this feature level, so that an older version can be installed again',
+    min: 1,
+  },
+  {
     name: 'log-level',
     kind: 'text',
     default: 'info',

@@ -1,6 +1,6 @@
 import { KvorumError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
-import { startServer, type ServerOptions, type StopReason } from '../server.js';
+import { serverDefaults, startServer, type ServerOptions, type StopReason } from '../server.js';
 import type { Invocation, Io } from './command.js';
 import { CommandError, exitCodes, type ExitCode } from './exit-codes.js';
 import type { FlagValues } from './flags.js';
@@ -32,6 +32,7 @@ function serverOptions(flags: FlagValues, io: Io, log: LogDestination): ServerOp
     valueSizeBytesMax: flags.number('value-size-max'),
     connectionsMax: flags.number('connections-max'),
     logEntriesKept: flags.number('log-entries-kept'),
+    featureLevelMax: flags.optionalNumber('feature-level-max') ?? serverDefaults.featureLevelMax,
     log: makeServerLog({
       level: flags.text('log-level') as LogLevel,
       format: logFormat(flags, io),
@@ -101,6 +102,14 @@ function codeOf(name: string, reason: StopReason): ExitCode {
     case 'removed':
       throw new CommandError(exitCodes.removed, reason.message);
     case 'failed':
-      throw new CommandError(exitCodes.failed, `member ${name} had to stop: ${reason.error.message}`);
+      throw new CommandError(
+        isUnsuitable(reason.error) ? exitCodes.version : exitCodes.failed,
+        `member ${name} had to stop: ${reason.error.message}`,
+      );
   }
+}
+
+/** Another version must be installed; this one would end again. */
+function isUnsuitable(error: unknown): error is KvorumError {
+  return error instanceof KvorumError && error.code === 'VERSION_MISMATCH';
 }

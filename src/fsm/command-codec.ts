@@ -1,6 +1,8 @@
 import { assert } from '../base/assert.js';
 import { ByteReader, ByteWriter, MalformedBytesError } from '../base/byte-stream.js';
+import type { FeatureLevel } from '../base/feature-levels.js';
 import type { Command, CommandBatch } from './command.js';
+import { readLevels, writeLevels } from './members/membership-codec.js';
 
 export const batchFormatVersion = 1;
 
@@ -16,7 +18,17 @@ export const commandTypes = {
   changeAddress: 5,
   conditionalPut: 6,
   conditionalDelete: 7,
+  raiseLevel: 8,
 } as const;
+/** From which feature level on each may be proposed. Puts and deletes are of the first, and asked nothing. */
+export const commandLevels = {
+  put: 1,
+  'delete-range': 1,
+  compact: 1,
+  publish: 1,
+  'change-address': 1,
+  'raise-level': 1,
+} as const satisfies Record<Command['type'], FeatureLevel>;
 export const commandFlags = { previous: 1, lease: 2, end: 4 } as const;
 
 /** Version, proposer, sequence, count, then the commands. */
@@ -62,6 +74,10 @@ function writeCommand(writer: ByteWriter, command: Command): void {
         .uint64(command.id)
         .string(command.name)
         .string(command.clientAddress);
+      writeLevels(writer, command.levels);
+      return;
+    case 'raise-level':
+      writer.uint8(commandTypes.raiseLevel).varint(command.level);
       return;
     case 'change-address':
       writer.uint8(commandTypes.changeAddress).uint64(command.id).string(command.peerAddress);
@@ -97,7 +113,7 @@ function writeDelete(writer: ByteWriter, command: Extract<Command, { type: 'dele
 export function decodeCommandBatch(bytes: Uint8Array): CommandBatch {
   const reader = new ByteReader(bytes);
   const version = reader.uint8();
-  if (version !== batchFormatVersion) throw new MalformedBytesError(`command batch of version ${version}`);
+  if (version !== batchFormatVersion) throw unknownBatchVersion(version);
   const proposer = reader.uint64();
   const sequence = reader.varint();
   const count = reader.varint();
@@ -106,6 +122,12 @@ export function decodeCommandBatch(bytes: Uint8Array): CommandBatch {
   for (let at = 0; at < count; at++) commands.push(readCommand(reader));
   if (reader.remaining > 0) throw new MalformedBytesError(`${reader.remaining} bytes behind a command batch`);
   return { proposer, sequence, commands };
+}
+
+export function unknownBatchVersion(version: number): MalformedBytesError {
+  return new MalformedBytesError(
+    `command batch of version ${version}, this version of Kvorum reads ${batchFormatVersion}`,
+  );
 }
 
 function readCommand(reader: ByteReader): Command {
@@ -134,7 +156,15 @@ function readCommand(reader: ByteReader): Command {
     case commandTypes.compact:
       return { type: 'compact', revision: reader.varint() };
     case commandTypes.publish:
-      return { type: 'publish', id: reader.uint64(), name: reader.string(), clientAddress: reader.string() };
+      return {
+        type: 'publish',
+        id: reader.uint64(),
+        name: reader.string(),
+        clientAddress: reader.string(),
+        levels: readLevels(reader),
+      };
+    case commandTypes.raiseLevel:
+      return { type: 'raise-level', level: reader.varint() };
     case commandTypes.changeAddress:
       return { type: 'change-address', id: reader.uint64(), peerAddress: reader.string() };
     default:

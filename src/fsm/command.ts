@@ -1,3 +1,4 @@
+import type { FeatureLevel, LevelRange } from '../base/feature-levels.js';
 import type { LeaseId, MemberId, Revision } from '../base/ids.js';
 
 /** What clients can ask the replicated state machine to do. Encoded by command-codec.ts. */
@@ -28,7 +29,10 @@ export type Command =
       readonly id: MemberId;
       readonly name: string;
       readonly clientAddress: string;
+      readonly levels: LevelRange;
     }
+  /** The cluster's formats may be those of this level from here on, if every member knows it. */
+  | { readonly type: 'raise-level'; readonly level: FeatureLevel }
   /** A member moved: its Raft port is elsewhere now. */
   | { readonly type: 'change-address'; readonly id: MemberId; readonly peerAddress: string };
 
@@ -60,6 +64,8 @@ export type CommandResult =
   | { readonly type: 'not-expected'; readonly revision: Revision; readonly modRevision: Revision }
   | { readonly type: 'compact'; readonly revision: Revision }
   | { readonly type: 'publish'; readonly revision: Revision }
+  /** `level`: as it is now, raised or not. */
+  | { readonly type: 'raise-level'; readonly revision: Revision; readonly level: FeatureLevel }
   | { readonly type: 'change-address'; readonly revision: Revision }
   /** Refused by the state machine, deterministically; nothing was changed. */
   | {

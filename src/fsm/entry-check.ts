@@ -1,10 +1,17 @@
 import { checkMemberName, parseHostPort } from '../base/address.js';
 import { ByteReader, MalformedBytesError } from '../base/byte-stream.js';
 import { KvorumError } from '../base/errors.js';
+import type { FeatureLevel } from '../base/feature-levels.js';
 import { formatId, type MemberId } from '../base/ids.js';
 import { decodeConfigChange } from '../raft/config-change.js';
 import type { ConfigChangeKind, EntryType } from '../raft/types.js';
-import { batchCommandsMax, batchFormatVersion, commandFlags, commandTypes } from './command-codec.js';
+import {
+  batchCommandsMax,
+  batchFormatVersion,
+  commandFlags,
+  commandTypes,
+  unknownBatchVersion,
+} from './command-codec.js';
 import type { MembershipUpdate } from './members/membership.js';
 import { decodeMembershipUpdate } from './members/membership-codec.js';
 
@@ -21,7 +28,7 @@ const textSizeBytesMax = 1024;
  * @throws MalformedBytesError
  */
 export function checkEntry(type: EntryType, data: Uint8Array): void {
-  if (type === 'normal') checkCommandBatch(data);
+  if (type === 'normal') checkCommandBatch(data, Infinity);
   else if (type === 'config') readConfigChange(data);
   else if (data.length > 0) throw new MalformedBytesError(`an empty entry with ${data.length} bytes`);
 }
@@ -29,15 +36,17 @@ export function checkEntry(type: EntryType, data: Uint8Array): void {
 /**
  * As checkEntry, and whether a member of ours would propose it.
  * @param removed members that must not come back
+ * @param levelMax the highest feature level that this leader knows: nobody raises the cluster above its leader
  * @throws MalformedBytesError
  */
 export function checkProposal(
   type: 'normal' | 'config',
   data: Uint8Array,
   removed: ReadonlySet<MemberId>,
+  levelMax: FeatureLevel,
 ): void {
   if (type === 'normal') {
-    checkCommandBatch(data);
+    checkCommandBatch(data, levelMax);
     return;
   }
   const { changes, update } = readConfigChange(data);
@@ -83,19 +92,19 @@ function readConfigChange(
   return { ...change, update };
 }
 
-function checkCommandBatch(data: Uint8Array): void {
+function checkCommandBatch(data: Uint8Array, levelMax: FeatureLevel): void {
   const reader = new ByteReader(data);
   const version = reader.uint8();
-  if (version !== batchFormatVersion) throw new MalformedBytesError(`command batch of version ${version}`);
+  if (version !== batchFormatVersion) throw unknownBatchVersion(version);
   reader.skip(8);
   reader.varint();
   const count = reader.varint();
   if (count > batchCommandsMax) throw new MalformedBytesError(`${count} commands in one batch`);
-  for (let at = 0; at < count; at++) checkCommand(reader);
+  for (let at = 0; at < count; at++) checkCommand(reader, levelMax);
   if (reader.remaining > 0) throw new MalformedBytesError(`${reader.remaining} bytes behind a command batch`);
 }
 
-function checkCommand(reader: ByteReader): void {
+function checkCommand(reader: ByteReader, levelMax: FeatureLevel): void {
   const type = reader.uint8();
   switch (type) {
     case commandTypes.put:
@@ -121,10 +130,15 @@ function checkCommand(reader: ByteReader): void {
     case commandTypes.compact:
       reader.varint();
       return;
+    case commandTypes.raiseLevel:
+      if (reader.varint() > levelMax) throw new MalformedBytesError('a feature level that nobody knows');
+      return;
     case commandTypes.publish:
       reader.skip(8);
       skipBytes(reader, 0, textSizeBytesMax);
       skipBytes(reader, 0, textSizeBytesMax);
+      reader.varint();
+      reader.varint();
       return;
     case commandTypes.changeAddress:
       reader.skip(8);

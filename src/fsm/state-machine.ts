@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.js';
 import { crc32c } from '../base/crc32c.js';
 import { KvorumError } from '../base/errors.js';
+import { knownLevels, type FeatureLevel, type LevelRange } from '../base/feature-levels.js';
 import type { ClusterId, Index, MemberId, Revision } from '../base/ids.js';
 import type { AppliedPosition, Backend } from '../ports/backend.js';
 import { DiskError } from '../ports/disk.js';
@@ -22,7 +23,7 @@ export interface AppliedEntry {
     readonly sequence: number;
     readonly results: readonly CommandResult[];
   };
-  /** The member table or the configuration is not what it was. */
+  /** The member table, the feature level or the configuration is not what it was. */
   readonly membershipChanged: boolean;
 }
 
@@ -30,6 +31,7 @@ export interface InitialState {
   readonly clusterId: ClusterId;
   readonly config: ClusterConfig;
   readonly members: readonly MemberRecord[];
+  readonly featureLevel: FeatureLevel;
 }
 
 /**
@@ -46,16 +48,20 @@ export class StateMachine {
   /**
    * Goes on with what the backend holds.
    * @param passedOver entries that are taken for empty ones
+   * @param known the feature levels of this version
+   * @throws KvorumError VERSION_MISMATCH
    */
   constructor(
     backend: Backend,
     sizes: RevisionLogSizes = defaultSizes,
     passedOver: readonly PassedOver[] = [],
+    known: LevelRange = knownLevels,
   ) {
     this.#backend = backend;
     this.#passedOver = new PassedOverEntries(passedOver);
+    // First: it finds out whether this version can read the rest.
+    this.#members = new MemberTable(backend, known);
     this.#keys = new KeySpace(backend, sizes);
-    this.#members = new MemberTable(backend);
     this.#applied = backend.applied;
   }
 
@@ -65,9 +71,10 @@ export class StateMachine {
     initial: InitialState,
     position: AppliedPosition,
     sizes: RevisionLogSizes = defaultSizes,
+    known: LevelRange = knownLevels,
   ): StateMachine {
     assert(backend.applied.index === 0, 'only an empty backend is initialised');
-    const machine = new StateMachine(backend, sizes);
+    const machine = new StateMachine(backend, sizes, [], known);
     machine.#members.initialise(initial);
     machine.#applied = position;
     machine.commit();
@@ -76,8 +83,8 @@ export class StateMachine {
 
   /** A snapshot was installed below: forgets what was read before. */
   reload(): void {
-    this.#keys.reload();
     this.#members.reload();
+    this.#keys.reload();
     this.#applied = this.#backend.applied;
   }
 
@@ -118,6 +125,10 @@ export class StateMachine {
     return this.#members.removed;
   }
 
+  get featureLevel(): FeatureLevel {
+    return this.#members.featureLevel;
+  }
+
   /** @throws KvorumError REVISION_COMPACTED, REVISION_IN_FUTURE */
   range(query: RangeQuery): RangeAnswer {
     return this.#keys.range(query);
@@ -130,7 +141,7 @@ export class StateMachine {
 
   /**
    * @throws KvorumError ENTRY_NOT_APPLICABLE: a part of it may be applied, nothing may be committed any more, and the
-   * member must stop; DATA_DAMAGED for what the state holds
+   * member must stop; VERSION_MISMATCH: likewise, the cluster goes on without this version; DATA_DAMAGED for what the state holds
    */
   apply(entry: Entry): AppliedEntry {
     assert(entry.index === this.#applied.index + 1, `entry ${entry.index} follows ${this.#applied.index}`);
@@ -172,7 +183,8 @@ export class StateMachine {
     for (const command of commands) {
       const result = this.#applyCommand(command);
       results.push(result);
-      membershipChanged ||= result.type === 'publish' || result.type === 'change-address';
+      membershipChanged ||=
+        result.type === 'publish' || result.type === 'change-address' || result.type === 'raise-level';
     }
     return { batch: { proposer, sequence, results }, membershipChanged };
   }
@@ -204,6 +216,12 @@ export class StateMachine {
         const message = `cannot compact to revision ${command.revision}: the store is at ${this.revision}, compacted to ${this.compactRevision}`;
         return { type: 'refused', revision: this.revision, code, message };
       }
+      case 'raise-level':
+        return {
+          type: 'raise-level',
+          revision: this.revision,
+          level: this.#members.raiseLevel(command.level),
+        };
       case 'publish':
       case 'change-address':
         return this.#applyToMember(command);
@@ -226,7 +244,12 @@ export class StateMachine {
       return { type: 'refused', revision, code: 'MEMBER_NOT_FOUND', message: 'no member has this id' };
     }
     if (command.type === 'publish') {
-      this.#members.update({ ...record, name: command.name, clientAddress: command.clientAddress });
+      this.#members.update({
+        ...record,
+        name: command.name,
+        clientAddress: command.clientAddress,
+        levels: command.levels,
+      });
       return { type: 'publish', revision };
     }
     const holder = this.members().find((each) => each.peerAddress === command.peerAddress);

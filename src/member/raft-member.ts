@@ -1,3 +1,4 @@
+import { requireLevel, type FeatureLevel } from '../base/feature-levels.js';
 import { promised, type Completion } from '../base/completion.js';
 import { isDamage, KvorumError } from '../base/errors.js';
 import { formatId, noMember, type MemberId } from '../base/ids.js';
@@ -14,7 +15,8 @@ import { Loop } from './loop.js';
 import { MembershipChanges } from './membership-changes.js';
 import type { MemberParts, StopReason } from './parts.js';
 import { Proposals } from './proposals.js';
-import { Publication } from './publication.js';
+import { LevelRaise } from './level-raise.js';
+import { publishedLevels, Publication } from './publication.js';
 import { Reachability } from './reachability.js';
 import { Reads } from './reads.js';
 import { transferLeadership } from './leadership.js';
@@ -40,6 +42,7 @@ export class RaftMember implements Member {
   readonly #loop: Loop;
   readonly #changes: MembershipChanges;
   readonly #publication: Publication;
+  readonly #levelRaise: LevelRaise;
   readonly #reachability: Reachability;
   readonly #leaderWatch: LeaderWatch;
   readonly #proposer: bigint;
@@ -58,7 +61,7 @@ export class RaftMember implements Member {
       this.#resolveStopped = resolve;
     });
     this.#proposer = randomId(random);
-    this.#proposals = new Proposals(raft, clock, options, this.#proposer);
+    this.#proposals = new Proposals(raft, clock, options, this.#proposer, () => machine.featureLevel);
     this.#reads = new Reads(raft, clock, options);
     this.#configs = new ConfigProposals(raft);
     this.#loop = new Loop(
@@ -84,6 +87,7 @@ export class RaftMember implements Member {
       schedule: () => this.#loop.schedule(),
     });
     this.#publication = new Publication(parts, (command) => this.write(command));
+    this.#levelRaise = new LevelRaise(parts, (command) => this.write(command));
     const { id, log } = parts;
     const { electionTimeoutMs } = options;
     const nameOf = (each: MemberId): string => this.#nameOf(each);
@@ -212,7 +216,9 @@ export class RaftMember implements Member {
     this.#publication.tick();
     this.#reachability.tick();
     this.#leaderWatch.tick();
-    if (this.#leading) this.#promoteLearners();
+    if (!this.#leading) return;
+    this.#levelRaise.tick();
+    this.#promoteLearners();
   }
 
   /** Learners that are up and have caught up become voters without being asked for. */
@@ -237,7 +243,8 @@ export class RaftMember implements Member {
     const isDisk = error instanceof DiskError;
     const message = isDisk ? storageMessage(error) : error.message;
     this.#parts.log.error({ error: error.stack ?? error.message }, `member stops: ${message}`);
-    this.#ended = isDamage(error) ? error : new KvorumError('STORAGE_FAILED', message, { cause: error });
+    const isTold = isDamage(error) || isUnsuitable(error);
+    this.#ended = isTold ? error : new KvorumError('STORAGE_FAILED', message, { cause: error });
     void this.#end({ kind: 'failed', error: isDisk ? this.#ended : error });
   }
 
@@ -370,6 +377,10 @@ export class RaftMember implements Member {
     }
   }
 
+  requireLevel(needed: FeatureLevel, what: string): void {
+    requireLevel(this.#parts.machine.featureLevel, needed, what);
+  }
+
   status(): MemberStatus {
     const { clusterId, id, name, version, raft, machine, backend, wal } = this.#parts;
     return {
@@ -387,6 +398,8 @@ export class RaftMember implements Member {
       flushedIndex: backend.flushed.index,
       revision: machine.revision,
       compactRevision: machine.compactRevision,
+      featureLevel: machine.featureLevel,
+      levels: publishedLevels(this.#parts),
       databaseSizeBytes: backend.sizeBytes(),
       logSizeBytes: wal.sizeBytes,
     };
@@ -403,6 +416,7 @@ export class RaftMember implements Member {
         name: each.name,
         peerAddress: each.peerAddress,
         voter: isVoter(machine.config, each.id),
+        levels: each.levels,
         reach: this.#reachability.of(each.id),
         matchIndex: progress.get(each.id)?.match,
       }));
@@ -447,6 +461,11 @@ export class RaftMember implements Member {
       onChange: (listener) => this.onChange(listener),
     });
   }
+}
+
+/** The cluster goes on at a feature level that this version does not know. */
+function isUnsuitable(error: Error): error is KvorumError {
+  return error instanceof KvorumError && error.code === 'VERSION_MISMATCH';
 }
 
 function storageMessage({ reason, message }: DiskError): string {

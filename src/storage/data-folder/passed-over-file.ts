@@ -16,15 +16,16 @@ export interface PassedOverRow {
   readonly tried: boolean;
 }
 
-/** @throws KvorumError DATA_DAMAGED */
+/** @throws KvorumError DATA_DAMAGED, DATA_FOLDER_MISMATCH */
 export async function readPassedOver(folder: string, disk: Disk): Promise<readonly PassedOverRow[]> {
   const bytes = await disk.readFile(passedOverFile);
   if (bytes === undefined) return [];
-  const rows = parse(Buffer.from(bytes).toString('utf8'));
+  const path = join(folder, passedOverFile);
+  const rows = parse(path, Buffer.from(bytes).toString('utf8'));
   if (rows !== undefined) return rows;
   throw new KvorumError(
     'DATA_DAMAGED',
-    `${join(folder, passedOverFile)} is damaged; remove it, and name the entries again with kvorum recover`,
+    `${path} is damaged; remove it, and name the entries again with kvorum recover`,
   );
 }
 
@@ -34,7 +35,7 @@ export async function writePassedOver(disk: Disk, rows: readonly PassedOverRow[]
   await disk.writeFileDurable(passedOverFile, Buffer.from(text));
 }
 
-function parse(text: string): readonly PassedOverRow[] | undefined {
+function parse(path: string, text: string): readonly PassedOverRow[] | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -42,6 +43,12 @@ function parse(text: string): readonly PassedOverRow[] | undefined {
     return undefined;
   }
   const { formatVersion: version, entries } = (value ?? {}) as Partial<Record<string, unknown>>;
+  if (Number.isSafeInteger(version) && version !== formatVersion) {
+    throw new KvorumError(
+      'DATA_FOLDER_MISMATCH',
+      `${path} has format ${String(version)}, this version reads ${formatVersion}: start it with the version that wrote it`,
+    );
+  }
   if (version !== formatVersion || !Array.isArray(entries) || entries.length > passedOverMax)
     return undefined;
   return entries.every(isRow) ? entries : undefined;
