@@ -21,7 +21,7 @@ export async function readPassedOver(folder: string, disk: Disk): Promise<readon
   const bytes = await disk.readFile(passedOverFile);
   if (bytes === undefined) return [];
   const path = join(folder, passedOverFile);
-  const rows = parse(path, Buffer.from(bytes).toString('utf8'));
+  const rows = parsePassedOver(path, Buffer.from(bytes).toString('utf8'));
   if (rows !== undefined) return rows;
   throw new KvorumError(
     'DATA_DAMAGED',
@@ -31,11 +31,18 @@ export async function readPassedOver(folder: string, disk: Disk): Promise<readon
 
 /** Durable when it resolves. */
 export async function writePassedOver(disk: Disk, rows: readonly PassedOverRow[]): Promise<void> {
-  const text = `${JSON.stringify({ formatVersion, entries: rows }, undefined, 2)}\n`;
-  await disk.writeFileDurable(passedOverFile, Buffer.from(text));
+  await disk.writeFileDurable(passedOverFile, Buffer.from(passedOverText(rows)));
 }
 
-function parse(path: string, text: string): readonly PassedOverRow[] | undefined {
+export function passedOverText(rows: readonly PassedOverRow[]): string {
+  return `${JSON.stringify({ formatVersion, entries: rows }, undefined, 2)}\n`;
+}
+
+/**
+ * @returns undefined if it is damaged
+ * @throws KvorumError DATA_FOLDER_MISMATCH
+ */
+export function parsePassedOver(path: string, text: string): readonly PassedOverRow[] | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);
