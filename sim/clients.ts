@@ -2,6 +2,7 @@ import { decodeUtf8, encodeUtf8 } from '../src/base/bytes.js';
 import { KvorumError } from '../src/base/errors.js';
 import type { Command, CommandResult, KeyValue } from '../src/fsm/command.js';
 import type { CallOptions, Member, RangeQuery } from '../src/member/types.js';
+import { comparisonsLevel } from './builds.js';
 import type { Answer, Call, Item, Outcome } from './checkers/history.js';
 import type { Cluster } from './cluster.js';
 import { Dice } from './dice.js';
@@ -241,6 +242,7 @@ function makeComparison(shared: Shared, cluster: Cluster): Call {
 async function perform(member: Member, calls: readonly Call[], options: CallOptions): Promise<Answer[]> {
   const [call] = calls;
   if (call?.type === 'range') return [await performRange(member, call, options)];
+  if (calls.some((each) => 'expected' in each)) member.requireLevel(comparisonsLevel, 'a comparison');
   const results = await member.writeAll(calls.map(toCommand), options);
   return results.map((result, at) => toAnswer(calls[at]!, result));
 }

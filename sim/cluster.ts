@@ -2,6 +2,7 @@ import { assert } from '../src/base/assert.js';
 import { emptyBytes, encodeUtf8 } from '../src/base/bytes.js';
 import { crc32c } from '../src/base/crc32c.js';
 import { isDamage, KvorumError } from '../src/base/errors.js';
+import { levelsText } from '../src/base/feature-levels.js';
 import type { MemberId } from '../src/base/ids.js';
 import { silentLog, type Log } from '../src/base/log.js';
 import { Prng } from '../src/base/prng.js';
@@ -15,7 +16,7 @@ import { MemoryPeers } from '../src/peer/memory-peers.js';
 import { DiskError } from '../src/ports/disk.js';
 import type { Peers } from '../src/ports/peers.js';
 import { VirtualClock } from '../src/ports/virtual-clock.js';
-import { newestLogFormat } from '../src/storage/wal/format.js';
+import { asReadBy, comparisonsLevel, oldBuild } from './builds.js';
 import { History } from './checkers/history.js';
 import { describeMessage } from './describe.js';
 import { Dice } from './dice.js';
@@ -173,7 +174,10 @@ export class Cluster {
       done: (operation, path) => this.trace(machine.name, 'disk', `${operation} ${path}`),
     });
     const machine: Machine = new Machine(id, entrance, storage);
-    if (this.plan.upgradesLogs && this.#upgradeDice.chance(0.8)) machine.logFormat = 1;
+    if (this.plan.upgradesLogs && this.#upgradeDice.chance(0.8)) {
+      machine.logFormat = 1;
+      machine.levels = oldBuild;
+    }
     this.machines.push(machine);
     return machine;
   }
@@ -208,7 +212,7 @@ export class Cluster {
   start(machine: Machine): void {
     assert(machine.life === undefined, `${machine.name} runs already`);
     const number = ++machine.lives;
-    if (number > 1 && this.#upgradeDice.chance(0.3)) machine.logFormat = newestLogFormat;
+    if (number > 1 && this.#upgradeDice.chance(0.3)) machine.upgrade();
     const { driftMax, turnMsMax } = this.plan;
     const process = new Process(this.clock, {
       rate: 1 + driftMax * (this.dice.below(2001) / 1000 - 1),
@@ -226,14 +230,18 @@ export class Cluster {
     };
     machine.life = life;
     machine.storage.attach(machine.disk, machine.backend, process);
-    this.trace(machine.name, 'restart', `life ${number}, log format ${machine.logFormat}`);
+    this.trace(
+      machine.name,
+      'restart',
+      `life ${number}, log format ${machine.logFormat}, levels ${levelsText(machine.levels)}`,
+    );
     this.#run(machine, life).catch((error: unknown) => {
       if (machine.life === life) this.#endedByItself(machine, error);
     });
   }
 
   #peersOf(machine: Machine, process: Process): GatedPeers {
-    const { id, name, address } = machine;
+    const { id, name, address, levels } = machine;
     return new GatedPeers(
       new MemoryPeers(this.network, { clusterId, memberId: id, name, address }),
       process,
@@ -244,6 +252,7 @@ export class Cluster {
         }
       },
       (error) => this.fail(error),
+      (message) => asReadBy(levels, message),
     );
   }
 
@@ -289,6 +298,7 @@ export class Cluster {
       peerAddress: address,
       found: machine.entrance === 'founding',
       contacts,
+      levels: machine.levels,
       options: this.options,
       walOptions: {
         segmentSizeBytes: dice.pick(this.plan.segmentSizesBytes),
@@ -355,12 +365,20 @@ export class Cluster {
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     this.trace(machine.name, 'log', `ended by itself: ${text}`);
     if (error instanceof KvorumError && error.code === 'MEMBER_REMOVED') machine.retired = true;
+    else if (this.#isOutgrown(error)) machine.upgrade();
     else if (isDamage(error) && machine.mayRefuseToStart) machine.lost = true;
     else if (isDamage(error) && machine.rottenSnapshot) machine.rottenSnapshot = false;
     else if (!isInjected(error)) {
       this.fail(new Error(`${machine.name} ended by itself: ${text}`, { cause: error }));
     }
     this.end(machine, 'kill');
+  }
+
+  /** It was installed again, or for the first time, when the cluster went on without it: its operator makes that good. */
+  #isOutgrown(error: unknown): boolean {
+    const { raising, featureLevel } = this.observer;
+    const isTold = error instanceof KvorumError && error.code === 'VERSION_MISMATCH';
+    return isTold && (raising || featureLevel === comparisonsLevel);
   }
 
   /** Ends the process. */

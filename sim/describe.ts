@@ -1,4 +1,5 @@
 import { decodeUtf8, encodeUtf8 } from '../src/base/bytes.js';
+import { levelsText } from '../src/base/feature-levels.js';
 import type { Command } from '../src/fsm/command.js';
 import { decodeCommandBatch } from '../src/fsm/command-codec.js';
 import {
@@ -19,7 +20,9 @@ function describeCommand(command: Command): string {
     case 'compact':
       return `compact ${command.revision}`;
     case 'publish':
-      return `publish ${command.name}`;
+      return `publish ${command.name} ${levelsText(command.levels)}`;
+    case 'raise-level':
+      return `raise-level ${command.level}`;
     case 'change-address':
       return `change-address ${command.id} ${command.peerAddress}`;
   }

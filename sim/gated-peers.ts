@@ -18,6 +18,8 @@ export class GatedPeers implements Peers {
   readonly #sent: (messages: readonly Message[]) => void;
 
   readonly #failed: (error: unknown) => void;
+  /** What arrives, as this process reads it. */
+  readonly #read: (message: Message) => Message;
   /** Ids of snapshots that arrived damaged. */
   readonly #damaged = new Set<bigint>();
   #closed = false;
@@ -27,7 +29,9 @@ export class GatedPeers implements Peers {
     process: Process,
     sent: (messages: readonly Message[]) => void,
     failed: (error: unknown) => void,
+    read: (message: Message) => Message,
   ) {
+    this.#read = read;
     this.#failed = failed;
     this.#peers = peers;
     this.#process = process;
@@ -37,7 +41,7 @@ export class GatedPeers implements Peers {
   start(handler: PeersHandler): Promise<void> {
     const process = this.#process;
     return this.#peers.start({
-      message: (message) => process.enter(() => handler.message(message)),
+      message: (message) => process.enter(() => this.#deliver(handler, message)),
       connectionLost: (id) => process.enter(() => handler.connectionLost(id)),
       reachable: (id, address) => process.enter(() => handler.reachable(id, address)),
       unreachable: (id, address, reason) => process.enter(() => handler.unreachable(id, address, reason)),
@@ -48,6 +52,17 @@ export class GatedPeers implements Peers {
         return incoming === undefined ? undefined : gated(incoming, process);
       },
     });
+  }
+
+  /** No member sends another what that one cannot read. */
+  #deliver(handler: PeersHandler, message: Message): void {
+    const read = this.#read(message);
+    try {
+      handler.message(read);
+    } catch (error) {
+      if (read !== message) this.#failed(error);
+      throw error;
+    }
   }
 
   setMembers(members: ReadonlyMap<MemberId, PeerAddress>): void {

@@ -30,7 +30,7 @@ export async function join(
   process: Process,
 ): Promise<readonly MemberRecord[]> {
   const { clock, dice, membershipCalls } = around;
-  const { id, name, address } = machine;
+  const { id, name, address, levels } = machine;
   const beganMs = clock.monotonicMs();
   for (;;) {
     if (machine.knowsCluster && clock.monotonicMs() - beganMs > joinTimeoutMs / 2) return [];
@@ -41,14 +41,14 @@ export async function join(
     const caller = membershipCalls.invoke(contact, { type: 'join', target: id });
     try {
       const answer = await callAt(contact, (member) =>
-        member.join({ id, name, peerAddress: address }, { timeoutMs: 3000 }),
+        member.join({ id, name, peerAddress: address, levels }, { timeoutMs: 3000 }),
       );
       caller.answered({ type: 'join', members: answer.members.map((each) => each.id) });
       around.trace(name, 'log', `was let in by ${contact.name}`);
       return answer.members;
     } catch (error) {
       caller.failed(error);
-      if (error instanceof KvorumError && error.code === 'MEMBER_REMOVED') throw error;
+      if (error instanceof KvorumError && /^(MEMBER_REMOVED|VERSION_MISMATCH)$/.test(error.code)) throw error;
     }
   }
 }

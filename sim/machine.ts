@@ -1,4 +1,5 @@
 import { InvariantError } from '../src/base/assert.js';
+import type { LevelRange } from '../src/base/feature-levels.js';
 import type { MemberId } from '../src/base/ids.js';
 import type { MemberParts } from '../src/member/parts.js';
 import type { RaftMember } from '../src/member/raft-member.js';
@@ -6,6 +7,7 @@ import type { ClusterConfig } from '../src/raft/types.js';
 import { MemoryBackend } from '../src/storage/backend/memory-backend.js';
 import { MemoryDisk } from '../src/storage/disk/memory-disk.js';
 import { newestLogFormat, type LogFormat } from '../src/storage/wal/format.js';
+import { newBuild } from './builds.js';
 import type { DiskModel } from './disk-model.js';
 import type { DurableLog } from './durable-log.js';
 import type { GatedPeers } from './gated-peers.js';
@@ -38,6 +40,8 @@ export class Machine {
   lives = 0;
   /** In which its processes begin segments of the log, as the version that is installed there does. */
   logFormat: LogFormat = newestLogFormat;
+  /** The feature levels that the version knows which is installed there. */
+  levels: LevelRange = newBuild;
   /** As the data folder's identity says. */
   entrance: 'founding' | 'joining' | 'member';
   /** What it held is lost or damaged: it does not start again. */
@@ -93,6 +97,12 @@ export class Machine {
   #isBetweenStateAndLog(): boolean {
     const { applied } = this.backend;
     return this.durable !== undefined && this.durable.term(applied.index) !== applied.term;
+  }
+
+  /** The newer version is installed: from the next start on. */
+  upgrade(): void {
+    this.logFormat = newestLogFormat;
+    this.levels = newBuild;
   }
 
   /** It will not run again. */

@@ -1,10 +1,13 @@
 import { assert } from '../src/base/assert.js';
 import { crc32c } from '../src/base/crc32c.js';
+import { knowsLevel, type FeatureLevel } from '../src/base/feature-levels.js';
 import type { Index, MemberId, Term } from '../src/base/ids.js';
+import { raisesTo } from '../src/fsm/members/raises-to.js';
 import type { MemberParts } from '../src/member/parts.js';
 import type { Raft } from '../src/raft/raft.js';
 import { Invariants, type ObservedMember } from '../src/raft/testing/invariants.js';
 import type { Entry, Message, Ready } from '../src/raft/types.js';
+import { comparisonsLevel, levelOf } from './builds.js';
 import { Conduct } from './conduct.js';
 import { describeEntries, describeReady } from './describe.js';
 import { DurableLog } from './durable-log.js';
@@ -23,6 +26,9 @@ interface Watched extends ObservedMember {
   readonly store: DurableLog;
   role: string;
   ledTerm: Term;
+  readonly parts: MemberParts;
+  /** As of what it had applied when it was looked at last. */
+  featureLevel: FeatureLevel;
 }
 
 /**
@@ -48,6 +54,10 @@ export class Observer {
   /** Who began to lead, in order. */
   readonly leaders: MemberId[] = [];
   entriesApplied = 0;
+  /** The highest that any member has applied. */
+  featureLevel: FeatureLevel = 0;
+  /** An entry that is to raise the level is committed. */
+  raising = false;
 
   constructor(trace: ((where: string, event: TraceEvent['event'], text: string) => void) | undefined) {
     this.#trace = trace;
@@ -65,13 +75,23 @@ export class Observer {
       await cut(index);
     };
     machine.durable = new DurableLog(raft);
-    const watched: Watched = { id: machine.id, machine, raft, store: machine.durable, role: '', ledTerm: 0 };
+    const watched: Watched = {
+      id: machine.id,
+      machine,
+      raft,
+      store: machine.durable,
+      role: '',
+      ledTerm: 0,
+      parts,
+      featureLevel: 0,
+    };
     this.#members.set(machine.id, watched);
     this.#watched.set(machine, watched);
     this.#watchRaft(watched);
     const apply = state.apply.bind(state);
     state.apply = (entry) => {
       const applied = apply(entry);
+      this.#levelApplied(watched, entry);
       this.#entryApplied(machine, entry, () => state.hash());
       return applied;
     };
@@ -112,6 +132,8 @@ export class Observer {
       this.#conduct.turns(machine, raft);
       this.invariants.checkReady(watched, next);
       this.#conduct.appended(machine, raft, next.entries);
+      this.#checkKnown(watched, next.entries);
+      this.raising ||= next.committed.some((entry) => raisesTo(entry) !== undefined);
       store.begun(next);
       for (const listener of this.readyListeners) listener(machine, next);
       if (this.#trace !== undefined) {
@@ -144,8 +166,54 @@ export class Observer {
     if (watched === undefined || machine.life?.parts?.raft !== watched.raft) return;
     this.invariants.checkStep(watched);
     this.#conduct.check(machine, watched.raft);
+    this.#checkLevel(watched);
     this.#noteLeader(watched);
     if (this.#trace !== undefined) this.#noteRole(watched);
+  }
+
+  /** The level never falls, is raised only where all know it, and no member goes on at one that it does not know. */
+  #checkLevel(watched: Watched): void {
+    const { machine, parts, featureLevel: before } = watched;
+    const { featureLevel } = parts.machine;
+    if (featureLevel === before) return;
+    assert(featureLevel > before, `${machine.name} falls from feature level ${before} to ${featureLevel}`);
+    watched.featureLevel = featureLevel;
+    this.featureLevel = Math.max(this.featureLevel, featureLevel);
+    assert(
+      knowsLevel(parts.levels, featureLevel),
+      `${machine.name} goes on at feature level ${featureLevel}, which it does not know`,
+    );
+  }
+
+  /** Nothing that a member cannot read enters its log. */
+  #checkKnown({ machine, parts }: Watched, entries: readonly Entry[]): void {
+    const { max } = parts.levels;
+    if (max >= comparisonsLevel) return;
+    for (const entry of entries) {
+      assert(
+        levelOf(entry) <= max,
+        `${machine.name} takes into its log at ${entry.index} what it does not know`,
+      );
+    }
+  }
+
+  #levelApplied(watched: Watched, entry: Entry): void {
+    const { machine, parts, featureLevel: before } = watched;
+    const { featureLevel } = parts.machine;
+    if (featureLevel < comparisonsLevel) {
+      assert(
+        featureLevel >= levelOf(entry),
+        `${machine.name} applies at ${entry.index} what the feature level does not allow`,
+      );
+    }
+    if (featureLevel > before && before > 0) {
+      const unaware = parts.machine.members().filter(({ levels }) => !knowsLevel(levels, featureLevel));
+      assert(
+        unaware.length === 0,
+        `the feature level is raised to ${featureLevel}, which ${unaware[0]?.name} does not know`,
+      );
+    }
+    this.#checkLevel(watched);
   }
 
   #noteLeader(watched: Watched): void {

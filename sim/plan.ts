@@ -168,7 +168,7 @@ class Draft {
       options: { ...this.#options(heartbeatIntervalMs, leaseReads), ...corner?.options },
       segmentSizesBytes:
         corner?.segmentSizesBytes ?? this.#pick('segments', [[4096], [16_384], [2048, 4096, 65_536]]),
-      upgradesLogs: this.#pick('log formats', [false, true]),
+      upgradesLogs: this.#upgradesLogs(),
       network: { ...this.#network(heartbeatIntervalMs), ...corner?.network },
       disk: this.#disk(),
       clients: this.#clients(),
@@ -178,6 +178,10 @@ class Draft {
       faults:
         this.#cornerKind === undefined ? this.#faults(durationMs) : this.#cornerFaults(this.#cornerKind),
     };
+  }
+
+  #upgradesLogs(): boolean {
+    return this.#pick('log formats', [false, true]);
   }
 
   #members(): number {
@@ -287,8 +291,10 @@ class Draft {
     const faults: PlannedFault[] = [];
     for (const kind of faultKinds) {
       const dice = this.#dice(`fault ${faultKnobs[kind] ?? kind}`);
-      const drawn = dice.chance(part);
-      if (!(theme?.includes(kind) ?? drawn)) continue;
+      const drawn = dice.chance(kind === 'roll-back' ? 0.4 : part);
+      // It needs machines with the older version, whatever else happens.
+      const happens = kind === 'roll-back' ? drawn && this.#upgradesLogs() : (theme?.includes(kind) ?? drawn);
+      if (!happens) continue;
       const everyMs = dice.pick([400, 2000, 6000]);
       let number = 0;
       for (let atMs = dice.ms(0, everyMs); atMs < durationMs; atMs += dice.ms(everyMs / 4, everyMs * 2)) {

@@ -1,4 +1,5 @@
 import { holdMajority, isSound } from './budget.js';
+import { comparisonsLevel } from './builds.js';
 import type { Call, Outcome } from './checkers/history.js';
 import type { Clients } from './clients.js';
 import type { Cluster } from './cluster.js';
@@ -69,7 +70,9 @@ export class Recovery {
   async ofAll(): Promise<void> {
     const cluster = this.#cluster;
     cluster.phase('all come back');
+    for (const machine of cluster.machines) this.#installNewer(machine);
     await this.#serve('the whole cluster', cluster.machines);
+    await cluster.expect('the feature level is raised', this.#timeoutMs, () => this.#isRaised());
     await cluster.expect('all members reach one index', this.#timeoutMs, () => {
       const leader = cluster.leader();
       if (leader === undefined) return false;
@@ -82,6 +85,21 @@ export class Recovery {
     const members = cluster.running().filter((each) => !cluster.isOut(each) && !each.backend.holdsRot);
     const hashes = new Set(members.map((each) => each.member!.hash()));
     if (hashes.size > 1) cluster.fail(new Error('the states of the members differ in the end'));
+  }
+
+  #installNewer(machine: Machine): void {
+    if (machine.gone || machine.levels.max === comparisonsLevel) return;
+    machine.upgrade();
+    if (machine.life !== undefined) this.#cluster.end(machine, 'kill');
+  }
+
+  /** Unless one that will not come back holds it: it has said that it does not know the next. */
+  #isRaised(): boolean {
+    const { machines, observer } = this.#cluster;
+    const members = this.#cluster.leader()?.parts.machine.members() ?? [];
+    const holding = members.filter(({ levels }) => levels.max < comparisonsLevel);
+    const isGone = (id: bigint): boolean => machines.find((each) => each.id === id)?.gone !== false;
+    return observer.featureLevel === comparisonsLevel || holding.some(({ id }) => isGone(id));
   }
 
   /** Within a bounded time each of `machines` writes and reads. */

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { joinAnewAdvice } from './base/advice.js';
 import { emptyBytes } from './base/bytes.js';
 import { KvorumError } from './base/errors.js';
+import { knownLevels } from './base/feature-levels.js';
 import { formatId, type ClusterId } from './base/ids.js';
 import { Prng, randomId } from './base/prng.js';
 import type { MemberRecord } from './fsm/members/membership.js';
@@ -120,6 +121,7 @@ async function joinAsNew(
     raftAddress,
     ports,
     memberId: identity.memberId,
+    levels: { ...knownLevels, max: Math.min(knownLevels.max, options.featureLevelMax) },
     timeoutMs: options.joinTimeoutMs,
     log: options.log,
     signal,

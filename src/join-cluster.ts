@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { KvorumError } from './base/errors.js';
+import { firstLevels, type LevelRange } from './base/feature-levels.js';
 import type { ClusterId, MemberId } from './base/ids.js';
 import type { Log } from './base/log.js';
 import { connect, type KvorumClient } from './client/index.js';
@@ -16,6 +17,7 @@ interface JoinOptions {
   /** Of this server. */
   readonly ports: ReservedPorts;
   readonly memberId: MemberId;
+  readonly levels: LevelRange;
   readonly timeoutMs: number;
   readonly log: Log;
   readonly signal: AbortSignal | undefined;
@@ -138,7 +140,7 @@ async function attempt(client: KvorumClient, options: JoinOptions, remainingMs: 
   const { name, raftAddress, memberId, signal } = options;
   const timeoutMs = Math.min(attemptTimeoutMs, remainingMs);
   const { clusterId, members, secret } = await client.join(
-    { name, raftAddress, id: memberId },
+    { name, raftAddress, id: memberId, featureLevels: options.levels },
     { timeoutMs, ...(signal === undefined ? {} : { signal }) },
   );
   if (secret.length !== 0 && secret.length !== secretSizeBytes) {
@@ -156,6 +158,7 @@ async function attempt(client: KvorumClient, options: JoinOptions, remainingMs: 
       peerAddress: each.raftAddress,
       clientAddress: each.clientAddress,
       promoteWhenReady: false,
+      levels: firstLevels,
     })),
   };
 }

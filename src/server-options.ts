@@ -1,6 +1,7 @@
 import { checkMemberName, formatHostPort, parseHostPort } from './base/address.js';
 import { echoed } from './base/echo.js';
 import { KvorumError } from './base/errors.js';
+import { knownLevels, levelsText, type FeatureLevel } from './base/feature-levels.js';
 import type { Log } from './base/log.js';
 import { memberDefaults } from './member/options.js';
 
@@ -35,6 +36,8 @@ export interface ServerOptions {
   readonly compactionRevisions: number;
   /** How long a new member asks to be let in before it gives up. */
   readonly joinTimeoutMs: number;
+  /** The cluster is to go no further than this level, so that an older version can be installed again. */
+  readonly featureLevelMax: FeatureLevel;
 }
 
 export const serverDefaults = {
@@ -54,6 +57,7 @@ export const serverDefaults = {
   compactionAgeMs: memberDefaults.compactionAgeMs,
   compactionRevisions: memberDefaults.compactionRevisions,
   joinTimeoutMs: 60_000,
+  featureLevelMax: knownLevels.max,
 } as const satisfies Partial<ServerOptions>;
 
 /** Addresses to listen on that nobody can connect to. */
@@ -93,6 +97,14 @@ export function checkServerOptions(options: ServerOptions): void {
       throw refused(`auto-compaction-retention must be a whole number from 0 on, not ${value}`);
     }
   }
+  checkFeatureLevel(options.featureLevelMax);
+}
+
+function checkFeatureLevel(level: FeatureLevel): void {
+  if (Number.isInteger(level) && level >= knownLevels.min && level <= knownLevels.max) return;
+  throw refused(
+    `feature-level-max must be a level that this version knows (${levelsText(knownLevels)}), not ${level}`,
+  );
 }
 
 function checkTimes(options: ServerOptions): void {

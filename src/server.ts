@@ -261,6 +261,7 @@ async function openRealMember(start: Start): Promise<RaftMember> {
       peerAddress: addresses.raftAddress,
       found: entrance.found,
       contacts: entrance.contacts,
+      levelHeldMax: options.featureLevelMax,
       options: {
         ...memberDefaults,
         ...memberMemory(),

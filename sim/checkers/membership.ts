@@ -110,6 +110,9 @@ function mayRefuse({ call }: MembershipOperation, code: string, membership: Memb
       return isMember;
     case 'join MEMBER_REMOVED':
       return removed.has(target);
+    case 'join VERSION_MISMATCH':
+      // Whether the level is such is looked at where the process ends (cluster.ts).
+      return true;
     case 'join QUORUM_WOULD_BE_LOST':
       return !isMember && !removed.has(target);
     case 'transfer MEMBER_NOT_FOUND':

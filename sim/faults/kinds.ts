@@ -5,6 +5,7 @@ export const faultKinds = [
   'kill',
   'restart-gracefully',
   'rolling-upgrade',
+  'roll-back',
   'pause',
   'partition',
   'isolate-leader',

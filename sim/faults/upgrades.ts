@@ -1,5 +1,5 @@
 import { noMember } from '../../src/base/ids.js';
-import { newestLogFormat } from '../../src/storage/wal/format.js';
+import { comparisonsLevel, oldBuild } from '../builds.js';
 import type { Cluster } from '../cluster.js';
 import type { Machine } from '../machine.js';
 import { orderTransfer, stop } from './order.js';
@@ -7,13 +7,15 @@ import type { Fault } from './scene.js';
 import { play, type Stage } from './stage.js';
 
 const upgradeMsMax = 30_000;
+/** From the decision to what it leads to. */
+const decisionMsMax = 3000;
 /** An operator looks now and then. */
 const lookEveryMs = 20;
 
 /**
- * A rolling upgrade: one member after the other is stopped and comes back with the newest format of the log, the
- * leader last, and none before the last has caught up. Meanwhile the log of one is in both formats, and its entries
- * come from members with either.
+ * A rolling upgrade: one member after the other is stopped and comes back with the newer version, its format of the log
+ * and its feature levels, the leader last, and none before the last has caught up. Meanwhile the log of one is in both
+ * formats, and its entries come from members of either version.
  */
 const rollingUpgrade: Fault = (scene) => {
   const { cluster } = scene;
@@ -29,7 +31,7 @@ const rollingUpgrade: Fault = (scene) => {
 };
 
 function oldMachines({ machines }: Cluster): Machine[] {
-  return machines.filter((each) => !each.gone && each.logFormat !== newestLogFormat);
+  return machines.filter((each) => !each.gone && each.levels.max < comparisonsLevel);
 }
 
 /** Those that run come first. */
@@ -47,7 +49,7 @@ async function upgrade(stage: Stage, machine: Machine): Promise<void> {
     orderTransfer(cluster, machine, noMember);
     await stage.pass(dice.ms(0, electionTimeoutMs));
   }
-  machine.logFormat = newestLogFormat;
+  machine.upgrade();
   stage.tell(`${machine.name} is stopped to be upgraded`);
   stop(cluster, machine);
   const { lives } = machine;
@@ -58,4 +60,33 @@ async function upgrade(stage: Stage, machine: Machine): Promise<void> {
   await stage.until(isBack, upgradeMsMax, lookEveryMs);
 }
 
-export const upgradeFaults = { 'rolling-upgrade': rollingUpgrade };
+/**
+ * The older version is installed again on a member, as an operator may while the level is not raised as far as that member
+ * knows. It may be raised meanwhile, which half of them come upon: then it ends by itself, and is upgraded once more.
+ */
+const rollback: Fault = (scene) => {
+  const { cluster, dice } = scene;
+  if (!cluster.plan.upgradesLogs) return undefined;
+  const upgraded = cluster
+    .running()
+    .filter(
+      ({ levels, parts }) => levels.max === comparisonsLevel && parts.machine.featureLevel < comparisonsLevel,
+    );
+  if (upgraded.length === 0) return undefined;
+  const machine = dice.pick(upgraded);
+  const { lives } = machine;
+  play(scene, upgradeMsMax, async (stage) => {
+    if (dice.chance(0.5)) await stage.until(() => cluster.observer.raising, upgradeMsMax, 1);
+    else await stage.pass(dice.ms(0, decisionMsMax));
+    if (!machine.running || machine.lives > lives) return;
+    if (dice.chance(0.5)) cluster.end(machine, 'kill');
+    else stop(cluster, machine);
+    await stage.until(() => machine.life === undefined || machine.lives > lives, upgradeMsMax, lookEveryMs);
+    if (machine.life !== undefined) return;
+    machine.levels = oldBuild;
+    stage.tell(`${machine.name} has the older version again`);
+  });
+  return machine.name;
+};
+
+export const upgradeFaults = { 'rolling-upgrade': rollingUpgrade, 'roll-back': rollback };

@@ -1,3 +1,4 @@
+import { levelMutants } from './level.js';
 import { memberMutants } from './member.js';
 import { mendedMutants } from './mended.js';
 import type { Mutant, WaitingMutant } from './mutant.js';
@@ -11,6 +12,7 @@ export const mutants: readonly Mutant[] = [
   ...memberMutants,
   ...storageMutants,
   ...stateMutants,
+  ...levelMutants,
   ...mendedMutants,
 ];
 

@@ -11,6 +11,10 @@ export const errorCodes = {
   MEMBER_NAME_TAKEN: { grpc: 'ALREADY_EXISTS', outcome: 'not-applied' },
   MEMBER_ADDRESS_TAKEN: { grpc: 'ALREADY_EXISTS', outcome: 'not-applied' },
   MEMBER_REMOVED: { grpc: 'FAILED_PRECONDITION', outcome: 'not-applied' },
+  /** A start or a join: this version of Kvorum does not know the formats that the cluster is at. */
+  VERSION_MISMATCH: { grpc: 'FAILED_PRECONDITION', outcome: 'not-applied' },
+  /** The cluster's feature level does not allow it yet. */
+  FEATURE_NOT_ENABLED: { grpc: 'FAILED_PRECONDITION', outcome: 'not-applied' },
   WRONG_CLUSTER: { grpc: 'FAILED_PRECONDITION', outcome: 'not-applied' },
   QUORUM_WOULD_BE_LOST: { grpc: 'FAILED_PRECONDITION', outcome: 'not-applied' },
   NOT_A_VOTER: { grpc: 'FAILED_PRECONDITION', outcome: 'not-applied' },

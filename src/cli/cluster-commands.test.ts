@@ -79,7 +79,7 @@ describe('commands for operators', () => {
   it('status: shows how far behind a member is, the space on its disk, and its open files', async () => {
     const { stdout } = await at(first(), 'status');
     const [header] = stdout.split('\n');
-    assert.match(header!, / APPLIED +BEHIND +REVISION +DATABASE +LOG +DISK FREE +FILES +VERSION$/);
+    assert.match(header!, / APPLIED +BEHIND +REVISION +DATABASE +LOG +DISK FREE +FILES +LEVEL +VERSION$/);
     assert.ok(!stdout.includes('\n\n'), 'there is no trouble');
     for (const row of cells(stdout)) {
       assert.match(row[7]!, /^\d+$/);

@@ -13,6 +13,8 @@ export const exitCodes = {
   unknown: 4,
   /** `serve`: this member was removed from the cluster. */
   removed: 5,
+  /** `serve`: this version of Kvorum does not know the feature level that the cluster is at. */
+  version: 6,
   /** SIGHUP, Ctrl-C and SIGTERM, where the work was not at its end. As shells have it: 128 and the signal's number. */
   hungUp: 129,
   interrupted: 130,
@@ -81,5 +83,6 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (!(error instanceof KvorumError)) return exitCodes.failed;
   if (usageCodes.includes(error.code)) return exitCodes.usage;
   if (unavailableCodes.includes(error.code)) return exitCodes.unavailable;
+  if (error.code === 'VERSION_MISMATCH') return exitCodes.version;
   return error.code === 'OUTCOME_UNKNOWN' ? exitCodes.unknown : exitCodes.failed;
 }

@@ -50,6 +50,12 @@ export class FlagValues {
     return Number(this.#raw(name) ?? '0');
   }
 
+  /** As `optional`. */
+  optionalNumber(name: string): number | undefined {
+    const raw = this.#raw(name);
+    return raw === undefined ? undefined : Number(raw);
+  }
+
   boolean(name: string): boolean {
     return this.#raw(name) === 'true';
   }

@@ -126,6 +126,13 @@ const serveFlags: readonly FlagSpec[] = [
     summary: 'how long (90s, 30m, 72h) or how many old revisions are kept; 0: all',
   },
   {
+    name: 'feature-level-max',
+    kind: 'number',
+    value: 'LEVEL',
+    summary: 'hold the cluster at this feature level, so that an older version can be installed again',
+    min: 1,
+  },
+  {
     name: 'log-level',
     kind: 'text',
     default: 'info',

@@ -1,6 +1,6 @@
 import { KvorumError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
-import { startServer, type ServerOptions, type StopReason } from '../server.js';
+import { serverDefaults, startServer, type ServerOptions, type StopReason } from '../server.js';
 import type { Invocation, Io } from './command.js';
 import { CommandError, exitCodes, type ExitCode } from './exit-codes.js';
 import type { FlagValues } from './flags.js';
@@ -34,6 +34,7 @@ function serverOptions(flags: FlagValues, io: Io, log: LogDestination): ServerOp
     connectionsMax: flags.number('connections-max'),
     logEntriesKept: flags.number('log-entries-kept'),
     ...parseRetention(flags.text('auto-compaction-mode'), flags.text('auto-compaction-retention')),
+    featureLevelMax: flags.optionalNumber('feature-level-max') ?? serverDefaults.featureLevelMax,
     log: makeServerLog({
       level: flags.text('log-level') as LogLevel,
       format: logFormat(flags, io),
@@ -103,6 +104,14 @@ function codeOf(name: string, reason: StopReason): ExitCode {
     case 'removed':
       throw new CommandError(exitCodes.removed, reason.message);
     case 'failed':
-      throw new CommandError(exitCodes.failed, `member ${name} had to stop: ${reason.error.message}`);
+      throw new CommandError(
+        isUnsuitable(reason.error) ? exitCodes.version : exitCodes.failed,
+        `member ${name} had to stop: ${reason.error.message}`,
+      );
   }
+}
+
+/** Another version must be installed; this one would end again. */
+function isUnsuitable(error: unknown): error is KvorumError {
+  return error instanceof KvorumError && error.code === 'VERSION_MISMATCH';
 }

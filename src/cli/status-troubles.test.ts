@@ -7,6 +7,8 @@ const since = new Date(2026, 10, 30, 8, 15, 2).getTime();
 const range = (first: number, last: number): number[] =>
   Array.from({ length: last - first + 1 }, (_, at) => first + at);
 
+const featureLevels = { min: 1, max: 1 };
+
 /** node1 to node`count`, of which those in `down` answer nobody. */
 function cluster(
   count: number,
@@ -19,7 +21,7 @@ function cluster(
   const peer = (member: number): PeerStatus => {
     const raftAddress = `10.0.0.${member}:60051`;
     const [reachable, reason] = isUp(member) ? [true, ''] : [false, reasonOf(member, raftAddress)];
-    const known = { reachable, reason, sinceMs: sinceOf(member), matchIndex: undefined };
+    const known = { reachable, reason, sinceMs: sinceOf(member), matchIndex: undefined, featureLevels };
     return { id: BigInt(member), name: `node${member}`, raftAddress, voter: true, ...known };
   };
   const hasLeader = 2 * (count - down.length) > count;
@@ -27,6 +29,8 @@ function cluster(
     name: `node${member}`,
     role: 'follower',
     leaderId: hasLeader ? 1n : 0n,
+    featureLevel: 1,
+    featureLevels,
     peers: all.filter((other) => other !== member).map(peer),
   }));
 }

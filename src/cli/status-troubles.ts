@@ -1,4 +1,4 @@
-import type { ServerStatus } from '../client/index.js';
+import type { FeatureLevelRange, ServerStatus } from '../client/index.js';
 
 /**
  * How many entries a member still has to apply, of those that are committed as far as anybody knows. Of one that does
@@ -17,11 +17,16 @@ export function entriesBehind(
   return known === undefined ? '' : String(Math.max(0, committed - known));
 }
 
-type Answer = Pick<ServerStatus, 'name' | 'role' | 'leaderId' | 'peers'>;
+type Answer = Pick<ServerStatus, 'name' | 'role' | 'leaderId' | 'peers' | 'featureLevel' | 'featureLevels'>;
 
-/** Who cannot be reached by whom, since when and why, and whether there is a leader: a line for all that it holds for. */
+/**
+ * Who cannot be reached by whom, since when and why, whether there is a leader, and who holds the feature level: a line for
+ * all that it holds for.
+ */
 export function troubles(answers: readonly Answer[]): readonly string[] {
-  return [...new Set([...unreachableMembers(answers), ...missingLeader(answers)])];
+  return [
+    ...new Set([...unreachableMembers(answers), ...missingLeader(answers), ...differingLevels(answers)]),
+  ];
 }
 
 interface Unreachable {
@@ -103,6 +108,29 @@ function grouped<T>(all: Iterable<T>, keyOf: (each: T) => string): readonly (rea
     else group.push(each);
   }
   return [...groups.values()];
+}
+
+/** What each member knows, while that is not the same everywhere, or more than what the cluster is at. */
+function differingLevels(answers: readonly Answer[]): readonly string[] {
+  const level = Math.max(0, ...answers.map(({ featureLevel }) => featureLevel ?? 0));
+  const known = new Map<string, string>();
+  for (const { name, peers, featureLevels } of answers) {
+    for (const peer of peers) {
+      if (!known.has(peer.name)) known.set(peer.name, rangeText(peer.featureLevels));
+    }
+    // Of itself each knows best.
+    known.set(name, rangeText(featureLevels));
+  }
+  const highest = Math.max(0, ...answers.map(({ featureLevels }) => featureLevels?.max ?? 0));
+  if (new Set(known.values()).size <= 1 && highest <= level) return [];
+  const told = [...known].map(([name, range]) => `${name} knows ${range}`).sort();
+  return [`the cluster is at feature level ${level}: ${told.join(', ')}`];
+}
+
+function rangeText(range: FeatureLevelRange | undefined): string {
+  if (range === undefined) return 'no levels';
+  const { min, max } = range;
+  return min === max ? String(max) : `${min} to ${max}`;
 }
 
 /** `2026-11-30 08:15:02`, in local time. */

@@ -107,7 +107,7 @@ export function byName(left: string, right: string): number {
 
 const header = [
   ...['NAME', 'ID', 'CLIENT', 'ROLE', 'TERM', 'COMMIT', 'APPLIED', 'BEHIND', 'REVISION', 'DATABASE', 'LOG'],
-  ...['DISK FREE', 'FILES', 'VERSION'],
+  ...['DISK FREE', 'FILES', 'LEVEL', 'VERSION'],
 ];
 
 /** A row for each member, and below it a line for each trouble. */
@@ -148,6 +148,7 @@ function row(each: Told, answers: readonly ServerStatus[]): string[] {
     sizeText(each.logSizeBytes),
     diskFreeBytes === undefined ? '-' : sizeText(diskFreeBytes),
     openFiles === undefined ? '-' : `${openFiles} of ${openFilesMax ?? 'any'}`,
+    each.featureLevel === undefined ? '-' : String(each.featureLevel),
     each.version,
   ];
 }

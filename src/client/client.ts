@@ -17,6 +17,7 @@ import type { OperationKind } from './operation.js';
 import {
   checkExpectedRevision,
   checkId,
+  checkLevel,
   checkObject,
   checkReadOptions,
   checkText,
@@ -36,6 +37,7 @@ import {
   type ClusterMembers,
   type ConditionalResult,
   type DeleteResult,
+  type FeatureLevelRange,
   type JoinResult,
   type KeyValue,
   type ServerStatus,
@@ -204,9 +206,15 @@ export class KvorumClient {
    * Adds a member, as a learner that is promoted when it is up and has caught up. Servers do this for themselves.
    *
    * @param member.id chosen by the member and kept by it; 0n or nothing: the cluster chooses
+   * @param member.featureLevels that it can live with; nothing: the first alone
    */
   async join(
-    member: { readonly name: string; readonly raftAddress: string; readonly id?: bigint },
+    member: {
+      readonly name: string;
+      readonly raftAddress: string;
+      readonly id?: bigint;
+      readonly featureLevels?: FeatureLevelRange;
+    },
     options: CallOptions = {},
   ): Promise<JoinResult> {
     checkObject('member', member);
@@ -214,6 +222,8 @@ export class KvorumClient {
       nodeId: checkText('member.name', member.name),
       raftAddr: checkText('member.raftAddress', member.raftAddress),
       memberId: member.id === undefined ? 0n : checkId('member.id', member.id),
+      featureLevelMin: checkLevel('member.featureLevels.min', member.featureLevels?.min),
+      featureLevelMax: checkLevel('member.featureLevels.max', member.featureLevels?.max),
     };
     const { clusterId, memberId, members, clusterSecret } = await this.#call(
       (all) => all.join,

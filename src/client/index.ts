@@ -7,6 +7,7 @@ export type {
   ClusterMembers,
   ConditionalResult,
   DeleteResult,
+  FeatureLevelRange,
   JoinedMember,
   JoinResult,
   KeyValue,

@@ -142,6 +142,11 @@ export function checkId(field: string, given: unknown): bigint {
 }
 
 /** @throws KvorumError INVALID_REQUEST */
+export function checkLevel(field: string, given: unknown): number {
+  return given === undefined ? 0 : checkPositive(field, given);
+}
+
+/** @throws KvorumError INVALID_REQUEST */
 export function checkTries(tries: unknown = Infinity): number {
   if (tries === Infinity) return tries;
   return checkPositive('connectTriesMax', tries);

@@ -58,6 +58,12 @@ export interface ClusterMembers {
   readonly members: readonly ClusterMember[];
 }
 
+/** The formats of a cluster that a version of Kvorum can live with. */
+export interface FeatureLevelRange {
+  readonly min: number;
+  readonly max: number;
+}
+
 export interface ServerStatus {
   /** The endpoint that was asked. */
   readonly endpoint: string;
@@ -87,6 +93,10 @@ export interface ServerStatus {
   /** File descriptors of the server's process. */
   readonly openFiles: number | undefined;
   readonly openFilesMax: number | undefined;
+  /** Of the cluster: which formats it writes. Undefined, like the next: a server of a version without levels. */
+  readonly featureLevel: number | undefined;
+  /** What this member can live with, as far as its operator lets it. */
+  readonly featureLevels: FeatureLevelRange | undefined;
 }
 
 /** What a server knows of another one. */
@@ -103,6 +113,8 @@ export interface PeerStatus {
   readonly reason: string;
   /** The newest entry that is known to be in its log; undefined where the server does not lead. */
   readonly matchIndex: number | undefined;
+  /** As it has made known. */
+  readonly featureLevels: FeatureLevelRange | undefined;
 }
 
 export interface JoinedMember {
@@ -172,6 +184,8 @@ export function toServerStatus(endpoint: string, told: StatusResponse): ServerSt
     diskSizeBytes: optional('diskSizeBytes', told.diskSizeBytes),
     openFiles: optional('openFiles', told.openFiles),
     openFilesMax: optional('openFilesMax', told.openFilesMax),
+    featureLevel: told.featureLevel === 0 ? undefined : told.featureLevel,
+    featureLevels: toLevels(told),
   };
 }
 
@@ -182,7 +196,16 @@ function toPeerStatus(told: WirePeerStatus): PeerStatus {
     raftAddress: raftAddr,
     sinceMs: toSafeNumber('sinceMs', told.sinceMs),
     matchIndex: optional('matchIndex', told.matchIndex),
+    featureLevels: toLevels(told),
   };
+}
+
+function toLevels(told: {
+  readonly featureLevelMin: number;
+  readonly featureLevelMax: number;
+}): FeatureLevelRange | undefined {
+  const { featureLevelMin: min, featureLevelMax: max } = told;
+  return max === 0 ? undefined : { min, max };
 }
 
 function optional(field: string, told: bigint | undefined): number | undefined {

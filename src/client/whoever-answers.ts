@@ -122,8 +122,9 @@ const nonceSizeBytes = 32;
 const frameHeadSizeBytes = 8;
 /** A version that never was: it is refused by every member, whatever secret it knows. */
 const noVersion = 0;
-/** Payload of that refusal: refused, for a reason of one byte, in words, of which there are none. */
-const refusalSizeBytes = 3;
+/** Payload of that refusal: refused, for a reason of one byte, in words, of which there are none; then which versions it speaks. */
+const refusalSizeBytesMin = 3;
+const refused = 1;
 
 function memberOpening(): Uint8Array {
   const payload = Buffer.alloc(4 + 1 + nonceSizeBytes);
@@ -137,7 +138,11 @@ function memberOpening(): Uint8Array {
 }
 
 function isMemberAnswer(said: Buffer): boolean {
-  if (said.length !== frameHeadSizeBytes + refusalSizeBytes) return false;
+  if (said.length < frameHeadSizeBytes + refusalSizeBytesMin) return false;
   const payload = said.subarray(frameHeadSizeBytes);
-  return readUint32(said, 0) === payload.length && readUint32(said, 4) === crc32c(payload);
+  return (
+    payload[0] === refused &&
+    readUint32(said, 0) === payload.length &&
+    readUint32(said, 4) === crc32c(payload)
+  );
 }

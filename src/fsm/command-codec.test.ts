@@ -29,7 +29,14 @@ const anyCommand: fc.Arbitrary<Command> = fc.oneof(
     expectedModRevision: revision,
   }),
   fc.record({ type: fc.constant('compact'), revision }),
-  fc.record({ type: fc.constant('publish'), id: lease, name: fc.string(), clientAddress: fc.string() }),
+  fc.record({
+    type: fc.constant('publish'),
+    id: lease,
+    name: fc.string(),
+    clientAddress: fc.string(),
+    levels: fc.record({ min: fc.nat(300), max: fc.nat(300) }, { noNullPrototype: true }),
+  }),
+  fc.record({ type: fc.constant('raise-level'), level: fc.nat(300) }),
   fc.record({ type: fc.constant('change-address'), id: lease, peerAddress: fc.string() }),
 );
 
@@ -124,7 +131,7 @@ describe('the encoding of command batches', () => {
 
   it('refuses what no member writes', () => {
     refuses(Uint8Array.of(2, ...batchOf().subarray(1)), /version 2/);
-    for (const type of [0, 8, 255]) refuses(batchOf(type, 0, 0, 0), /unknown command type/);
+    for (const type of [0, 9, 255]) refuses(batchOf(type, 0, 0, 0), /unknown command type/);
     refuses(batchOf(1, 4, 0, 0), /flags 4/);
     refuses(batchOf(2, 2, 0), /flags 2/);
     refuses(batchOf(6, 8, 0, 0, 0), /flags 8/);

@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.js';
 import { ByteReader, ByteWriter, MalformedBytesError } from '../base/byte-stream.js';
+import type { FeatureLevel } from '../base/feature-levels.js';
 import type { Command, CommandBatch } from './command.js';
 import type { CommandCodec, CommandForm } from './command-form.js';
 import { keyCommandCodecs } from './keys/key-command-codec.js';
@@ -16,6 +17,11 @@ const codecs: { readonly [T in Command['type']]: CommandCodec<Extract<Command, {
   ...memberCommandCodecs,
 };
 
+/** From which feature level on each may be proposed. */
+export const commandLevels = Object.fromEntries(
+  Object.entries(codecs).map(([type, { level }]) => [type, level]),
+) as Readonly<Record<Command['type'], FeatureLevel>>;
+
 const formByNumber: (CommandForm<Command> | undefined)[] = [];
 for (const { forms } of Object.values(codecs)) {
   for (const form of forms) {
@@ -23,6 +29,8 @@ for (const { forms } of Object.values(codecs)) {
     formByNumber[form.number] = form;
   }
 }
+
+export const commandFormNames: readonly string[] = formByNumber.flatMap((form) => form?.name ?? []);
 
 function codecOf<C extends Command>(command: C): CommandCodec<C> {
   return codecs[command.type] as unknown as CommandCodec<C>;
@@ -64,7 +72,11 @@ interface BatchHead {
 
 function readHead(reader: ByteReader): BatchHead {
   const version = reader.uint8();
-  if (version !== batchFormatVersion) throw new MalformedBytesError(`command batch of version ${version}`);
+  if (version !== batchFormatVersion) {
+    throw new MalformedBytesError(
+      `command batch of version ${version}, this version of Kvorum reads ${batchFormatVersion}`,
+    );
+  }
   const proposer = reader.uint64();
   const sequence = reader.varint();
   const count = reader.varint();
@@ -91,11 +103,12 @@ export function decodeCommandBatch(bytes: Uint8Array): CommandBatch {
 
 /**
  * Whether decodeCommandBatch would take it, and each command is within its limits. Makes next to no objects.
+ * @param levelMax of a command that raises the feature level
  * @throws MalformedBytesError
  */
-export function checkCommandBatch(bytes: Uint8Array): void {
+export function checkCommandBatch(bytes: Uint8Array, levelMax: FeatureLevel = Infinity): void {
   const reader = new ByteReader(bytes);
   const { count } = readHead(reader);
-  for (let at = 0; at < count; at++) readForm(reader).check(reader);
+  for (let at = 0; at < count; at++) readForm(reader).check(reader, levelMax);
   checkEnd(reader);
 }

@@ -1,20 +1,25 @@
 import { MalformedBytesError, type ByteReader, type ByteWriter } from '../base/byte-stream.js';
+import type { FeatureLevel } from '../base/feature-levels.js';
 
 /** One of the ways in which a command stands in the log, behind its number. */
 export interface CommandForm<C> {
+  readonly name: string;
   /** The byte that it begins with. Never given to another, in no version. */
   readonly number: number;
   /** Bytes are views. @throws MalformedBytesError */
   read(reader: ByteReader): C;
   /**
    * Goes over it as `read` does, and makes no objects; refuses besides what no member of ours proposes.
+   * @param levelMax the highest feature level that the cluster may be raised to
    * @throws MalformedBytesError
    */
-  check(reader: ByteReader): void;
+  check(reader: ByteReader, levelMax: FeatureLevel): void;
 }
 
 /** All that the log needs to know of one type of command. */
 export interface CommandCodec<C> {
+  /** From which feature level on it may be proposed. */
+  readonly level: FeatureLevel;
   readonly forms: readonly CommandForm<C>[];
   /** With its number. */
   write(writer: ByteWriter, command: C): void;

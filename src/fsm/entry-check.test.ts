@@ -21,7 +21,8 @@ const commands: readonly Command[] = [
   { type: 'delete-range', key, end: undefined, previous: false },
   { type: 'delete-range', key, end: undefined, previous: false, expectedModRevision: 2 },
   { type: 'compact', revision: 1 },
-  { type: 'publish', id: 1n, name: 'node1', clientAddress: 'a:2' },
+  { type: 'publish', id: 1n, name: 'node1', clientAddress: 'a:2', levels: { min: 1, max: 3 } },
+  { type: 'raise-level', level: 2 },
   { type: 'change-address', id: 1n, peerAddress: 'a:3' },
 ];
 
@@ -31,10 +32,18 @@ function batchOf(...given: Command[]): Uint8Array {
 
 function newMachine(): StateMachine {
   const members = [
-    { id: 1n, name: 'node1', peerAddress: 'a:1', clientAddress: 'a:2', promoteWhenReady: false },
+    {
+      id: 1n,
+      name: 'node1',
+      peerAddress: 'a:1',
+      clientAddress: 'a:2',
+      promoteWhenReady: false,
+      levels: { min: 1, max: 1 },
+    },
   ];
-  const initial = { clusterId: 5n, config: { ...emptyConfig, voters: [1n] }, members };
-  return StateMachine.initialise(new MemoryBackend(), initial, { index: 1, term: 1 });
+  const initial = { clusterId: 5n, config: { ...emptyConfig, voters: [1n] }, members, featureLevel: 1 };
+  const known = { min: 1, max: Number.MAX_SAFE_INTEGER };
+  return StateMachine.initialise(new MemoryBackend(), initial, { index: 1, term: 1 }, undefined, known);
 }
 
 function passes(data: Uint8Array): boolean {
@@ -113,11 +122,18 @@ describe('the check of an entry', () => {
 });
 
 describe('the check of a proposal', () => {
-  const record = { id: 2n, name: 'node2', peerAddress: 'b:1', clientAddress: '', promoteWhenReady: true };
+  const record = {
+    id: 2n,
+    name: 'node2',
+    peerAddress: 'b:1',
+    clientAddress: '',
+    promoteWhenReady: true,
+    levels: { min: 1, max: 1 },
+  };
   const change = (kind: 'add-learner' | 'add-voter' | 'remove', id: bigint, update: MembershipUpdate) =>
     encodeConfigChange({ changes: [{ kind, id }], context: encodeMembershipUpdate(update) });
   const refused = (data: Uint8Array): void => {
-    assert.throws(() => checkProposal('config', data, new Set([9n])), MalformedBytesError);
+    assert.throws(() => checkProposal('config', data, new Set([9n]), 1), MalformedBytesError);
   };
 
   it('takes the changes of members that ours propose', () => {
@@ -127,7 +143,7 @@ describe('the check of a proposal', () => {
       change('remove', 2n, { type: 'remove', id: 2n }),
       encodeConfigChange({ changes: [], context: new Uint8Array(0) }),
     ]) {
-      checkProposal('config', data, new Set([9n]));
+      checkProposal('config', data, new Set([9n]), 1);
     }
   });
 

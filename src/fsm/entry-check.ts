@@ -1,6 +1,7 @@
 import { checkMemberName, parseHostPort } from '../base/address.js';
 import { MalformedBytesError } from '../base/byte-stream.js';
 import { KvorumError } from '../base/errors.js';
+import type { FeatureLevel } from '../base/feature-levels.js';
 import { formatId, type MemberId } from '../base/ids.js';
 import { decodeConfigChange } from '../raft/config-change.js';
 import type { ConfigChangeKind, EntryType } from '../raft/types.js';
@@ -23,15 +24,17 @@ export function checkEntry(type: EntryType, data: Uint8Array): void {
 /**
  * As checkEntry, and whether a member of ours would propose it.
  * @param removed members that must not come back
+ * @param levelMax the highest feature level that this leader knows: nobody raises the cluster above its leader
  * @throws MalformedBytesError
  */
 export function checkProposal(
   type: 'normal' | 'config',
   data: Uint8Array,
   removed: ReadonlySet<MemberId>,
+  levelMax: FeatureLevel,
 ): void {
   if (type === 'normal') {
-    checkCommandBatch(data);
+    checkCommandBatch(data, levelMax);
     return;
   }
   const { changes, update } = readConfigChange(data);

@@ -21,6 +21,7 @@ export function hashOf(
   };
   add(() => {
     writer.uint64(members.clusterId).varint(members.configIndex).bytes(encodeConfig(members.config));
+    writer.varint(members.featureLevel);
     for (const member of members.members) writer.bytes(encodeMember(member));
     for (const id of [...members.removed].sort((left, right) => (left < right ? -1 : 1))) writer.uint64(id);
     writer.varint(keys.revision).varint(keys.compactRevision + 1);

@@ -12,7 +12,17 @@ import { StateMachine } from './state-machine.js';
 const initial = {
   clusterId: 5n,
   config: { ...emptyConfig, voters: [1n] },
-  members: [{ id: 1n, name: 'node1', peerAddress: 'a:1', clientAddress: 'a:2', promoteWhenReady: false }],
+  members: [
+    {
+      id: 1n,
+      name: 'node1',
+      peerAddress: 'a:1',
+      clientAddress: 'a:2',
+      promoteWhenReady: false,
+      levels: { min: 1, max: 1 },
+    },
+  ],
+  featureLevel: 1,
 };
 const poison: Entry = { index: 2, term: 1, type: 'normal', data: Uint8Array.of(1, 2, 3, 4, 5, 6, 7) };
 

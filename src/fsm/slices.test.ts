@@ -17,7 +17,7 @@ const all = bytes('\0');
 function newMachine(): { machine: StateMachine; backend: MemoryBackend } {
   const backend = new MemoryBackend();
   const config = { ...emptyConfig, voters: [1n] };
-  const initial = { clusterId: 5n, config, members: [] };
+  const initial = { clusterId: 5n, config, members: [], featureLevel: 1 };
   return { backend, machine: StateMachine.initialise(backend, initial, { index: 1, term: 1 }) };
 }
 

@@ -13,7 +13,17 @@ import { StateMachine, type AppliedEntry } from './state-machine.js';
 const initial = {
   clusterId: 5n,
   config: { ...emptyConfig, voters: [1n] },
-  members: [{ id: 1n, name: 'node1', peerAddress: 'a:1', clientAddress: 'a:2', promoteWhenReady: false }],
+  members: [
+    {
+      id: 1n,
+      name: 'node1',
+      peerAddress: 'a:1',
+      clientAddress: 'a:2',
+      promoteWhenReady: false,
+      levels: { min: 1, max: 1 },
+    },
+  ],
+  featureLevel: 1,
 };
 
 function newMachine(): { machine: StateMachine; backend: MemoryBackend } {

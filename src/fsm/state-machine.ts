@@ -3,6 +3,7 @@ import { ByteReader, ByteWriter } from '../base/byte-stream.js';
 import { encodeUtf8 } from '../base/bytes.js';
 import { crc32c } from '../base/crc32c.js';
 import { KvorumError } from '../base/errors.js';
+import { knownLevels, type FeatureLevel, type LevelRange } from '../base/feature-levels.js';
 import type { ClusterId, Index, MemberId, Revision } from '../base/ids.js';
 import { Work } from '../base/work.js';
 import type { AppliedPosition, Backend } from '../ports/backend.js';
@@ -28,7 +29,7 @@ export interface AppliedEntry {
     readonly sequence: number;
     readonly results: readonly CommandResult[];
   };
-  /** The member table or the configuration is not what it was. */
+  /** The member table, the feature level or the configuration is not what it was. */
   readonly membershipChanged: boolean;
 }
 
@@ -53,6 +54,7 @@ export interface InitialState {
   readonly clusterId: ClusterId;
   readonly config: ClusterConfig;
   readonly members: readonly MemberRecord[];
+  readonly featureLevel: FeatureLevel;
 }
 
 /**
@@ -72,17 +74,21 @@ export class StateMachine {
   /**
    * Goes on with what the backend holds.
    * @param passedOver entries that are taken for empty ones
+   * @param known the feature levels of this version
+   * @throws KvorumError VERSION_MISMATCH
    */
   constructor(
     backend: Backend,
     sizes: RevisionLogSizes = defaultSizes,
     passedOver: readonly PassedOver[] = [],
+    known: LevelRange = knownLevels,
   ) {
     this.#backend = backend;
     this.#passedOver = new PassedOverEntries(passedOver);
+    // First: it finds out whether this version can read the rest.
+    this.#members = new MemberTable(backend, known);
     this.#keys = new KeySpace(backend, sizes);
     this.#keysPart = new KeysPart(backend, this.#keys);
-    this.#members = new MemberTable(backend);
     this.#membersPart = new MembersPart(this.#members);
     this.#applied = backend.applied;
   }
@@ -93,9 +99,10 @@ export class StateMachine {
     initial: InitialState,
     position: AppliedPosition,
     sizes: RevisionLogSizes = defaultSizes,
+    known: LevelRange = knownLevels,
   ): StateMachine {
     assert(backend.applied.index === 0, 'only an empty backend is initialised');
-    const machine = new StateMachine(backend, sizes);
+    const machine = new StateMachine(backend, sizes, [], known);
     machine.#members.initialise(initial);
     machine.#applied = position;
     machine.commit();
@@ -105,8 +112,8 @@ export class StateMachine {
   /** A snapshot was installed below: forgets what was read before. */
   reload(): void {
     this.#run = undefined;
-    this.#keysPart.reload();
     this.#members.reload();
+    this.#keysPart.reload();
     this.#applied = this.#backend.applied;
   }
 
@@ -147,6 +154,10 @@ export class StateMachine {
     return this.#members.removed;
   }
 
+  get featureLevel(): FeatureLevel {
+    return this.#members.featureLevel;
+  }
+
   /** @throws KvorumError REVISION_COMPACTED, REVISION_IN_FUTURE */
   read(query: KeyRangeQuery): RangeRead {
     return this.#keys.read(query);
@@ -173,7 +184,7 @@ export class StateMachine {
    * @param work ends the slice once it is spent
    * @returns undefined: the same entry is to be handed in again
    * @throws KvorumError ENTRY_NOT_APPLICABLE: a part of it may be applied, nothing may be committed any more, and the
-   * member must stop; DATA_DAMAGED for what the state holds
+   * member must stop; VERSION_MISMATCH: likewise, the cluster goes on without this version; DATA_DAMAGED for what the state holds
    */
   apply(entry: Entry, work: Work = Work.unbounded()): AppliedEntry | undefined {
     assert(entry.index === this.#applied.index + 1, `entry ${entry.index} follows ${this.#applied.index}`);
@@ -228,7 +239,7 @@ export class StateMachine {
       const result = this.#applyCommand(batch.commands[run.at]!, work);
       if (result === undefined) return undefined;
       results.push(result);
-      run.membershipChanged ||= result.type === 'publish' || result.type === 'change-address';
+      run.membershipChanged ||= changesMembership(result);
     }
     this.#run = undefined;
     if (run.saved) this.#backend.delete('meta', unfinishedKey);
@@ -239,6 +250,7 @@ export class StateMachine {
   /** @returns undefined: the slice is over; the same command is to be handed in again */
   #applyCommand(command: Command, work: Work): CommandResult | undefined {
     switch (command.type) {
+      case 'raise-level':
       case 'publish':
       case 'change-address':
         work.charge();
@@ -276,6 +288,10 @@ export class StateMachine {
   hash(): number {
     return hashOf(this.#keys, this.#members, passedOverIn(this.#backend), crc32c);
   }
+}
+
+function changesMembership({ type }: CommandResult): boolean {
+  return type === 'publish' || type === 'change-address' || type === 'raise-level';
 }
 
 function takesSlices(command: Command): boolean {

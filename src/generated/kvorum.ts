@@ -199,7 +199,14 @@ export interface StatusResponse {
     | undefined;
   /** File descriptors of the process. */
   openFiles?: bigint | undefined;
-  openFilesMax?: bigint | undefined;
+  openFilesMax?:
+    | bigint
+    | undefined;
+  /** Of the cluster: what it writes; 0: from a version without levels. */
+  featureLevel: number;
+  /** What this member can live with, as far as its operator lets it. */
+  featureLevelMin: number;
+  featureLevelMax: number;
 }
 
 /** What a member knows of another one. */
@@ -217,7 +224,12 @@ export interface PeerStatus {
   /** Why it is not reachable. */
   reason: string;
   /** The newest entry that is known to be in its log; absent where the member that is asked does not lead. */
-  matchIndex?: bigint | undefined;
+  matchIndex?:
+    | bigint
+    | undefined;
+  /** As of StatusResponse, as it has made known. */
+  featureLevelMin: number;
+  featureLevelMax: number;
 }
 
 function createBaseBatchRequest(): BatchRequest {
@@ -1967,6 +1979,9 @@ function createBaseStatusResponse(): StatusResponse {
     diskSizeBytes: undefined,
     openFiles: undefined,
     openFilesMax: undefined,
+    featureLevel: 0,
+    featureLevelMin: 0,
+    featureLevelMax: 0,
   };
 }
 
@@ -2079,6 +2094,15 @@ export const StatusResponse: MessageFns<StatusResponse> = {
         throw new globalThis.Error("value provided for field message.openFilesMax of type int64 too large");
       }
       writer.uint32(160).int64(message.openFilesMax);
+    }
+    if (message.featureLevel !== 0) {
+      writer.uint32(168).uint32(message.featureLevel);
+    }
+    if (message.featureLevelMin !== 0) {
+      writer.uint32(176).uint32(message.featureLevelMin);
+    }
+    if (message.featureLevelMax !== 0) {
+      writer.uint32(184).uint32(message.featureLevelMax);
     }
     return writer;
   },
@@ -2256,6 +2280,30 @@ export const StatusResponse: MessageFns<StatusResponse> = {
             message.openFilesMax = reader.int64() as bigint;
             continue;
           }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.featureLevel = reader.uint32();
+            continue;
+          }
+          case 22: {
+            if (tag !== 176) {
+              break;
+            }
+
+            message.featureLevelMin = reader.uint32();
+            continue;
+          }
+          case 23: {
+            if (tag !== 184) {
+              break;
+            }
+
+            message.featureLevelMax = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2279,6 +2327,8 @@ function createBasePeerStatus(): PeerStatus {
     sinceMs: 0n,
     reason: "",
     matchIndex: undefined,
+    featureLevelMin: 0,
+    featureLevelMax: 0,
   };
 }
 
@@ -2316,6 +2366,12 @@ export const PeerStatus: MessageFns<PeerStatus> = {
         throw new globalThis.Error("value provided for field message.matchIndex of type int64 too large");
       }
       writer.uint32(64).int64(message.matchIndex);
+    }
+    if (message.featureLevelMin !== 0) {
+      writer.uint32(72).uint32(message.featureLevelMin);
+    }
+    if (message.featureLevelMax !== 0) {
+      writer.uint32(80).uint32(message.featureLevelMax);
     }
     return writer;
   },
@@ -2395,6 +2451,22 @@ export const PeerStatus: MessageFns<PeerStatus> = {
             }
 
             message.matchIndex = reader.int64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.featureLevelMin = reader.uint32();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.featureLevelMax = reader.uint32();
             continue;
           }
         }

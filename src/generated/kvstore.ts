@@ -40,6 +40,9 @@ export interface JoinRequest {
   raftAddr: string;
   /** Chosen by the member and kept in its data folder; 0: the cluster chooses. */
   memberId: bigint;
+  /** The feature levels that it can live with; 0: the first alone. */
+  featureLevelMin: number;
+  featureLevelMax: number;
 }
 
 export interface JoinResponse {
@@ -350,7 +353,7 @@ export const DeleteResponse: MessageFns<DeleteResponse> = {
 };
 
 function createBaseJoinRequest(): JoinRequest {
-  return { nodeId: "", raftAddr: "", memberId: 0n };
+  return { nodeId: "", raftAddr: "", memberId: 0n, featureLevelMin: 0, featureLevelMax: 0 };
 }
 
 export const JoinRequest: MessageFns<JoinRequest> = {
@@ -366,6 +369,12 @@ export const JoinRequest: MessageFns<JoinRequest> = {
         throw new globalThis.Error("value provided for field message.memberId of type fixed64 too large");
       }
       writer.uint32(25).fixed64(message.memberId);
+    }
+    if (message.featureLevelMin !== 0) {
+      writer.uint32(32).uint32(message.featureLevelMin);
+    }
+    if (message.featureLevelMax !== 0) {
+      writer.uint32(40).uint32(message.featureLevelMax);
     }
     return writer;
   },
@@ -405,6 +414,22 @@ export const JoinRequest: MessageFns<JoinRequest> = {
             }
 
             message.memberId = reader.fixed64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.featureLevelMin = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.featureLevelMax = reader.uint32();
             continue;
           }
         }

@@ -100,7 +100,9 @@ void test('an offer of a snapshot that no cluster makes is refused', async () =>
     { ...meta, config: { ...meta.config, voters: [] } },
     { ...meta, config: { ...meta.config, voters: Array.from({ length: 65 }, (_, at) => BigInt(at + 1)) } },
   ]) {
-    await assert.rejects(station.offered(from, follower!.id, { id: 1n, sizeBytes: 10, crc: 0, meta: wrong }));
+    await assert.rejects(
+      station.offered(from, follower!.id, { id: 1n, sizeBytes: 10, crc: 0, featureLevel: 1, meta: wrong }),
+    );
   }
   await servesOn(cluster);
 });
@@ -114,7 +116,7 @@ void test('only the leader, or a member while none is known, brings a snapshot',
   const meta = { index: 1_000_000, term, configIndex: 1, config: { ...follower.member.config } };
   const stranger = { ...leader.life!.peers.identity, memberId: 4711n, address: 'stranger:60051' };
   const offer = (from: typeof stranger, id: bigint): ReturnType<typeof station.offered> =>
-    station.offered(from, follower.id, { id, sizeBytes: 1e9, crc: 0, meta });
+    station.offered(from, follower.id, { id, sizeBytes: 1e9, crc: 0, featureLevel: 1, meta });
   const [ofLeader, ofThird] = [leader, third].map((each) => each.life!.peers.identity) as [
     typeof stranger,
     typeof stranger,

@@ -4,10 +4,10 @@ import type { MemberId, Term } from '../base/ids.js';
 import { Work } from '../base/work.js';
 import type { AppliedEntry } from '../fsm/state-machine.js';
 import type { Timer } from '../ports/clock.js';
-import type { Message, Ready, SnapshotMeta } from '../raft/types.js';
+import type { Entry, Message, Ready, SnapshotMeta } from '../raft/types.js';
 import { ApplyQueue } from './apply-queue.js';
 import type { ConfigProposals } from './config-proposals.js';
-import { checkMessage } from './incoming-messages.js';
+import { admit } from './incoming-messages.js';
 import { LogRetention } from './log-retention.js';
 import type { MemberParts } from './parts.js';
 import type { Proposals } from './proposals.js';
@@ -72,7 +72,7 @@ export class Loop {
     this.#configs = waiting.configs;
     this.#listener = listener;
     this.#retention = new LogRetention(parts.options.logEntriesKept, parts.options.logSizeBytesKept);
-    const { id, raft, backend, snapshots, peers, log, machine, clock } = parts;
+    const { id, raft, backend, snapshots, peers, log, machine, clock, levels } = parts;
     this.#applying = new ApplyQueue(backend, parts.options);
     this.snapshots = new SnapshotTransfers({
       id,
@@ -82,6 +82,8 @@ export class Loop {
       log,
       clock,
       store: snapshots,
+      levels,
+      featureLevel: () => machine.featureLevel,
       step: (message) => void this.step(message),
       schedule: () => this.schedule(),
       failed: (error) => this.fail(error),
@@ -162,8 +164,9 @@ export class Loop {
   /** Takes in another member's message. @throws MalformedBytesError: none sends such a one */
   receive(message: Message): void {
     if (this.#ended) return;
-    checkMessage(message, this.#parts.machine);
-    const objection = this.step(message);
+    const { machine, raft, levels } = this.#parts;
+    const unapplied = (): Iterable<Entry> => raft.unapplied();
+    const objection = this.step(admit(message, { machine, unapplied, levels }));
     if (objection !== undefined) throw new MalformedBytesError(objection);
   }
 

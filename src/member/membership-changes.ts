@@ -1,5 +1,6 @@
 import { emptyBytes } from '../base/bytes.js';
 import { KvorumError } from '../base/errors.js';
+import { firstLevels, knowsLevel, requireKnown } from '../base/feature-levels.js';
 import { formatId, noMember, type Index, type MemberId } from '../base/ids.js';
 import { randomId, type RandomSource } from '../base/prng.js';
 import type { MemberRecord, MembershipUpdate } from '../fsm/members/membership.js';
@@ -53,16 +54,31 @@ export class MembershipChanges {
   async join(request: JoinRequest, options: CallOptions | undefined): Promise<JoinAnswer> {
     const chosenId = randomId(this.#parts.random);
     let id = request.id === noMember ? chosenId : request.id;
+    const entry = { isNew: false };
     await this.#change(options, () => {
       const decision = decideJoin(this.#parts.machine, request, id);
       if (decision.kind === 'done') id = decision.id;
+      else entry.isNew = true;
       return decision.kind === 'done' ? { kind: 'done' } : decision.decision;
     });
     const { machine, secret } = this.#parts;
+    if (entry.isNew) await this.#refuseOvertaken(request, id, options);
     const members = machine.members();
     // Who has made itself known has it: it goes to new members alone, whom everybody sees.
     const isNew = members.some((each) => each.id === id && each.clientAddress === '');
     return { clusterId: machine.clusterId, id, members, secret: isNew ? secret : emptyBytes };
+  }
+
+  /** The level was raised between the decision to let the member in and the entry that does so: it goes again. */
+  async #refuseOvertaken(
+    request: JoinRequest,
+    id: MemberId,
+    options: CallOptions | undefined,
+  ): Promise<void> {
+    const { levels = firstLevels } = request;
+    if (knowsLevel(levels, this.#parts.machine.featureLevel)) return;
+    await this.remove(id, options);
+    requireSuitable(request, this.#parts.machine);
   }
 
   async remove(id: MemberId, options: CallOptions | undefined): Promise<void> {
@@ -236,6 +252,7 @@ function decideJoin(machine: StateMachine, request: JoinRequest, id: MemberId): 
       `member ${request.name} was removed from this cluster; start it with an empty data folder to join anew`,
     );
   }
+  requireSuitable(request, machine);
   const members = machine.members();
   const sameId = members.find((each) => each.id === id);
   const sameName = members.find((each) => each.name === request.name);
@@ -263,11 +280,17 @@ function decideJoin(machine: StateMachine, request: JoinRequest, id: MemberId): 
     peerAddress: request.peerAddress,
     clientAddress: '',
     promoteWhenReady: true,
+    levels: request.levels ?? firstLevels,
   };
   return {
     kind: 'new',
     decision: { kind: 'change', change: 'add-learner', id, update: { type: 'add', record } },
   };
+}
+
+/** @throws KvorumError VERSION_MISMATCH */
+function requireSuitable({ name, levels = firstLevels }: JoinRequest, machine: StateMachine): void {
+  requireKnown(levels, machine.featureLevel, `the version that member ${name} runs`);
 }
 
 function refuseTakenAddress(members: readonly MemberRecord[], peerAddress: string): void {

@@ -1,5 +1,6 @@
 import { joinAnewAdvice } from '../base/advice.js';
 import { KvorumError } from '../base/errors.js';
+import { knownLevels, type FeatureLevel, type LevelRange } from '../base/feature-levels.js';
 import type { ClusterId, MemberId } from '../base/ids.js';
 import type { Log } from '../base/log.js';
 import type { RandomSource } from '../base/prng.js';
@@ -33,6 +34,10 @@ export interface OpenMember {
   readonly contacts: readonly MemberRecord[];
   /** Entries that are taken for empty ones. */
   readonly passedOver?: readonly PassedOver[];
+  /** Default: of this version of Kvorum. */
+  readonly levels?: LevelRange;
+  /** As of MemberParts; default: Infinity. */
+  readonly levelHeldMax?: FeatureLevel;
   readonly options: MemberOptions;
   readonly walOptions?: Partial<WalOptions>;
   readonly disk: Disk;
@@ -85,7 +90,8 @@ export async function openParts(open: OpenMember): Promise<MemberParts> {
       new Map(open.contacts.filter((each) => each.id !== open.id).map((each) => [each.id, each.peerAddress])),
     );
   }
-  return { ...open, raft, machine, wal: log.wal, snapshots };
+  const { levels = knownLevels, levelHeldMax = Infinity } = open;
+  return { ...open, levels, levelHeldMax, raft, machine, wal: log.wal, snapshots };
 }
 
 async function openLog(open: OpenMember): Promise<OpenedLog> {
@@ -129,21 +135,34 @@ function tellRecovered(log: Log, recovered: WalRecovered): void {
 
 async function openState(open: OpenMember, opened: OpenedLog): Promise<StateMachine> {
   const { backend, id, name, clusterId, peerAddress, clientAddress } = open;
+  const { levels = knownLevels, levelHeldMax = Infinity } = open;
   const foundingUnfinished =
     backend.applied.index === 0 &&
     opened.base.index === foundingPosition.index &&
     opened.entries.length === 0;
   const sizes = { segmentSizeBytesMax: open.options.revisionSegmentSizeBytesMax };
-  if (!foundingUnfinished) return new StateMachine(backend, sizes, open.passedOver);
+  if (!foundingUnfinished) return new StateMachine(backend, sizes, open.passedOver, levels);
+  const featureLevel = Math.max(levels.min, Math.min(levels.max, levelHeldMax));
   const machine = StateMachine.initialise(
     backend,
     {
       clusterId,
       config: { ...emptyConfig, voters: [id] },
-      members: [{ id, name, peerAddress, clientAddress, promoteWhenReady: false }],
+      members: [
+        {
+          id,
+          name,
+          peerAddress,
+          clientAddress,
+          promoteWhenReady: false,
+          levels: { min: levels.min, max: featureLevel },
+        },
+      ],
+      featureLevel,
     },
     foundingPosition,
     sizes,
+    levels,
   );
   await backend.flush();
   return machine;

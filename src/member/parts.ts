@@ -1,4 +1,5 @@
 import type { ClusterId, MemberId } from '../base/ids.js';
+import type { FeatureLevel, LevelRange } from '../base/feature-levels.js';
 import type { Log } from '../base/log.js';
 import type { RandomSource } from '../base/prng.js';
 import type { StateMachine } from '../fsm/state-machine.js';
@@ -22,6 +23,10 @@ export interface MemberParts {
   readonly clientAddress: string;
   /** host:port that members use. */
   readonly peerAddress: string;
+  /** Of the version that runs. */
+  readonly levels: LevelRange;
+  /** The operator lets the cluster go no further; Infinity: as far as it can. */
+  readonly levelHeldMax: FeatureLevel;
   readonly options: MemberOptions;
   readonly raft: Raft;
   readonly machine: StateMachine;

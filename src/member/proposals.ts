@@ -1,9 +1,10 @@
 import { assert } from '../base/assert.js';
 import type { Completion } from '../base/completion.js';
 import { KvorumError } from '../base/errors.js';
+import { requireLevel, type FeatureLevel } from '../base/feature-levels.js';
 import type { Term } from '../base/ids.js';
 import type { Command, CommandResult } from '../fsm/command.js';
-import { commandSizeBytes, encodeCommandBatch } from '../fsm/command-codec.js';
+import { commandLevels, commandSizeBytes, encodeCommandBatch } from '../fsm/command-codec.js';
 import type { Clock } from '../ports/clock.js';
 import type { Raft } from '../raft/raft.js';
 import type { ProposalOutcome } from '../raft/types.js';
@@ -41,6 +42,7 @@ export class Proposals {
   readonly #clock: Clock;
   readonly #options: MemberOptions;
   readonly #proposer: bigint;
+  readonly #featureLevel: () => FeatureLevel;
   #queue: Call[] = [];
   /** In the order of their sequences, at most entriesInFlightMax: no map, whose old tables would keep the calls alive. */
   #groups: Group[] = [];
@@ -49,25 +51,36 @@ export class Proposals {
   /** No leader took the last attempt: wait for a tick or a change of leader. */
   #stalled = false;
 
-  /** @param proposer random, of this life of the member alone */
-  constructor(raft: Raft, clock: Clock, options: MemberOptions, proposer: bigint) {
+  /**
+   * @param proposer random, of this life of the member alone
+   * @param featureLevel of the cluster, as of what is applied here
+   */
+  constructor(
+    raft: Raft,
+    clock: Clock,
+    options: MemberOptions,
+    proposer: bigint,
+    featureLevel: () => FeatureLevel,
+  ) {
     this.#raft = raft;
     this.#clock = clock;
     this.#options = options;
     this.#proposer = proposer;
+    this.#featureLevel = featureLevel;
   }
 
   get waitingCount(): number {
     return this.#waitingCount;
   }
 
-  /** @throws KvorumError LIMIT_EXCEEDED */
+  /** @throws KvorumError LIMIT_EXCEEDED, FEATURE_NOT_ENABLED */
   addOne(command: Command, options: CallOptions | undefined, completion: Completion<CommandResult>): void {
+    const sizeBytes = this.#admit(command);
     const waiter = this.#takePlace(options, completion);
-    this.#queue.push({ kind: 'one', command, sizeBytes: commandSizeBytes(command), waiter });
+    this.#queue.push({ kind: 'one', command, sizeBytes, waiter });
   }
 
-  /** @throws KvorumError LIMIT_EXCEEDED */
+  /** @throws KvorumError LIMIT_EXCEEDED, FEATURE_NOT_ENABLED */
   addAll(
     commands: readonly Command[],
     options: CallOptions | undefined,
@@ -80,10 +93,22 @@ export class Proposals {
         `entryCommandsMax: ${commands.length} commands, the limit is ${entryCommandsMax}`,
       );
     }
-    const waiter = this.#takePlace(options, completion);
     let sizeBytes = 0;
-    for (const command of commands) sizeBytes += commandSizeBytes(command);
+    for (const command of commands) sizeBytes += this.#admit(command);
+    const waiter = this.#takePlace(options, completion);
     this.#queue.push({ kind: 'all', commands, sizeBytes, waiter });
+  }
+
+  /**
+   * What was admitted stays so while it waits and is proposed again: the level never falls.
+   * @returns its size
+   */
+  #admit(command: Command): number {
+    // Of the first level, and asked nothing: these come by the hundred thousand.
+    if (command.type !== 'put' && command.type !== 'delete-range') {
+      requireLevel(this.#featureLevel(), commandLevels[command.type], `the command ${command.type}`);
+    }
+    return commandSizeBytes(command);
   }
 
   #takePlace<T>(options: CallOptions | undefined, completion: Completion<T>): Waiter<T> {

@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.js';
+import { requireLevel, type FeatureLevel } from '../base/feature-levels.js';
 import { promised, type Completion } from '../base/completion.js';
 import { isDamage, KvorumError } from '../base/errors.js';
 import { formatId, noMember, type MemberId } from '../base/ids.js';
@@ -10,15 +11,14 @@ import { DiskError } from '../ports/disk.js';
 import type { PeersHandler, RefusalCode } from '../ports/peers.js';
 import { isLearner, isVoter } from '../raft/config-change.js';
 import type { ClusterConfig } from '../raft/types.js';
-import { Compaction } from './compaction.js';
 import { ConfigProposals } from './config-proposals.js';
+import { Duties } from './duties.js';
 import { LeaderWatch } from './leader-watch.js';
-import { promoteLearners } from './learner-promotion.js';
 import { Loop } from './loop.js';
 import { MembershipChanges } from './membership-changes.js';
 import type { MemberParts, StopReason } from './parts.js';
 import { Proposals } from './proposals.js';
-import { Publication } from './publication.js';
+import { publishedLevels } from './publication.js';
 import { Reachability } from './reachability.js';
 import { RangeReads } from './range-reads.js';
 import { Reads } from './reads.js';
@@ -46,8 +46,7 @@ export class RaftMember implements Member {
   readonly #configs: ConfigProposals;
   readonly #loop: Loop;
   readonly #changes: MembershipChanges;
-  readonly #publication: Publication;
-  readonly #compaction: Compaction;
+  readonly #duties: Duties;
   readonly #reachability: Reachability;
   readonly #leaderWatch: LeaderWatch;
   readonly #proposer: bigint;
@@ -66,7 +65,7 @@ export class RaftMember implements Member {
       this.#resolveStopped = resolve;
     });
     this.#proposer = randomId(random);
-    this.#proposals = new Proposals(raft, clock, options, this.#proposer);
+    this.#proposals = new Proposals(raft, clock, options, this.#proposer, () => machine.featureLevel);
     this.#reads = new Reads(raft, clock, options);
     this.#configs = new ConfigProposals(raft);
     this.#loop = new Loop(
@@ -96,9 +95,9 @@ export class RaftMember implements Member {
       readBarrier: (call) => this.readBarrier(call),
       schedule: () => this.#loop.schedule(),
     });
-    this.#publication = new Publication(parts, (command) => this.write(command));
-    this.#compaction = new Compaction(
+    this.#duties = new Duties(
       parts,
+      this.#changes,
       (command) => this.write(command),
       (error) => this.#loop.fail(error),
     );
@@ -124,7 +123,7 @@ export class RaftMember implements Member {
 
   /** Clients are served: their address is made known from now on, and a learner may be promoted. */
   announce(): void {
-    this.#publication.announce();
+    this.#duties.announce();
   }
 
   #peersHandler(): PeersHandler {
@@ -227,18 +226,17 @@ export class RaftMember implements Member {
   }
 
   #ticked(): void {
-    this.#publication.tick();
-    this.#compaction.tick();
+    this.#duties.tick(this.#leading);
     this.#reachability.tick();
     this.#leaderWatch.tick();
-    if (this.#leading) promoteLearners(this.#parts, this.#changes);
   }
 
   #failed(error: Error): void {
     const isDisk = error instanceof DiskError;
     const message = isDisk ? storageMessage(error) : error.message;
     this.#parts.log.error({ error: error.stack ?? error.message }, `member stops: ${message}`);
-    this.#ended = isDamage(error) ? error : new KvorumError('STORAGE_FAILED', message, { cause: error });
+    const isTold = isDamage(error) || isUnsuitable(error);
+    this.#ended = isTold ? error : new KvorumError('STORAGE_FAILED', message, { cause: error });
     void this.#end({ kind: 'failed', error: isDisk ? this.#ended : error });
   }
 
@@ -282,7 +280,7 @@ export class RaftMember implements Member {
   async #end(reason: StopReason): Promise<void> {
     const { peers, snapshots, wal, backend, log } = this.#parts;
     this.#loop.end();
-    this.#compaction.end();
+    this.#duties.end();
     this.#parts.stopWaiting?.();
     const ended = this.#ended ?? new KvorumError('MEMBER_STOPPING', 'this member is stopping');
     this.#proposals.close(ended);
@@ -398,6 +396,10 @@ export class RaftMember implements Member {
     if (isDamage(error)) this.#loop.fail(error);
   }
 
+  requireLevel(needed: FeatureLevel, what: string): void {
+    requireLevel(this.#parts.machine.featureLevel, needed, what);
+  }
+
   status(): MemberStatus {
     const { clusterId, id, name, version, raft, machine, backend, wal } = this.#parts;
     return {
@@ -415,6 +417,8 @@ export class RaftMember implements Member {
       flushedIndex: backend.flushed.index,
       revision: machine.revision,
       compactRevision: machine.compactRevision,
+      featureLevel: machine.featureLevel,
+      levels: publishedLevels(this.#parts),
       databaseSizeBytes: backend.sizeBytes(),
       logSizeBytes: wal.sizeBytes,
     };
@@ -431,6 +435,7 @@ export class RaftMember implements Member {
         name: each.name,
         peerAddress: each.peerAddress,
         voter: isVoter(machine.config, each.id),
+        levels: each.levels,
         reach: this.#reachability.of(each.id),
         matchIndex: progress.get(each.id)?.match,
       }));
@@ -475,6 +480,11 @@ export class RaftMember implements Member {
       onChange: (listener) => this.onChange(listener),
     });
   }
+}
+
+/** The cluster goes on at a feature level that this version does not know. */
+function isUnsuitable(error: Error): error is KvorumError {
+  return error instanceof KvorumError && error.code === 'VERSION_MISMATCH';
 }
 
 function storageMessage({ reason, message }: DiskError): string {

@@ -37,7 +37,12 @@ class Bench {
   readonly ended: string[] = [];
 
   constructor(readSliceUnits: number, rangeReadsMax = memberDefaults.rangeReadsMax) {
-    const initial = { clusterId: 1n, config: { ...emptyConfig, voters: [1n] }, members: [] };
+    const initial = {
+      clusterId: 1n,
+      config: { ...emptyConfig, voters: [1n] },
+      members: [],
+      featureLevel: 1,
+    };
     this.machine = StateMachine.initialise(new MemoryBackend(), initial, { index: 1, term: 1 });
     for (let at = 0; at < keyCount; at++) this.write(`key ${at}`);
     this.reads = new RangeReads({

@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.js';
 import { MalformedBytesError } from '../base/byte-stream.js';
 import { isDamage } from '../base/errors.js';
+import { requireKnown, type FeatureLevel, type LevelRange } from '../base/feature-levels.js';
 import { formatId, noMember, type Index, type MemberId } from '../base/ids.js';
 import type { Log } from '../base/log.js';
 import type { Backend } from '../ports/backend.js';
@@ -20,11 +21,15 @@ interface Parts {
   readonly peers: Peers;
   readonly log: Log;
   readonly clock: Clock;
+  /** The feature levels of this version. */
+  readonly levels: LevelRange;
+  /** Of the cluster, as of what is applied here. */
+  readonly featureLevel: () => FeatureLevel;
   /** Hands a message to Raft. */
   readonly step: (message: Message) => void;
   /** Runs the member's loop soon. */
   readonly schedule: () => void;
-  /** Stops the member: its own state is damaged. */
+  /** Stops the member: its own state is damaged, or another's is of a feature level that this version does not know. */
   readonly failed: (error: Error) => void;
 }
 
@@ -128,7 +133,7 @@ export class SnapshotTransfers {
 
   /** A file that the log still reaches back to, and nobody found damaged; a new one when there is none. */
   #current(signal: AbortSignal): Promise<SnapshotFile> {
-    const { raft, store, backend } = this.#parts;
+    const { raft, store, backend, featureLevel } = this.#parts;
     const latest = store.latest();
     const isGood = latest !== undefined && latest !== this.#damaged;
     if (isGood && latest.header.meta.index + 1 >= raft.firstIndex) return Promise.resolve(latest);
@@ -137,7 +142,8 @@ export class SnapshotTransfers {
       try {
         const meta = raft.snapshotMetaAt(view.position.index);
         assert(meta?.term === view.position.term, 'the log reaches back to what is flushed');
-        return await store.create(view, meta, signal);
+        // That of the view, or one that was raised since: no less.
+        return await store.create(view, { meta, featureLevel: featureLevel() }, signal);
       } catch (error) {
         if (isDamage(error)) this.#parts.failed(error);
         throw error;
@@ -174,6 +180,7 @@ export class SnapshotTransfers {
       return undefined;
     }
     if (!this.#mayOffer(from)) return undefined;
+    this.#requireKnown(header);
     this.#receiving = 'opening';
     try {
       if (underWay instanceof SnapshotArrival) await underWay.giveWay();
@@ -182,6 +189,17 @@ export class SnapshotTransfers {
       return arrival;
     } catch (error) {
       this.#receiving = undefined;
+      throw error;
+    }
+  }
+
+  /** Nothing of a state that this version cannot read is taken in: the member ends. */
+  #requireKnown({ featureLevel }: SnapshotHeader): void {
+    const { levels, failed } = this.#parts;
+    try {
+      requireKnown(levels, featureLevel, 'this version of Kvorum');
+    } catch (error) {
+      failed(error as Error);
       throw error;
     }
   }

@@ -1,4 +1,5 @@
 import type { Completion } from '../base/completion.js';
+import type { FeatureLevel, LevelRange } from '../base/feature-levels.js';
 import type { ClusterId, Index, MemberId, Revision, Term } from '../base/ids.js';
 import type { Command, CommandResult } from '../fsm/command.js';
 import type { KeyRangeQuery, RangeAnswer, RangeQuery } from '../fsm/range.js';
@@ -41,6 +42,10 @@ export interface MemberStatus {
   readonly flushedIndex: Index;
   readonly revision: Revision;
   readonly compactRevision: Revision;
+  /** Of the cluster, as of what is applied here. */
+  readonly featureLevel: FeatureLevel;
+  /** What this member makes known that it can live with. */
+  readonly levels: LevelRange;
   readonly databaseSizeBytes: number;
   readonly logSizeBytes: number;
 }
@@ -51,6 +56,7 @@ export interface PeerStatus {
   readonly name: string;
   readonly peerAddress: string;
   readonly voter: boolean;
+  readonly levels: LevelRange;
   /** Undefined: not known yet. */
   readonly reach: Reach | undefined;
   /** The newest entry that is known to be in its log; undefined where this member does not lead. */
@@ -66,6 +72,8 @@ export interface MemberView extends MemberRecord {
 export interface JoinRequest {
   readonly name: string;
   readonly peerAddress: string;
+  /** The feature levels that it can live with; undefined: the first alone. */
+  readonly levels?: LevelRange;
   /** Chosen by the joining member and kept in its data folder; 0n: chosen here. */
   readonly id: MemberId;
 }
@@ -104,6 +112,12 @@ export interface Member {
   /** Reads a single key from the local state as it is now. */
   rangeLocal(query: RangeQuery): RangeAnswer;
 
+  /**
+   * What asks for something new asks this first.
+   * @param what for example `a lease`
+   * @throws KvorumError FEATURE_NOT_ENABLED
+   */
+  requireLevel(needed: FeatureLevel, what: string): void;
   status(): MemberStatus;
   /** The others, as this member's own state knows them. */
   peers(): readonly PeerStatus[];

@@ -7,8 +7,9 @@ import type { Clock } from '../ports/clock.js';
 import type { PeerAddress, PeerIdentity } from '../ports/peers.js';
 import { FrameParser, greetingSizeBytesMax } from './frame.js';
 import type { Answer, Purpose, Refusal } from './greeting.js';
-import { CallerHandshake, nonceSizeBytes, UnprovenError, VersionError } from './handshake.js';
+import { CallerHandshake, nonceSizeBytes, UnprovenError } from './handshake.js';
 import type { OwnNonces } from './own-nonces.js';
+import { VersionError, type ProtocolVersions } from './protocol-versions.js';
 
 /** Connecting and greeting together may take this long, at either end. */
 export const greetingTimeoutMs = 5000;
@@ -32,6 +33,8 @@ export interface Call {
   readonly address: PeerAddress;
   readonly purpose: Purpose;
   readonly clock: Clock;
+  /** Default: those of this version of Kvorum. */
+  readonly versions?: ProtocolVersions | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -41,15 +44,20 @@ export interface Line {
   readonly parser: FrameParser;
 }
 
+/** To a member, who has said which version of the protocol is spoken. */
+export interface DialledLine extends Line {
+  readonly version: number;
+}
+
 /**
  * Connects to a member and greets it. Rejects with RefusedError, or with what went wrong.
  */
-export function dial(call: Call): Promise<Line> {
+export function dial(call: Call): Promise<DialledLine> {
   const { host, port } = parseHostPort('peer address', call.address);
   return new Promise((resolve, reject) => {
     const nonce = randomBytes(nonceSizeBytes);
     const { self: caller, target, purpose } = call;
-    const handshake = new CallerHandshake(call.secret, nonce, { caller, target, purpose });
+    const handshake = new CallerHandshake(call.secret, nonce, { caller, target, purpose }, call.versions);
     const forgetNonce = call.ownNonces.add(nonce);
     const socket = connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: 10_000 });
     // What comes back on it is short, also later.
@@ -88,7 +96,7 @@ export function dial(call: Call): Promise<Line> {
       }
       settle();
       socket.pause();
-      resolve({ socket, parser });
+      resolve({ socket, parser, version: handshake.version });
     };
     socket.on('data', (chunk: Buffer) => {
       try {

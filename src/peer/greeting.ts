@@ -4,6 +4,7 @@ import { echoed } from '../base/echo.js';
 import { formatId, noMember, type MemberId } from '../base/ids.js';
 import { refusalCodes, type PeerIdentity, type RefusalCode } from '../ports/peers.js';
 import { encodeFrame } from './frame.js';
+import type { ProtocolVersions } from './protocol-versions.js';
 
 export type Purpose = 'messages' | 'snapshot';
 const purposes: readonly Purpose[] = ['messages', 'snapshot'];
@@ -22,6 +23,8 @@ export interface Refusal {
   readonly code: RefusalCode;
   /** One line for the log of who was refused. */
   readonly reason: string;
+  /** With `wrong-version`, of whoever refuses. */
+  readonly versions?: ProtocolVersions;
 }
 
 /** What the callee says: first its answer to the hello; a removal may come later too. */
@@ -60,6 +63,7 @@ export function writeAnswer(writer: ByteWriter, answer: Answer): void {
   if (answer.welcome) writer.uint8(0);
   else {
     writer.uint8(1).uint8(refusalCodes.indexOf(answer.code)).string(echoed(answer.reason));
+    if (answer.versions !== undefined) writer.varint(answer.versions.min).varint(answer.versions.max);
   }
 }
 
@@ -74,9 +78,11 @@ export function decodeAnswer(payload: Uint8Array): Answer {
   const kind = reader.uint8();
   if (kind === 0) return { welcome: true };
   if (kind !== 1) throw new MalformedBytesError(`an answer of kind ${kind}`);
-  const code = refusalCodes[reader.uint8()];
-  if (code === undefined) throw new MalformedBytesError('refused for a reason this version does not know');
-  return { welcome: false, code, reason: reader.string() };
+  // One that is not known here is of a later version: its reason says it all the same.
+  const code = refusalCodes[reader.uint8()] ?? 'refused';
+  const refusal = { welcome: false, code, reason: reader.string() } as const;
+  if (code !== 'wrong-version' || reader.remaining === 0) return refusal;
+  return { ...refusal, versions: { min: reader.varint(), max: reader.varint() } };
 }
 
 /** What a member knows when it is called. */

@@ -4,14 +4,9 @@ import { MalformedBytesError } from '../base/byte-stream.js';
 import { Prng, randomInt } from '../base/prng.js';
 import { itHoldsForSeeds } from '../base/testing/seeds.js';
 import { FrameParser, greetingSizeBytesMax } from './frame.js';
-import { encodeAnswer, type Answer, type Hello } from './greeting.js';
-import {
-  CalleeHandshake,
-  CallerHandshake,
-  nonceSizeBytes,
-  UnprovenError,
-  VersionError,
-} from './handshake.js';
+import { decodeAnswer, encodeAnswer, type Answer, type Hello } from './greeting.js';
+import { CalleeHandshake, CallerHandshake, nonceSizeBytes, UnprovenError } from './handshake.js';
+import { protocolVersions, VersionError, type ProtocolVersions } from './protocol-versions.js';
 
 const secret = new Uint8Array(32).fill(1);
 const hello: Hello = {
@@ -169,8 +164,61 @@ describe('a greeting', () => {
     const other = encodeAnswer({ welcome: false, code: 'wrong-version', reason: '' });
     assert.throws(() => caller().take(payloadOf(other)), VersionError);
     const newer = new Uint8Array(payloadOf(caller().opening()));
-    newer[4] = 3;
-    assert.throws(() => callee().readOpening(newer), VersionError);
+    newer.set([4, 9], 4);
+    assert.throws(() => callee().readOpening(newer), /versions 4 to 9 .*, this member version 3/);
+  });
+
+  it('settles the highest version that both speak, and only with what both have said', () => {
+    const cases: readonly (readonly [ProtocolVersions, ProtocolVersions, number])[] = [
+      [{ min: 3, max: 3 }, { min: 3, max: 5 }, 3],
+      [{ min: 3, max: 6 }, { min: 4, max: 5 }, 5],
+      [{ min: 4, max: 4 }, { min: 3, max: 4 }, 4],
+    ];
+    for (const [ofCaller, ofCallee, version] of cases) {
+      const one = new CallerHandshake(secret, nonce(), hello, ofCaller);
+      const two = new CalleeHandshake(secret, nonce(), ofCallee);
+      assert.deepEqual(one.take(greet(one, two).answer), { answer: { welcome: true } });
+      assert.deepEqual([one.version, two.version], [version, version]);
+    }
+    const talkedDown = new Uint8Array(
+      payloadOf(new CallerHandshake(secret, nonce(), hello, { min: 3, max: 4 }).opening()),
+    );
+    talkedDown[5] = 3;
+    const one = new CallerHandshake(secret, nonce(), hello, { min: 3, max: 4 });
+    const two = new CalleeHandshake(secret, nonce(), { min: 3, max: 4 });
+    assert.throws(() => one.take(payloadOf(two.readOpening(talkedDown).challenge)), UnprovenError);
+  });
+
+  it('of two that speak no common version ends with both ranges at both ends', () => {
+    const one = new CallerHandshake(secret, nonce(), hello, { min: 5, max: 6 });
+    const two = callee();
+    const said = /speaks versions 5 to 6 of the member protocol, this member version 3/;
+    assert.throws(() => two.readOpening(payloadOf(one.opening())), said);
+    const refusal = {
+      welcome: false,
+      code: 'wrong-version',
+      reason: '',
+      versions: protocolVersions,
+    } as const;
+    const told = /speaks version 3 of the member protocol, this member versions 5 to 6/;
+    assert.throws(() => one.take(payloadOf(encodeAnswer(refusal))), told);
+  });
+
+  it('takes an opening that says more than this version knows, and refuses one from before there were ranges', () => {
+    const one = caller();
+    const longer = Buffer.concat([payloadOf(one.opening()), Uint8Array.of(1, 2, 3)]);
+    callee().readOpening(longer);
+    const before = Buffer.concat([
+      payloadOf(one.opening()).subarray(0, 4),
+      Uint8Array.of(2),
+      new Uint8Array(32),
+    ]);
+    assert.throws(() => callee().readOpening(before), /speaks version 2 of the member protocol/);
+  });
+
+  it('reads a refusal for a reason that only a later version knows', () => {
+    const answer = decodeAnswer(Uint8Array.of(1, 200, 3, 97, 98, 99));
+    assert.deepEqual(answer, { welcome: false, code: 'refused', reason: 'abc' });
   });
 
   itHoldsForSeeds('is refused with a bit flipped, cut short or made longer anywhere', 2, [], (seed) => {

@@ -3,25 +3,29 @@ import { ByteReader, ByteWriter, MalformedBytesError } from '../base/byte-stream
 import { emptyBytes } from '../base/bytes.js';
 import { encodeFrame } from './frame.js';
 import { decodeAnswer, decodeHello, encodeHello, writeAnswer, type Answer, type Hello } from './greeting.js';
+import {
+  commonVersion,
+  protocolVersions,
+  rangesSinceVersion,
+  VersionError,
+  type ProtocolVersions,
+} from './protocol-versions.js';
 
 /**
  * How two members meet. Both prove that they know the cluster's secret, and neither says who it is to one that has not:
  *
- *     caller  opening    magic, version, nonce
- *     callee  challenge  nonce, proof over both nonces
- *     caller  claims     who it is and whom it calls, proof over both nonces and the claims
- *     callee  answer     welcome or why not, proof over both nonces, the claims and the answer
+ *     caller  opening    magic, the versions it speaks, nonce; more, that only later versions know
+ *     callee  challenge  the version that is spoken from here on, nonce; proof over the opening and these
+ *     caller  claims     who it is and whom it calls; proof over all that and the claims
+ *     callee  answer     welcome or why not; proof over all that and the answer
  *
  * A proof is HMAC-SHA256 under the secret (RFC 2104). Each of the three begins with words of its own, so that none can
- * be turned against whoever made it; the nonces make it good for one connection alone. What follows on the connection is
- * not protected.
+ * be turned against whoever made it; the nonces make it good for one connection alone. As the opening is proven too,
+ * nobody in between can talk the two into an older version. What follows on the connection is not protected.
  */
 
 /** "KVRM": the first thing that a member says, so that nothing else is taken for one. */
 const magic = 0x4d52_564b;
-
-/** Raised when an older version could not follow a newer one. */
-export const protocolVersion = 2;
 
 export const nonceSizeBytes = 32;
 const proofSizeBytes = 32;
@@ -31,16 +35,23 @@ const kinds = { challenge: 2, provenAnswer: 3 } as const;
 
 type Prover = 'kvorum callee opens' | 'kvorum caller claims' | 'kvorum callee answers';
 
-function prove(secret: Uint8Array, prover: Prover, nonces: Nonces, said: readonly Uint8Array[]): Uint8Array {
+function prove(
+  secret: Uint8Array,
+  prover: Prover,
+  meeting: Meeting,
+  said: readonly Uint8Array[],
+): Uint8Array {
   const writer = new ByteWriter(512);
-  writer.string(prover).varint(protocolVersion).bytes(nonces.caller).bytes(nonces.callee);
+  writer.string(prover).bytes(meeting.opening).bytes(meeting.challenge);
   for (const bytes of said) writer.bytes(bytes);
   return createHmac('sha256', secret).update(writer.finish()).digest();
 }
 
-interface Nonces {
-  readonly caller: Uint8Array;
-  readonly callee: Uint8Array;
+/** What both ends have said before either has proven anything, but for the proof; a nonce in each. */
+interface Meeting {
+  readonly opening: Uint8Array;
+  readonly challenge: Uint8Array;
+  readonly version: number;
 }
 
 /** The other end does not know the secret of this cluster. */
@@ -48,26 +59,29 @@ export class UnprovenError extends Error {
   override readonly name = 'UnprovenError';
 }
 
-/** The other end speaks another version of the protocol. */
-export class VersionError extends Error {
-  override readonly name = 'VersionError';
-}
-
 /** The caller's side of one greeting. */
 export class CallerHandshake {
   readonly #secret: Uint8Array;
   readonly #claims: Uint8Array;
-  readonly #nonce: Uint8Array;
-  #nonces: Nonces | undefined;
+  readonly #versions: ProtocolVersions;
+  readonly #opening: Uint8Array;
+  #meeting: Meeting | undefined;
 
-  constructor(secret: Uint8Array, nonce: Uint8Array, hello: Hello) {
+  constructor(secret: Uint8Array, nonce: Uint8Array, hello: Hello, versions = protocolVersions) {
     this.#secret = secret;
-    this.#nonce = nonce;
+    this.#versions = versions;
     this.#claims = encodeHello(hello);
+    const writer = new ByteWriter(64);
+    this.#opening = writer.uint32(magic).varint(versions.min).varint(versions.max).raw(nonce).finish();
   }
 
   opening(): Uint8Array {
-    return encodeFrame((writer) => writer.uint32(magic).varint(protocolVersion).raw(this.#nonce));
+    return encodeFrame((writer) => writer.raw(this.#opening));
+  }
+
+  /** What is spoken; 0 before that was said. */
+  get version(): number {
+    return this.#meeting?.version ?? 0;
   }
 
   /**
@@ -77,33 +91,41 @@ export class CallerHandshake {
   take(payload: Uint8Array): { readonly say: Uint8Array } | { readonly answer: Answer } {
     const reader = new ByteReader(payload);
     const kind = reader.uint8();
-    if (kind === kinds.challenge && this.#nonces === undefined) return { say: this.#answerChallenge(reader) };
-    if (kind === kinds.provenAnswer && this.#nonces !== undefined) {
-      return { answer: this.#readAnswer(reader, this.#nonces) };
+    if (kind === kinds.challenge && this.#meeting === undefined)
+      return { say: this.#answerChallenge(reader) };
+    if (kind === kinds.provenAnswer && this.#meeting !== undefined) {
+      return { answer: this.#readAnswer(reader, this.#meeting) };
     }
     // Whatever one says that has proven nothing is not believed, but for this.
     const answer = decodeAnswer(payload);
     if (!answer.welcome && answer.code === 'wrong-version') {
-      throw new VersionError(
-        `another version of the member protocol than ${protocolVersion} is spoken there`,
-      );
+      throw new VersionError(this.#versions, answer.versions);
     }
     throw new UnprovenError('sent away without a proof');
   }
 
   #answerChallenge(reader: ByteReader): Uint8Array {
-    const nonces = { caller: this.#nonce, callee: reader.raw(nonceSizeBytes).slice() };
-    checkProof(readLast(reader), prove(this.#secret, 'kvorum callee opens', nonces, []));
-    this.#nonces = nonces;
-    const proof = prove(this.#secret, 'kvorum caller claims', nonces, [this.#claims]);
-    return encodeFrame((writer) => writer.bytes(this.#claims).raw(proof));
+    const challenge = new Uint8Array(reader.bytes());
+    const proof = readLast(reader);
+    const inside = new ByteReader(challenge);
+    const version = inside.varint();
+    const meeting = { opening: this.#opening, challenge, version };
+    checkProof(proof, prove(this.#secret, 'kvorum callee opens', meeting, []));
+    if (version < this.#versions.min || version > this.#versions.max) {
+      throw new VersionError(this.#versions, { min: version, max: version });
+    }
+    inside.skip(nonceSizeBytes);
+    checkEnd(inside);
+    this.#meeting = meeting;
+    const claimed = prove(this.#secret, 'kvorum caller claims', meeting, [this.#claims]);
+    return encodeFrame((writer) => writer.bytes(this.#claims).raw(claimed));
   }
 
-  #readAnswer(reader: ByteReader, nonces: Nonces): Answer {
+  #readAnswer(reader: ByteReader, meeting: Meeting): Answer {
     const answer = reader.bytes();
     checkProof(
       readLast(reader),
-      prove(this.#secret, 'kvorum callee answers', nonces, [this.#claims, answer]),
+      prove(this.#secret, 'kvorum callee answers', meeting, [this.#claims, answer]),
     );
     return decodeAnswer(answer);
   }
@@ -113,42 +135,53 @@ export class CallerHandshake {
 export class CalleeHandshake {
   readonly #secret: Uint8Array;
   readonly #nonce: Uint8Array;
-  #nonces: Nonces | undefined;
+  readonly #versions: ProtocolVersions;
+  #meeting: Meeting | undefined;
   #claims: Uint8Array = emptyBytes;
 
-  constructor(secret: Uint8Array, nonce: Uint8Array) {
+  constructor(secret: Uint8Array, nonce: Uint8Array, versions = protocolVersions) {
     this.#secret = secret;
     this.#nonce = nonce;
+    this.#versions = versions;
+  }
+
+  /** What is spoken; 0 before an opening. */
+  get version(): number {
+    return this.#meeting?.version ?? 0;
   }
 
   /** The opening has been answered: the claims are awaited. */
   get opened(): boolean {
-    return this.#nonces !== undefined;
+    return this.#meeting !== undefined;
   }
 
   /** @throws MalformedBytesError: this is no member; VersionError */
   readOpening(payload: Uint8Array): { readonly callerNonce: Uint8Array; readonly challenge: Uint8Array } {
     const reader = new ByteReader(payload);
     if (reader.uint32() !== magic) throw new MalformedBytesError('not the greeting of a member');
-    const version = reader.varint();
-    if (version !== protocolVersion) {
-      throw new VersionError(`it speaks version ${version} of the member protocol, not ${protocolVersion}`);
-    }
+    const version = this.#versionFor(readVersions(reader));
+    // What may come behind it is of versions that this one does not speak: it is proven, and not read.
     const callerNonce = new Uint8Array(reader.raw(nonceSizeBytes));
-    checkEnd(reader);
-    const nonces = { caller: callerNonce, callee: this.#nonce };
-    this.#nonces = nonces;
-    const proof = prove(this.#secret, 'kvorum callee opens', nonces, []);
-    const challenge = encodeFrame((writer) => writer.uint8(kinds.challenge).raw(this.#nonce).raw(proof));
-    return { callerNonce, challenge };
+    const challenge = new ByteWriter(64).varint(version).raw(this.#nonce).finish();
+    const meeting = { opening: new Uint8Array(payload), challenge, version };
+    this.#meeting = meeting;
+    const proof = prove(this.#secret, 'kvorum callee opens', meeting, []);
+    const frame = encodeFrame((writer) => writer.uint8(kinds.challenge).bytes(challenge).raw(proof));
+    return { callerNonce, challenge: frame };
+  }
+
+  #versionFor(theirs: ProtocolVersions): number {
+    const version = commonVersion(this.#versions, theirs);
+    if (version === undefined) throw new VersionError(this.#versions, theirs);
+    return version;
   }
 
   /** @throws UnprovenError, MalformedBytesError */
   readClaims(payload: Uint8Array): Hello {
-    if (this.#nonces === undefined) throw new MalformedBytesError('claims before an opening');
+    if (this.#meeting === undefined) throw new MalformedBytesError('claims before an opening');
     const reader = new ByteReader(payload);
     this.#claims = new Uint8Array(reader.bytes());
-    checkProof(readLast(reader), prove(this.#secret, 'kvorum caller claims', this.#nonces, [this.#claims]));
+    checkProof(readLast(reader), prove(this.#secret, 'kvorum caller claims', this.#meeting, [this.#claims]));
     return decodeHello(this.#claims);
   }
 
@@ -157,9 +190,16 @@ export class CalleeHandshake {
     const writer = new ByteWriter(64);
     writeAnswer(writer, answer);
     const bytes = writer.finish();
-    const proof = prove(this.#secret, 'kvorum callee answers', this.#nonces!, [this.#claims, bytes]);
+    const proof = prove(this.#secret, 'kvorum callee answers', this.#meeting!, [this.#claims, bytes]);
     return encodeFrame((frame) => frame.uint8(kinds.provenAnswer).bytes(bytes).raw(proof));
   }
+}
+
+function readVersions(reader: ByteReader): ProtocolVersions {
+  const min = reader.varint();
+  const max = min < rangesSinceVersion ? min : reader.varint();
+  if (max < min) throw new MalformedBytesError(`versions from ${min} to ${max}`);
+  return { min, max };
 }
 
 function readLast(reader: ByteReader): Uint8Array {

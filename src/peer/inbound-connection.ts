@@ -7,15 +7,18 @@ import type { PeersHandler } from '../ports/peers.js';
 import { greetingTimeoutMs } from './dial.js';
 import { FrameParser, frameSizeBytesMax, greetingSizeBytesMax, snapshotFrameSizeBytesMax } from './frame.js';
 import { encodeAnswer, type Hello, type Refusal } from './greeting.js';
-import { CalleeHandshake, nonceSizeBytes, UnprovenError, VersionError } from './handshake.js';
+import { CalleeHandshake, nonceSizeBytes, UnprovenError } from './handshake.js';
 import type { InboundBudget } from './inbound-budget.js';
 import { readMessage } from './message-codec.js';
 import { queueLimits } from './message-queue.js';
+import { protocolVersions, VersionError, type ProtocolVersions } from './protocol-versions.js';
 import { receiveSnapshot } from './snapshot-receiver.js';
 
 export interface InboundOptions {
   readonly socket: Socket;
   readonly secret: Uint8Array;
+  /** Default: those of this version of Kvorum. */
+  readonly versions?: ProtocolVersions | undefined;
   readonly clock: Clock;
   readonly handler: PeersHandler;
   readonly budget: InboundBudget;
@@ -45,8 +48,8 @@ export class InboundConnection {
 
   constructor(options: InboundOptions) {
     this.#options = options;
-    const { socket, clock, secret, listener, budget } = options;
-    this.#handshake = new CalleeHandshake(secret, randomBytes(nonceSizeBytes));
+    const { socket, clock, secret, versions, listener, budget } = options;
+    this.#handshake = new CalleeHandshake(secret, randomBytes(nonceSizeBytes), versions);
     this.remoteAddress = socket.remoteAddress ?? '';
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 10_000);
@@ -160,8 +163,9 @@ export class InboundConnection {
   #failWith(error: unknown): void {
     if (error instanceof VersionError) {
       this.#tellFailure(error.message);
-      // Of the version alone: it must be possible to find out why two do not understand each other.
-      this.#end(encodeAnswer({ welcome: false, code: 'wrong-version', reason: '' }));
+      // Of the versions alone: it must be possible to find out why two do not understand each other.
+      const { versions = protocolVersions } = this.#options;
+      this.#end(encodeAnswer({ welcome: false, code: 'wrong-version', reason: '', versions }));
     } else if (error instanceof UnprovenError) {
       this.#tellFailure(
         "does not know this cluster's secret: a member of another cluster, or no member, or the secret in its identity.json is another",

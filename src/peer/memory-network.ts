@@ -8,6 +8,7 @@ import type { IncomingSnapshot, PeerIdentity, SnapshotHeader } from '../ports/pe
 import type { Message } from '../raft/types.js';
 import type { Refusal } from './greeting.js';
 import { readMessage, writeMessage } from './message-codec.js';
+import { commonVersion, VersionError, type ProtocolVersions } from './protocol-versions.js';
 import { chunkSizeBytes } from './snapshot-frames.js';
 
 /** How the network behaves; may be changed while it runs. Probabilities from 0 to 1. */
@@ -35,6 +36,7 @@ export const perfectNetwork: NetworkConditions = {
 export interface Station {
   readonly identity: PeerIdentity;
   readonly secret: Uint8Array;
+  readonly versions: ProtocolVersions;
   /** A message has arrived. */
   deliver(from: PeerIdentity, message: Message): void;
   /** The process of member `id` has ended. */
@@ -213,9 +215,18 @@ export class MemoryNetwork {
         const arrives = this.reaches(message.from, message.to) && !this.#closedSince(sent, message);
         const receiver = arrives ? this.at(address) : undefined;
         this.watch(receiver === undefined ? 'lost' : 'arrives', message);
-        if (receiver !== undefined && this.trusts(from, receiver)) receiver.deliver(from.identity, received);
+        if (receiver === undefined || !this.understands(from, receiver)) return;
+        if (this.trusts(from, receiver)) receiver.deliver(from.identity, received);
       });
     }
+  }
+
+  /** Two that speak no common version of the protocol hear nothing of each other but that. */
+  understands(from: Station, receiver: Station): boolean {
+    if (commonVersion(from.versions, receiver.versions) !== undefined) return true;
+    const { message: reason } = new VersionError(from.versions, receiver.versions);
+    this.later(() => from.sentAway(receiver.identity.memberId, { code: 'wrong-version', reason }));
+    return false;
   }
 
   /** Two that do not share a secret hear nothing of each other but that. */

@@ -14,6 +14,7 @@ import type {
 import type { Message } from '../raft/types.js';
 import { refusalOf, type Purpose, type Refusal } from './greeting.js';
 import type { MemoryNetwork, Station } from './memory-network.js';
+import { protocolVersions, type ProtocolVersions } from './protocol-versions.js';
 
 /** The receiving end of a transfer: ends by finish() or by close(), whatever the sender still does. */
 class SnapshotConnection {
@@ -61,6 +62,7 @@ class SnapshotConnection {
 export class MemoryPeers implements Peers, Station {
   readonly identity: PeerIdentity;
   readonly secret: Uint8Array;
+  readonly versions: ProtocolVersions;
   readonly #network: MemoryNetwork;
   #members: ReadonlyMap<MemberId, PeerAddress> = new Map();
   #removed: ReadonlySet<MemberId> = new Set();
@@ -74,7 +76,14 @@ export class MemoryPeers implements Peers, Station {
   #handler: PeersHandler | undefined;
   #closed = false;
 
-  constructor(network: MemoryNetwork, identity: PeerIdentity, secret: Uint8Array = emptyBytes) {
+  /** @param versions of the protocol, as far as greetings go: messages are the same in all */
+  constructor(
+    network: MemoryNetwork,
+    identity: PeerIdentity,
+    secret: Uint8Array = emptyBytes,
+    versions: ProtocolVersions = protocolVersions,
+  ) {
+    this.versions = versions;
     this.#network = network;
     this.identity = identity;
     this.secret = secret;
@@ -203,6 +212,7 @@ export class MemoryPeers implements Peers, Station {
     await this.#hop(to, transfer.signal);
     const other = this.#network.at(address);
     if (other === undefined) throw new Error(`${address} does not answer`);
+    if (!this.#network.understands(this, other)) throw new Error('no common version of the protocol');
     if (!this.#network.trusts(this, other)) throw new Error('the other end does not know the secret');
     const connection = new SnapshotConnection();
     let end = (): void => {};

@@ -3,6 +3,7 @@ import { MalformedBytesError, type ByteReader, type ByteWriter } from '../base/b
 import { emptyBytes } from '../base/bytes.js';
 import type { MemberId, Term } from '../base/ids.js';
 import type { DropReason, Entry, EntryType, Message, MessageType, ProposalOutcome } from '../raft/types.js';
+import { protocolVersions } from './protocol-versions.js';
 import { readSnapshotMeta, writeSnapshotMeta } from './snapshot-meta-codec.js';
 
 /** The bytes begin with a type this version does not know: the sender speaks a newer protocol. */
@@ -16,7 +17,7 @@ export class UnknownMessageTypeError extends MalformedBytesError {
 }
 
 /** Numbers on the wire. They never change; a new message gets a new one. */
-const typeBytes = {
+export const typeBytes = {
   'vote-request': 1,
   'vote-response': 2,
   append: 3,
@@ -31,6 +32,32 @@ const typeBytes = {
   propose: 12,
   'propose-response': 13,
 } as const satisfies Record<MessageType, number>;
+
+/** From which version of the protocol on each is understood. */
+export const messageVersions = {
+  'vote-request': 3,
+  'vote-response': 3,
+  append: 3,
+  'append-response': 3,
+  heartbeat: 3,
+  'heartbeat-response': 3,
+  snapshot: 3,
+  'timeout-now': 3,
+  'transfer-leader': 3,
+  'read-index': 3,
+  'read-index-response': 3,
+  propose: 3,
+  'propose-response': 3,
+} as const satisfies Record<MessageType, number>;
+
+/**
+ * Those that whoever speaks `version` understands. The others are as good as lost, as Raft allows for any: it would close
+ * the connection. Whoever sends a new message asks the feature level first, so there are none as a rule.
+ */
+export function speakable(messages: readonly Message[], version: number): readonly Message[] {
+  if (version === protocolVersions.max) return messages;
+  return messages.filter(({ type }) => messageVersions[type] <= version);
+}
 
 const typesByByte = new Map<number, MessageType>(
   Object.entries(typeBytes).map(([type, byte]) => [byte, type as MessageType]),

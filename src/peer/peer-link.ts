@@ -3,12 +3,13 @@ import { randomInt, type RandomSource } from '../base/prng.js';
 import type { Clock, Timer } from '../ports/clock.js';
 import type { PeerAddress, PeerIdentity } from '../ports/peers.js';
 import type { Message } from '../raft/types.js';
-import { dial, RefusedError, type Line } from './dial.js';
+import { dial, RefusedError, type DialledLine } from './dial.js';
 import { encodeFrame } from './frame.js';
 import { decodeAnswer, type Refusal } from './greeting.js';
-import { writeMessage } from './message-codec.js';
+import { speakable, writeMessage } from './message-codec.js';
 import { MessageQueue } from './message-queue.js';
 import type { OwnNonces } from './own-nonces.js';
+import type { ProtocolVersions } from './protocol-versions.js';
 
 const backoffMsMin = 50;
 const backoffMsMax = 1000;
@@ -31,6 +32,7 @@ const ping = encodeFrame(() => {}, 0);
 export interface PeerLinkOptions {
   readonly self: PeerIdentity;
   readonly secret: Uint8Array;
+  readonly versions: ProtocolVersions | undefined;
   readonly ownNonces: OwnNonces;
   readonly target: MemberId;
   readonly address: PeerAddress;
@@ -52,7 +54,7 @@ export class PeerLink {
   readonly address: PeerAddress;
   readonly #options: PeerLinkOptions;
   readonly #queue = new MessageQueue();
-  #line: Line | undefined;
+  #line: DialledLine | undefined;
   #retry: Timer | undefined;
   #ping: Timer | undefined;
   #unansweredPings = 0;
@@ -93,21 +95,21 @@ export class PeerLink {
   }
 
   #flush(): void {
-    const socket = this.#line?.socket;
-    if (socket === undefined) return;
+    if (this.#line === undefined) return;
+    const { socket, version } = this.#line;
     while (this.#queue.length > 0 && socket.writableLength < socketSizeBytesMax) {
       const { messages, sizeBytes } = this.#queue.take(batchSizeBytes);
       const frame = encodeFrame((writer) => {
-        for (const message of messages) writeMessage(writer, message);
+        for (const message of speakable(messages, version)) writeMessage(writer, message);
       }, sizeBytes);
       socket.write(frame);
     }
   }
 
   async #connect(): Promise<void> {
-    const { self, secret, ownNonces, target, clock, listener } = this.#options;
+    const { self, secret, versions, ownNonces, target, clock, listener } = this.#options;
     const { signal } = this.#abort;
-    const caller = { self, secret, ownNonces };
+    const caller = { self, secret, versions, ownNonces };
     try {
       const line = await dial({
         ...caller,
@@ -126,7 +128,7 @@ export class PeerLink {
     }
   }
 
-  #established(line: Line): void {
+  #established(line: DialledLine): void {
     const { listener } = this.#options;
     this.#line = line;
     this.#failures = 0;
@@ -166,12 +168,12 @@ export class PeerLink {
     this.#flush();
   }
 
-  #end({ socket }: Line, why: string): void {
+  #end({ socket }: DialledLine, why: string): void {
     this.#whyClosed = why;
     socket.destroy();
   }
 
-  #armPing(line: Line): void {
+  #armPing(line: DialledLine): void {
     this.#ping = this.#options.clock.setTimer(pingIntervalMs, () => {
       if (this.#line !== line || this.#closed) return;
       if (this.#unansweredPings >= unansweredPingsMax) {

@@ -17,6 +17,8 @@ export type FromSender =
 export type FromReceiver =
   | { readonly type: 'go-on'; readonly receivedBytes: number }
   | { readonly type: 'not-wanted' }
+  /** It cannot be read there, now or later. */
+  | { readonly type: 'refused'; readonly reason: string }
   | { readonly type: 'taken' }
   | { readonly type: 'damaged'; readonly reason: string };
 
@@ -49,7 +51,7 @@ export function encodeFromReceiver(said: FromReceiver): Uint8Array {
     if (said.type === 'go-on') writer.uint8(1).varint(said.receivedBytes);
     else if (said.type === 'not-wanted') writer.uint8(2);
     else if (said.type === 'taken') writer.uint8(3);
-    else writer.uint8(4).string(echoed(said.reason));
+    else writer.uint8(said.type === 'damaged' ? 4 : 5).string(echoed(said.reason));
   });
 }
 
@@ -65,6 +67,8 @@ export function decodeFromReceiver(payload: Uint8Array): FromReceiver {
       return { type: 'taken' };
     case 4:
       return { type: 'damaged', reason: reader.string() };
+    case 5:
+      return { type: 'refused', reason: reader.string() };
     default:
       throw new MalformedBytesError('not an answer to a snapshot');
   }

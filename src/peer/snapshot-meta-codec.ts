@@ -31,13 +31,27 @@ function readIds(reader: ByteReader): MemberId[] {
   return Array.from({ length: count }, () => reader.uint64());
 }
 
+/** Of the file: its rows, and what stands before them on the wire. Which rows it may hold is told by the feature level. */
+export const snapshotFormatVersion = 1;
+
 export function writeSnapshotHeader(writer: ByteWriter, header: SnapshotHeader): void {
+  writer.varint(snapshotFormatVersion).varint(header.featureLevel);
   writer.uint64(header.id).varint(header.sizeBytes).uint32(header.crc);
   writeSnapshotMeta(writer, header.meta);
 }
 
-/** @throws MalformedBytesError */
+/** The sender makes files of another format than this version reads. */
+export class SnapshotFormatError extends MalformedBytesError {}
+
+/** @throws MalformedBytesError, SnapshotFormatError */
 export function readSnapshotHeader(reader: ByteReader): SnapshotHeader {
+  const version = reader.varint();
+  if (version !== snapshotFormatVersion) {
+    throw new SnapshotFormatError(
+      `a snapshot of format ${version}, this version of Kvorum reads ${snapshotFormatVersion}`,
+    );
+  }
+  const featureLevel = reader.varint();
   const [id, sizeBytes, crc] = [reader.uint64(), reader.varint(), reader.uint32()];
-  return { id, sizeBytes, crc, meta: readSnapshotMeta(reader) };
+  return { id, sizeBytes, crc, featureLevel, meta: readSnapshotMeta(reader) };
 }

@@ -21,6 +21,7 @@ export async function sendSnapshot(
     signal.throwIfAborted();
     await line.send(encodeFromSender({ type: 'offer', header }));
     const answer = decodeFromReceiver(await line.next());
+    if (answer.type === 'refused') throw new Error(`the snapshot was refused: ${answer.reason}`);
     if (answer.type !== 'go-on') throw new Error('the snapshot is not wanted now');
     for (let position = answer.receivedBytes; position < header.sizeBytes; position += chunkSizeBytes) {
       const lengthBytes = Math.min(chunkSizeBytes, header.sizeBytes - position);

@@ -15,6 +15,7 @@ import { CallerHandshake } from './handshake.js';
 import { inboundSizeBytesMax } from './inbound-budget.js';
 import { writeMessage } from './message-codec.js';
 import { queueLimits } from './message-queue.js';
+import { protocolVersions } from './protocol-versions.js';
 import { strangerLogIntervalMs } from './stranger-log.js';
 import { strangersMax } from './strangers.js';
 import { connectionsMax, learntMax, TcpPeers, type TcpPeersOptions } from './tcp-peers.js';
@@ -332,13 +333,18 @@ void test('who speaks another version of the protocol is told so, and no more', 
   const peers = await listening();
   const socket = await calling(peers);
   const newer = Buffer.from(opening);
-  newer[12] = 3;
+  newer.set([4, 9], 12);
   newer.writeUInt32LE(crc32c(newer.subarray(8)), 4);
   socket.write(newer);
   const [chunk] = (await once(socket, 'data')) as [Buffer];
   const parser = new FrameParser(1000);
   parser.push(chunk);
-  assert.deepEqual(decodeAnswer(parser.next()!), { welcome: false, code: 'wrong-version', reason: '' });
+  assert.deepEqual(decodeAnswer(parser.next()!), {
+    welcome: false,
+    code: 'wrong-version',
+    reason: '',
+    versions: protocolVersions,
+  });
   await peers.close();
 });
 
@@ -355,7 +361,7 @@ void test('whoever does not know the secret is told nothing of the member', asyn
     const text = Buffer.concat(said).toString('latin1');
     assert.ok(!text.includes('n1') && !text.includes('127.0.0.1'));
     // The challenge, and a refusal without a reason: nothing else.
-    assert.equal(text.length, 8 + 1 + 32 + 32 + 8 + 3);
+    assert.equal(text.length, 8 + 1 + (1 + 1 + 32) + 32 + 8 + 3);
   }
   await peers.close();
 });

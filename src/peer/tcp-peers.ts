@@ -15,6 +15,7 @@ import { InboundConnection } from './inbound-connection.js';
 import { MemberAddresses } from './member-addresses.js';
 import { OwnNonces } from './own-nonces.js';
 import { PeerLink } from './peer-link.js';
+import type { ProtocolVersions } from './protocol-versions.js';
 import { SentAwayLog } from './sent-away-log.js';
 import { sendSnapshot } from './snapshot-sender.js';
 import { StrangerLog } from './stranger-log.js';
@@ -31,6 +32,8 @@ export interface TcpPeersOptions {
   readonly random: RandomSource;
   readonly clock: Clock;
   readonly log: Log;
+  /** Of the protocol; default: those of this version of Kvorum. */
+  readonly versions?: ProtocolVersions;
   /** Connections that other processes may hold open here; default and at most `connectionsMax`. */
   readonly connectionsMax?: number;
 }
@@ -142,11 +145,11 @@ export class TcpPeers implements Peers {
   }
 
   async sendSnapshot(to: MemberId, transfer: OutgoingSnapshot): Promise<void> {
-    const { identity: self, secret, clock } = this.#options;
+    const { identity: self, secret, versions, clock } = this.#options;
     const address = this.#addressOf(to);
     if (address === undefined) throw new Error(`the address of member ${formatId(to)} is not known`);
     try {
-      const call = { self, secret, ownNonces: this.#ownNonces, target: to, address, clock };
+      const call = { self, secret, versions, ownNonces: this.#ownNonces, target: to, address, clock };
       await sendSnapshot(call, transfer);
     } catch (error) {
       if (error instanceof RefusedError) this.#refused(to, error.refusal);
@@ -163,10 +166,11 @@ export class TcpPeers implements Peers {
     if (present !== undefined || this.#closed || this.#handler === undefined) return present;
     const address = this.#addressOf(id);
     if (address === undefined || id === this.#options.identity.memberId) return undefined;
-    const { identity: self, secret, clock, random, log } = this.#options;
+    const { identity: self, secret, versions, clock, random, log } = this.#options;
     const link = new PeerLink({
       self,
       secret,
+      versions,
       ownNonces: this.#ownNonces,
       target: id,
       address,
@@ -204,10 +208,11 @@ export class TcpPeers implements Peers {
   #accept(socket: Socket): void {
     const handler = this.#handler;
     if (this.#closed || handler === undefined) return void socket.destroy();
-    const { secret, clock } = this.#options;
+    const { secret, versions, clock } = this.#options;
     const connection: InboundConnection = new InboundConnection({
       socket,
       secret,
+      versions,
       clock,
       handler,
       budget: this.#budget,

@@ -1,3 +1,4 @@
+import type { FeatureLevel } from '../base/feature-levels.js';
 import type { ClusterId, MemberId } from '../base/ids.js';
 import type { Message, SnapshotMeta } from '../raft/types.js';
 
@@ -24,6 +25,8 @@ export interface SnapshotHeader {
   /** Random, made with the file. */
   readonly id: bigint;
   readonly meta: SnapshotMeta;
+  /** Of the state that it holds: whoever does not know it can read nothing of the file. */
+  readonly featureLevel: FeatureLevel;
   readonly sizeBytes: number;
   /** CRC-32C over the whole file. */
   readonly crc: number;

@@ -14,6 +14,7 @@ import { tick } from './tick.js';
 import { transferLeadership } from './transfer.js';
 import type {
   ConfigChange,
+  Entry,
   Index,
   MemberId,
   Message,
@@ -203,6 +204,13 @@ export class Raft {
 
   get lastIndex(): Index {
     return this.#core.log.lastIndex;
+  }
+
+  /** Those that stand in the log behind what is applied. */
+  *unapplied(): Iterable<Entry> {
+    const { log, applied } = this.#core;
+    for (let index = Math.max(applied + 1, log.firstIndex); index <= log.lastIndex; index++)
+      yield log.entry(index);
   }
 
   /** Undefined if the log no longer, or not yet, holds it. */

@@ -23,10 +23,11 @@ const clock = new RealClock();
 testPeers({
   name: 'TCP',
   address: async () => `127.0.0.1:${await freePort()}`,
-  make: (identity, secret) =>
+  make: (identity, secret, versions) =>
     new TcpPeers({
       identity,
       secret,
+      ...(versions === undefined ? {} : { versions }),
       listenHost: '127.0.0.1',
       listenPort: Number(identity.address.split(':')[1]),
       random: new Prng(identity.memberId),
@@ -41,5 +42,5 @@ let addresses = 0;
 testPeers({
   name: 'memory',
   address: () => Promise.resolve(`m${++addresses}:1`),
-  make: (identity, secret) => new MemoryPeers(network, identity, secret),
+  make: (identity, secret, versions) => new MemoryPeers(network, identity, secret, versions),
 });

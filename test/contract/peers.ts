@@ -12,6 +12,7 @@ import type {
   PeersHandler,
   SnapshotHeader,
 } from '../../src/ports/peers.js';
+import type { ProtocolVersions } from '../../src/peer/protocol-versions.js';
 import type { Message } from '../../src/raft/types.js';
 
 /** How one kind of transport is made. */
@@ -19,7 +20,7 @@ export interface PeersKind {
   readonly name: string;
   /** An address that is free. */
   address(): Promise<string>;
-  make(identity: PeerIdentity, secret: Uint8Array): Peers;
+  make(identity: PeerIdentity, secret: Uint8Array, versions?: ProtocolVersions): Peers;
 }
 
 const clusterId = 7n;
@@ -138,7 +139,7 @@ function outgoing(sizeBytes: number, id: bigint): OutgoingSnapshot & { readonly 
   const config = { voters: [1n, 2n], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
   return {
     bytes,
-    header: { id, sizeBytes, crc: 5, meta: { index: 9, term: 2, configIndex: 1, config } },
+    header: { id, sizeBytes, crc: 5, featureLevel: 1, meta: { index: 9, term: 2, configIndex: 1, config } },
     read: (position, lengthBytes) => Promise.resolve(bytes.subarray(position, position + lengthBytes)),
     signal: new AbortController().signal,
   };
@@ -148,14 +149,26 @@ function outgoing(sizeBytes: number, id: bigint): OutgoingSnapshot & { readonly 
 export function testPeers(kind: PeersKind): void {
   const scene = async (
     action: (
-      make: (id: bigint, cluster?: bigint, address?: string, known?: Uint8Array) => Promise<End>,
+      make: (
+        id: bigint,
+        cluster?: bigint,
+        address?: string,
+        known?: Uint8Array,
+        versions?: ProtocolVersions,
+      ) => Promise<End>,
     ) => Promise<void>,
   ): Promise<void> => {
     const ends: End[] = [];
-    const make = async (id: bigint, cluster = clusterId, given?: string, known = secret): Promise<End> => {
+    const make = async (
+      id: bigint,
+      cluster = clusterId,
+      given?: string,
+      known = secret,
+      versions?: ProtocolVersions,
+    ): Promise<End> => {
       const address = given ?? (await kind.address());
       const identity = { clusterId: cluster, memberId: id, name: `n${id}`, address };
-      const end = { identity, peers: kind.make(identity, known), told: new Told() };
+      const end = { identity, peers: kind.make(identity, known, versions), told: new Told() };
       ends.push(end);
       await end.peers.start(end.told);
       return end;
@@ -242,6 +255,27 @@ export function testPeers(kind: PeersKind): void {
       assert.ok(!one.told.lines.some((line) => line.startsWith('snapshot')));
       for (const { peers } of [one, two]) await peers.close();
     }
+  });
+
+  check('members speak the highest version of the protocol that both know', async (make) => {
+    const one = await make(1n, clusterId, undefined, secret, { min: 3, max: 3 });
+    const two = await make(2n, clusterId, undefined, secret, { min: 3, max: 4 });
+    acquaint(one, two);
+    one.peers.send([heartbeat(one, two)]);
+    two.peers.send([heartbeat(two, one)]);
+    for (const { told } of [one, two]) await told.until(() => told.messages.length === 1);
+  });
+
+  check('members without a common version hear nothing of each other but that', async (make) => {
+    const one = await make(1n, clusterId, undefined, secret, { min: 3, max: 3 });
+    const two = await make(2n, clusterId, undefined, secret, { min: 4, max: 5 });
+    acquaint(one, two);
+    one.peers.send([heartbeat(one, two)]);
+    two.peers.send([heartbeat(two, one)]);
+    await one.told.until(() => one.told.lines.includes('refused by 2: wrong-version'));
+    await two.told.until(() => two.told.lines.includes('refused by 1: wrong-version'));
+    await assert.rejects(two.peers.sendSnapshot(1n, outgoing(1000, 18n)), /version/);
+    assert.deepEqual([...one.told.messages, ...two.told.messages], []);
   });
 
   check('members of a cluster that has no secret know each other', async (make) => {

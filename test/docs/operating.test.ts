@@ -32,7 +32,11 @@ function flagsIn(text: string): string[] {
 describe('deploy/', () => {
   it('the unit starts a member again, but for exit statuses that do not pass', () => {
     const [prevented] = settings('RestartPreventExitStatus');
-    assert.deepEqual(prevented!.split(' ').map(Number), [exitCodes.usage, exitCodes.removed]);
+    assert.deepEqual(prevented!.split(' ').map(Number), [
+      exitCodes.usage,
+      exitCodes.removed,
+      exitCodes.version,
+    ]);
     assert.deepEqual(settings('Restart'), ['always']);
     assert.ok(Number(settings('LimitNOFILE')[0]) >= filesWanted);
     // V8 could not compile.

@@ -123,6 +123,8 @@ describe('kvorum.v1.Cluster', () => {
         sinceMs: 1_700_000_000_000n,
         reason: 'nothing is replicated here',
         matchIndex: 0n,
+        featureLevelMin: 1,
+        featureLevelMax: 1,
       },
     ]);
   });

@@ -178,12 +178,23 @@ function status(member: Member, host: () => HostStatus): BoundUnaryMethod {
         diskSizeBytes: whole(diskSizeBytes),
         openFiles: whole(openFiles),
         openFilesMax: whole(openFilesMax),
+        featureLevel: now.featureLevel,
+        featureLevelMin: now.levels.min,
+        featureLevelMax: now.levels.max,
       });
     },
   });
 }
 
-function peerStatus({ id, name, peerAddress, voter, reach, matchIndex }: PeerStatus): wire.PeerStatus {
+function peerStatus({
+  id,
+  name,
+  peerAddress,
+  voter,
+  levels,
+  reach,
+  matchIndex,
+}: PeerStatus): wire.PeerStatus {
   return {
     ...{ id, name, voter },
     raftAddr: peerAddress,
@@ -191,6 +202,8 @@ function peerStatus({ id, name, peerAddress, voter, reach, matchIndex }: PeerSta
     sinceMs: BigInt(Math.round(reach?.sinceMs ?? 0)),
     reason: reach?.reason ?? '',
     matchIndex: whole(matchIndex),
+    featureLevelMin: levels.min,
+    featureLevelMax: levels.max,
   };
 }
 

@@ -166,7 +166,8 @@ describe('proto.KeyValueStore', () => {
 
 describe('proto.KeyValueStore/Join', () => {
   function join(nodeId: string, raftAddr: string, memberId = 0n): Uint8Array {
-    return JoinRequest.encode({ nodeId, raftAddr, memberId }).finish();
+    const levels = { featureLevelMin: 1, featureLevelMax: 1 };
+    return JoinRequest.encode({ nodeId, raftAddr, memberId, ...levels }).finish();
   }
 
   it('adds a member under the id it chose and tells it of the others', async (t) => {

@@ -3,6 +3,7 @@ import { checkMemberName, parseHostPort } from '../../base/address.js';
 import type { Completion } from '../../base/completion.js';
 import { echoed } from '../../base/echo.js';
 import { KvorumError } from '../../base/errors.js';
+import { firstLevels } from '../../base/feature-levels.js';
 import {
   unary,
   type AnswerMaker,
@@ -151,10 +152,19 @@ function join(member: Member): BoundUnaryMethod {
     name: 'Join',
     decodeRequest: (bytes) => decodeMessage(JoinRequest, 'JoinRequest', bytes),
     encodeResponse: (response) => encodeMessage(JoinResponse, response),
-    async handle({ nodeId, raftAddr, memberId }, context) {
+    async handle({ nodeId, raftAddr, memberId, featureLevelMin, featureLevelMax }, context) {
       checkMemberName('node_id', nodeId);
       parseHostPort('raft_addr', raftAddr);
-      const answer = await member.join({ name: nodeId, peerAddress: raftAddr, id: memberId }, context);
+      const said = { min: featureLevelMin, max: featureLevelMax };
+      const levels = said.max === 0 ? firstLevels : said;
+      if (levels.min < 1 || levels.min > levels.max) {
+        throw new KvorumError(
+          'INVALID_REQUEST',
+          `feature levels must run upwards, not from ${said.min} to ${said.max}`,
+        );
+      }
+      const request = { name: nodeId, peerAddress: raftAddr, id: memberId, levels };
+      const answer = await member.join(request, context);
       return {
         ok: true,
         clusterId: answer.clusterId,

@@ -1,5 +1,6 @@
 import type { Completion } from '../../base/completion.js';
 import { KvorumError } from '../../base/errors.js';
+import { firstLevel, firstLevels, requireLevel, type FeatureLevel } from '../../base/feature-levels.js';
 import { noMember, type MemberId } from '../../base/ids.js';
 import type { Command, CommandResult } from '../../fsm/command.js';
 import type { MemberRecord } from '../../fsm/members/membership.js';
@@ -45,7 +46,14 @@ export class MapMember implements Member {
     const { name = 'node1', peerAddress = '127.0.0.1:60051', requestTimeoutMs = 5000 } = options;
     this.#requestTimeoutMs = requestTimeoutMs;
     this.#leader = this.#id;
-    const record = { id: this.#id, name, peerAddress, clientAddress: '', promoteWhenReady: false };
+    const record = {
+      id: this.#id,
+      name,
+      peerAddress,
+      clientAddress: '',
+      promoteWhenReady: false,
+      levels: firstLevels,
+    };
     this.#table.set(this.#id, { ...record, voter: true });
   }
 
@@ -128,6 +136,10 @@ export class MapMember implements Member {
     return this.#map.range(query);
   }
 
+  requireLevel(needed: FeatureLevel, what: string): void {
+    requireLevel(firstLevel, needed, what);
+  }
+
   status(): MemberStatus {
     return {
       clusterId: this.#clusterId,
@@ -144,6 +156,8 @@ export class MapMember implements Member {
       flushedIndex: 0,
       revision: this.#map.revision,
       compactRevision: this.#map.compactRevision,
+      featureLevel: firstLevel,
+      levels: firstLevels,
       databaseSizeBytes: 0,
       logSizeBytes: 0,
     };
@@ -153,7 +167,7 @@ export class MapMember implements Member {
     return [...this.#table.values()]
       .filter(({ id }) => id !== this.#id)
       .map(({ id, name, peerAddress, voter }) => ({
-        ...{ id, name, peerAddress, voter },
+        ...{ id, name, peerAddress, voter, levels: firstLevels },
         reach: { reachable: false, sinceMs: 1_700_000_000_000, reason: 'nothing is replicated here' },
         matchIndex: 0,
       }));
@@ -175,7 +189,7 @@ export class MapMember implements Member {
     }
     const id = request.id === 0n ? BigInt(this.#table.size + 1) : request.id;
     this.#table.set(id, {
-      ...{ id, name, peerAddress, clientAddress: '', promoteWhenReady: true },
+      ...{ id, name, peerAddress, clientAddress: '', promoteWhenReady: true, levels: firstLevels },
       voter: false,
     });
     return { clusterId: this.#clusterId, id, members: [...this.#table.values()], secret: testSecret };
@@ -244,10 +258,12 @@ export class MapMember implements Member {
         return { type: 'compact', revision: map.revision };
       }
       case 'publish': {
-        const { name, clientAddress } = command;
-        this.#table.set(command.id, { ...this.#row(command.id), name, clientAddress });
+        const { name, clientAddress, levels } = command;
+        this.#table.set(command.id, { ...this.#row(command.id), name, clientAddress, levels });
         return { type: 'publish', revision: map.revision };
       }
+      case 'raise-level':
+        return { type: 'raise-level', revision: map.revision, level: firstLevel };
       case 'change-address': {
         const { peerAddress } = command;
         this.#table.set(command.id, { ...this.#row(command.id), peerAddress });

@@ -30,9 +30,10 @@ function checkPut(reader: ByteReader): void {
   if ((set & flags.lease) !== 0) reader.skip(8);
 }
 
-const put: CommandForm<Put> = { number: numbers.put, read: readPut, check: checkPut };
+const put: CommandForm<Put> = { name: 'put', number: numbers.put, read: readPut, check: checkPut };
 
 const conditionalPut: CommandForm<Put> = {
+  name: 'conditionalPut',
   number: numbers.conditionalPut,
   read: (reader) => ({ ...readPut(reader), expectedModRevision: reader.varint() }),
   check: (reader) => {
@@ -51,6 +52,7 @@ function writePut(writer: ByteWriter, command: Put): void {
 }
 
 const deleteRange: CommandForm<DeleteRange> = {
+  name: 'deleteRange',
   number: numbers.deleteRange,
   read: (reader) => {
     const set = readFlags(reader, flags.previous | flags.end);
@@ -66,6 +68,7 @@ const deleteRange: CommandForm<DeleteRange> = {
 };
 
 const conditionalDelete: CommandForm<DeleteRange> = {
+  name: 'conditionalDelete',
   number: numbers.conditionalDelete,
   read: (reader) => {
     const previous = readFlags(reader, flags.previous) !== 0;
@@ -90,6 +93,7 @@ function writeDelete(writer: ByteWriter, command: DeleteRange): void {
 }
 
 const compact: CommandForm<Compact> = {
+  name: 'compact',
   number: numbers.compact,
   read: (reader) => ({ type: 'compact', revision: reader.varint() }),
   check: (reader) => void reader.varint(),
@@ -106,6 +110,7 @@ export const keyCommandCodecs: {
   readonly [T in KeyCommand['type']]: CommandCodec<Extract<KeyCommand, { type: T }>>;
 } = {
   put: {
+    level: 1,
     forms: [put, conditionalPut],
     write: writePut,
     sizeBytes: (command) =>
@@ -116,12 +121,14 @@ export const keyCommandCodecs: {
       conditionSizeBytes(command),
   },
   'delete-range': {
+    level: 1,
     forms: [deleteRange, conditionalDelete],
     write: writeDelete,
     sizeBytes: (command) =>
       fixedSizeBytes + command.key.length + (command.end?.length ?? 0) + conditionSizeBytes(command),
   },
   compact: {
+    level: 1,
     forms: [compact],
     write: (writer, { revision }) => void writer.uint8(numbers.compact).varint(revision),
     sizeBytes: () => fixedSizeBytes + 8,

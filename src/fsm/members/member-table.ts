@@ -1,5 +1,12 @@
 import { assert } from '../../base/assert.js';
 import { concatBytes, encodeUtf8 } from '../../base/bytes.js';
+import {
+  firstLevel,
+  knowsLevel,
+  requireKnown,
+  type FeatureLevel,
+  type LevelRange,
+} from '../../base/feature-levels.js';
 import type { ClusterId, Index, MemberId } from '../../base/ids.js';
 import { ByteReader, ByteWriter } from '../../base/byte-stream.js';
 import type { Backend } from '../../ports/backend.js';
@@ -16,6 +23,7 @@ import {
 
 const configKey = encodeUtf8('config');
 const clusterKey = encodeUtf8('cluster');
+const featureLevelKey = encodeUtf8('feature-level');
 const memberPrefix = encodeUtf8('member/');
 const memberEnd = encodeUtf8('member0');
 const removedPrefix = encodeUtf8('removed/');
@@ -24,18 +32,26 @@ const removedEnd = encodeUtf8('removed0');
 /** Who is in the cluster, as of the applied index: the table that rides on the configuration changes. */
 export class MemberTable {
   readonly #backend: Backend;
+  /** By this version of Kvorum. */
+  readonly #known: LevelRange;
+  #featureLevel: FeatureLevel = firstLevel;
   #members: MemberRecord[] = [];
   #removed = new Set<MemberId>();
   #config: ClusterConfig = emptyConfig;
   #configIndex: Index = 0;
   #clusterId: ClusterId = 0n;
 
-  constructor(backend: Backend) {
+  /** @throws KvorumError VERSION_MISMATCH */
+  constructor(backend: Backend, known: LevelRange) {
     this.#backend = backend;
+    this.#known = known;
     this.reload();
   }
 
+  /** @throws KvorumError VERSION_MISMATCH: nothing else of the state may be read */
   reload(): void {
+    this.#featureLevel = featureLevelIn(this.#backend);
+    requireKnown(this.#known, this.#featureLevel, 'this version of Kvorum');
     const config = this.#backend.get('meta', configKey);
     this.#config = emptyConfig;
     this.#configIndex = 0;
@@ -66,6 +82,11 @@ export class MemberTable {
     return this.#clusterId;
   }
 
+  /** What may be written is what this level and those below it have. */
+  get featureLevel(): FeatureLevel {
+    return this.#featureLevel;
+  }
+
   get members(): readonly MemberRecord[] {
     return this.#members;
   }
@@ -79,9 +100,11 @@ export class MemberTable {
     readonly clusterId: ClusterId;
     readonly config: ClusterConfig;
     readonly members: readonly MemberRecord[];
+    readonly featureLevel: FeatureLevel;
   }): void {
     this.#clusterId = initial.clusterId;
     this.#backend.put('meta', clusterKey, new ByteWriter(8).uint64(initial.clusterId).finish());
+    this.#setFeatureLevel(initial.featureLevel);
     this.#setConfig(initial.config, 0);
     for (const member of initial.members) this.#put(member);
   }
@@ -109,6 +132,24 @@ export class MemberTable {
     }
   }
 
+  /**
+   * Raises the level if every member knows the new one as of this entry: whoever proposed it may have seen others. One
+   * that joins behind it is refused, or ends by itself.
+   *
+   * @returns the level as it is then
+   * @throws KvorumError VERSION_MISMATCH: it is raised, and this version does not know it; nothing has changed
+   */
+  raiseLevel(level: FeatureLevel): FeatureLevel {
+    if (level <= this.#featureLevel || !this.#isKnownToAll(level)) return this.#featureLevel;
+    requireKnown(this.#known, level, 'this version of Kvorum');
+    this.#setFeatureLevel(level);
+    return level;
+  }
+
+  #isKnownToAll(level: FeatureLevel): boolean {
+    return this.#members.every(({ levels }) => knowsLevel(levels, level));
+  }
+
   /** Of a configuration entry what Raft knows of it, without the member table. */
   applyConfiguration(index: Index, data: Uint8Array): ConfigChange {
     const change = decodeConfigChange(data);
@@ -133,12 +174,23 @@ export class MemberTable {
     this.#backend.put('meta', idKey(memberPrefix, record.id), encodeMember(record));
   }
 
+  #setFeatureLevel(level: FeatureLevel): void {
+    this.#featureLevel = level;
+    this.#backend.put('meta', featureLevelKey, new ByteWriter(4).varint(level).finish());
+  }
+
   #setConfig(config: ClusterConfig, index: Index): void {
     this.#config = config;
     this.#configIndex = index;
     const row = new ByteWriter(64).varint(index).bytes(encodeConfig(config)).finish();
     this.#backend.put('meta', configKey, row);
   }
+}
+
+/** Of the state that the backend holds: the one row that every version can read. */
+export function featureLevelIn(backend: Pick<Backend, 'get'>): FeatureLevel {
+  const row = backend.get('meta', featureLevelKey);
+  return row === undefined ? firstLevel : new ByteReader(row).varint();
 }
 
 function idKey(prefix: Uint8Array, id: MemberId): Uint8Array {

@@ -11,14 +11,21 @@ export class MembersPart {
     this.#members = members;
   }
 
-  /** @param revision of the store */
+  /**
+   * @param revision of the store
+   * @throws KvorumError VERSION_MISMATCH
+   */
   apply(command: MemberCommand, revision: Revision): MemberResult | Refused {
+    if (command.type === 'raise-level') {
+      return { type: 'raise-level', revision, level: this.#members.raiseLevel(command.level) };
+    }
     const record = this.#members.find(command.id);
     if (record === undefined) {
       return { type: 'refused', revision, code: 'MEMBER_NOT_FOUND', message: 'no member has this id' };
     }
     if (command.type === 'publish') {
-      this.#members.update({ ...record, name: command.name, clientAddress: command.clientAddress });
+      const { name, clientAddress, levels } = command;
+      this.#members.update({ ...record, name, clientAddress, levels });
       return { type: 'publish', revision };
     }
     const { id, peerAddress } = command;

@@ -1,4 +1,5 @@
 import { ByteReader, ByteWriter, MalformedBytesError } from '../../base/byte-stream.js';
+import type { LevelRange } from '../../base/feature-levels.js';
 import type { ClusterConfig } from '../../raft/types.js';
 import type { MemberId } from '../../base/ids.js';
 import type { MemberRecord, MembershipUpdate } from './membership.js';
@@ -42,6 +43,15 @@ export function decodeMember(bytes: Uint8Array): MemberRecord {
 function writeMember(writer: ByteWriter, record: MemberRecord): void {
   writer.uint64(record.id).string(record.name).string(record.peerAddress).string(record.clientAddress);
   writer.boolean(record.promoteWhenReady);
+  writeLevels(writer, record.levels);
+}
+
+export function writeLevels(writer: ByteWriter, { min, max }: LevelRange): void {
+  writer.varint(min).varint(max);
+}
+
+export function readLevels(reader: ByteReader): LevelRange {
+  return { min: reader.varint(), max: reader.varint() };
 }
 
 function readMember(reader: ByteReader): MemberRecord {
@@ -51,6 +61,7 @@ function readMember(reader: ByteReader): MemberRecord {
     peerAddress: reader.string(),
     clientAddress: reader.string(),
     promoteWhenReady: reader.boolean(),
+    levels: readLevels(reader),
   };
 }
 

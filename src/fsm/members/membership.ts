@@ -1,3 +1,4 @@
+import type { LevelRange } from '../../base/feature-levels.js';
 import type { MemberId } from '../../base/ids.js';
 
 /** A member as the cluster knows it; the replicated member table. */
@@ -11,6 +12,8 @@ export interface MemberRecord {
   readonly clientAddress: string;
   /** Promoted to voter as soon as it has caught up. */
   readonly promoteWhenReady: boolean;
+  /** The feature levels that it can live with: as it said when it joined, then as it publishes. */
+  readonly levels: LevelRange;
 }
 
 /** Rides in ConfigChange.context: what the change does to the member table. */

@@ -1,6 +1,7 @@
 import { assert } from '../../base/assert.js';
 import { emptyBytes } from '../../base/bytes.js';
 import { KvorumError } from '../../base/errors.js';
+import { knownLevels, type LevelRange } from '../../base/feature-levels.js';
 import type { MemberId } from '../../base/ids.js';
 import { silentLog, type Log } from '../../base/log.js';
 import { Prng, randomInt } from '../../base/prng.js';
@@ -95,6 +96,9 @@ export class Machine {
   /** Of the cluster, once it is known. */
   secret: Uint8Array = emptyBytes;
   life: Life | undefined;
+  /** Of the version that is installed there. */
+  levels: LevelRange = knownLevels;
+  levelHeldMax = Infinity;
 
   constructor(name: string, id: MemberId, address: string) {
     this.name = name;
@@ -208,6 +212,8 @@ export class MemoryCluster {
         peerAddress: address,
         found: how.found ?? false,
         contacts: how.contacts ?? [],
+        levels: machine.levels,
+        levelHeldMax: machine.levelHeldMax,
         options: this.options,
         walOptions: { segmentSizeBytes },
         disk: new PatientDisk(machine.disk, descriptors),
@@ -242,8 +248,9 @@ export class MemoryCluster {
 
   /** Lets `machine` join through `through`, and waits until its state names it. */
   async join(machine: Machine, through: Machine): Promise<void> {
-    const { id, name, address } = machine;
-    const answer = await this.settled(through.member.join({ id, name, peerAddress: address }));
+    const { id, name, address, levels } = machine;
+    const request = { id, name, peerAddress: address, levels };
+    const answer = await this.settled(through.member.join(request));
     await this.start(machine, { contacts: answer.members, secret: answer.secret });
     await this.until(() => machine.member.holdsOwnRecord());
   }

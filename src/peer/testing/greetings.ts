@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { createHmac } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { ByteWriter } from '../../base/byte-stream.js';
+import { ByteReader, ByteWriter } from '../../base/byte-stream.js';
 import { encodeFrame, FrameParser, greetingSizeBytesMax } from '../frame.js';
 import { encodeHello, type Answer, type Hello } from '../greeting.js';
-import { CalleeHandshake, CallerHandshake, nonceSizeBytes, protocolVersion } from '../handshake.js';
+import { CalleeHandshake, CallerHandshake, nonceSizeBytes } from '../handshake.js';
 
 /** Frames of a socket, one after the other. Rejects when it closes first. */
 function nextFrame(socket: Socket, parser: FrameParser): Promise<Uint8Array> {
@@ -41,12 +41,12 @@ export async function greetAsCaller(
   how: { readonly credulous?: boolean } = {},
 ): Promise<FrameParser> {
   const parser = new FrameParser(greetingSizeBytesMax);
-  const nonce = randomBytes(nonceSizeBytes);
-  const handshake = new CallerHandshake(secret, nonce, hello);
-  socket.write(handshake.opening());
+  const handshake = new CallerHandshake(secret, randomBytes(nonceSizeBytes), hello);
+  const opening = handshake.opening();
+  socket.write(opening);
   const challenge = await nextFrame(socket, parser);
   if (how.credulous === true) {
-    socket.write(forgedClaims(secret, nonce, challenge, hello));
+    socket.write(forgedClaims(secret, opening, challenge, hello));
   } else {
     const step = handshake.take(challenge);
     if ('say' in step) socket.write(step.say);
@@ -56,23 +56,32 @@ export async function greetAsCaller(
   return parser;
 }
 
-/** As the caller would prove itself to a callee that has not. */
+/**
+ * As the caller would prove itself to a callee that has not.
+ * @param opening the frame of it
+ * @param challenge the payload of it
+ */
 export function forgedClaims(
   secret: Uint8Array,
-  nonce: Uint8Array,
+  opening: Uint8Array,
   challenge: Uint8Array,
   hello: Hello,
 ): Uint8Array {
   const claims = encodeHello(hello);
   const said = new ByteWriter()
     .string('kvorum caller claims')
-    .varint(protocolVersion)
-    .bytes(nonce)
-    .bytes(challenge.subarray(1, 1 + nonceSizeBytes))
+    .bytes(payloadOf(opening))
+    .bytes(new ByteReader(challenge, 1).bytes())
     .bytes(claims)
     .finish();
   const proof = createHmac('sha256', secret).update(said).digest();
   return encodeFrame((writer) => writer.bytes(claims).raw(proof));
+}
+
+function payloadOf(frame: Uint8Array): Uint8Array {
+  const parser = new FrameParser(greetingSizeBytesMax);
+  parser.push(frame);
+  return parser.next()!;
 }
 
 /** Takes one greeting, and answers it. */

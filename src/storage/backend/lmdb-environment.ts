@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
 import { concatBytes } from '../../base/bytes.js';
+import { KvorumError } from '../../base/errors.js';
 import {
   tableNames,
   type AppliedPosition,
@@ -46,6 +47,9 @@ const metaPages = 2;
 const chunkSizeBytes = 1960;
 const positionKey = Buffer.from('position');
 const levelsKey = Buffer.from('levels');
+const formatKey = Buffer.from('format');
+/** Of what stands below the state's own rows: keys, long keys, sums. */
+export const layoutVersion = 1;
 const longSuffix = '-long';
 
 /**
@@ -63,6 +67,8 @@ export class LmdbEnvironment {
   /** The same tables, opened again for reads that want little of large values. */
   readonly #heads: Readonly<Record<TableName, { readonly plain: HeadTable; readonly long: HeadTable }>>;
   readonly #longKeys = new LongKeys(chunkSizeBytes);
+  /** Of this life: it is written with whatever is first. */
+  #saysLayout = false;
   /** Read when the first long key is written. */
   #levels: bigint | undefined;
   #closed: Promise<void> | undefined;
@@ -105,6 +111,18 @@ export class LmdbEnvironment {
     if (bytes === undefined) return { index: 0, term: 0 };
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     return { index: Number(view.getBigUint64(0)), term: Number(view.getBigUint64(8)) };
+  }
+
+  /** @throws KvorumError DATA_FOLDER_MISMATCH, for a layout that this version does not read */
+  checkLayout(): void {
+    const stored = this.#get(this.#own, formatKey, undefined);
+    if (this.position().index === 0 && stored === undefined) return;
+    const version = stored?.[0] ?? 0;
+    if (version === layoutVersion) return;
+    throw new KvorumError(
+      'DATA_FOLDER_MISMATCH',
+      `${join(this.path, databaseFile)} has layout ${version}, this version reads ${layoutVersion}: start it with the version that wrote it`,
+    );
   }
 
   sizeBytes(): number {
@@ -201,6 +219,7 @@ export class LmdbEnvironment {
         if (key.length <= chunkSizeBytes) put(this.#tables[table].plain, key, value);
       }
       for (const { table, key, value } of longRows) put(table, key, value);
+      if (!this.#saysLayout) put(this.#own, formatKey, Uint8Array.of(layoutVersion));
       const bytes = Buffer.alloc(16);
       bytes.writeBigUInt64BE(BigInt(position.index), 0);
       bytes.writeBigUInt64BE(BigInt(position.term), 8);
@@ -208,6 +227,7 @@ export class LmdbEnvironment {
     });
     try {
       await written;
+      this.#saysLayout = true;
     } catch (error) {
       throw await commitErrorOf(error);
     }

@@ -38,7 +38,7 @@ export class LmdbStateFolder {
 
   /**
    * Opens the current environment, or makes the first one; what a crash left of others is removed.
-   * @throws KvorumError DATA_DAMAGED, DiskError
+   * @throws KvorumError DATA_DAMAGED, DATA_FOLDER_MISMATCH, DiskError
    */
   async open(): Promise<LmdbEnvironment> {
     const current = await this.#disk.readFile(currentFile);
@@ -83,7 +83,14 @@ export class LmdbStateFolder {
   /** Nothing that is not whole is handed to LMDB. */
   async #openChecked(name: string): Promise<LmdbEnvironment> {
     await checkDatabaseFile(this.#disk, this.#path, name);
-    return this.#open(name, { durable: true });
+    const environment = await this.#open(name, { durable: true });
+    try {
+      environment.checkLayout();
+      return environment;
+    } catch (error) {
+      await environment.close();
+      throw error;
+    }
   }
 
   #open(name: string, options: { readonly durable: boolean }): Promise<LmdbEnvironment> {

@@ -3,8 +3,11 @@ import { emptyBytes } from '../../base/bytes.js';
 import { KvorumError } from '../../base/errors.js';
 import { formatId, noMember, type ClusterId, type MemberId } from '../../base/ids.js';
 
-/** Of the data folder as a whole: 2 since every row of the state has a checksum. */
-const currentFormatVersion = 2;
+/**
+ * Of the data folder as a whole: which files it has, and what its state's rows are like below the feature level. 1 and 2
+ * were never published.
+ */
+export const currentFormatVersion = 3;
 
 /** Whose data the folder holds. */
 export interface Identity {

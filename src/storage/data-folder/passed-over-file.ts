@@ -16,25 +16,33 @@ export interface PassedOverRow {
   readonly tried: boolean;
 }
 
-/** @throws KvorumError DATA_DAMAGED */
+/** @throws KvorumError DATA_DAMAGED, DATA_FOLDER_MISMATCH */
 export async function readPassedOver(folder: string, disk: Disk): Promise<readonly PassedOverRow[]> {
   const bytes = await disk.readFile(passedOverFile);
   if (bytes === undefined) return [];
-  const rows = parse(Buffer.from(bytes).toString('utf8'));
+  const path = join(folder, passedOverFile);
+  const rows = parsePassedOver(path, Buffer.from(bytes).toString('utf8'));
   if (rows !== undefined) return rows;
   throw new KvorumError(
     'DATA_DAMAGED',
-    `${join(folder, passedOverFile)} is damaged; remove it, and name the entries again with kvorum recover`,
+    `${path} is damaged; remove it, and name the entries again with kvorum recover`,
   );
 }
 
 /** Durable when it resolves. */
 export async function writePassedOver(disk: Disk, rows: readonly PassedOverRow[]): Promise<void> {
-  const text = `${JSON.stringify({ formatVersion, entries: rows }, undefined, 2)}\n`;
-  await disk.writeFileDurable(passedOverFile, Buffer.from(text));
+  await disk.writeFileDurable(passedOverFile, Buffer.from(passedOverText(rows)));
 }
 
-function parse(text: string): readonly PassedOverRow[] | undefined {
+export function passedOverText(rows: readonly PassedOverRow[]): string {
+  return `${JSON.stringify({ formatVersion, entries: rows }, undefined, 2)}\n`;
+}
+
+/**
+ * @returns undefined if it is damaged
+ * @throws KvorumError DATA_FOLDER_MISMATCH
+ */
+export function parsePassedOver(path: string, text: string): readonly PassedOverRow[] | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -42,6 +50,12 @@ function parse(text: string): readonly PassedOverRow[] | undefined {
     return undefined;
   }
   const { formatVersion: version, entries } = (value ?? {}) as Partial<Record<string, unknown>>;
+  if (Number.isSafeInteger(version) && version !== formatVersion) {
+    throw new KvorumError(
+      'DATA_FOLDER_MISMATCH',
+      `${path} has format ${String(version)}, this version reads ${formatVersion}: start it with the version that wrote it`,
+    );
+  }
   if (version !== formatVersion || !Array.isArray(entries) || entries.length > passedOverMax)
     return undefined;
   return entries.every(isRow) ? entries : undefined;

@@ -32,6 +32,7 @@ const headerArbitrary: fc.Arbitrary<SnapshotHeader> = fc.record(
       },
       plain,
     ),
+    featureLevel: fc.nat(300),
     sizeBytes: fc.nat(Number.MAX_SAFE_INTEGER),
     crc: fc.nat(2 ** 32 - 1),
   },

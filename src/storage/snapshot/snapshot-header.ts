@@ -4,6 +4,9 @@ import { KvorumError } from '../../base/errors.js';
 import type { ClusterConfig } from '../../raft/types.js';
 import type { SnapshotHeader } from '../../ports/peers.js';
 
+/** 2 since it says the feature level. */
+const formatVersion = 2;
+
 const ids = (list: readonly bigint[]): string[] => list.map(String);
 const big = (list: readonly string[]): bigint[] => list.map(BigInt);
 
@@ -13,6 +16,7 @@ interface PlainHeader {
   readonly index: number;
   readonly term: number;
   readonly configIndex: number;
+  readonly featureLevel: number;
   readonly voters: readonly string[];
   readonly votersOutgoing: readonly string[];
   readonly learners: readonly string[];
@@ -26,11 +30,12 @@ interface PlainHeader {
 export function encodeHeader(header: SnapshotHeader): Uint8Array {
   const { config, index, term, configIndex } = header.meta;
   const plain: PlainHeader = {
-    formatVersion: 1,
+    formatVersion,
     id: String(header.id),
     index,
     term,
     configIndex,
+    featureLevel: header.featureLevel,
     voters: ids(config.voters),
     votersOutgoing: ids(config.votersOutgoing),
     learners: ids(config.learners),
@@ -55,10 +60,10 @@ export function decodeHeader(path: string, bytes: Uint8Array): SnapshotHeader | 
   const [line, check, rest] = decodeUtf8(bytes).split('\n');
   if (line === undefined || check !== checkOf(line) || rest !== '') return undefined;
   const plain = JSON.parse(line) as PlainHeader;
-  if (plain.formatVersion !== 1) {
+  if (plain.formatVersion !== formatVersion) {
     throw new KvorumError(
       'DATA_FOLDER_MISMATCH',
-      `${path} has format ${plain.formatVersion}, this version reads 1: start it with the version that wrote it`,
+      `${path} has format ${plain.formatVersion}, this version reads ${formatVersion}: start it with the version that wrote it`,
     );
   }
   const config: ClusterConfig = {
@@ -68,6 +73,7 @@ export function decodeHeader(path: string, bytes: Uint8Array): SnapshotHeader | 
     learnersNext: big(plain.learnersNext),
     autoLeave: plain.autoLeave,
   };
-  const { index, term, configIndex, sizeBytes, crc } = plain;
-  return { id: BigInt(plain.id), meta: { index, term, configIndex, config }, sizeBytes, crc };
+  const { index, term, configIndex, featureLevel, sizeBytes, crc } = plain;
+  const meta = { index, term, configIndex, config };
+  return { id: BigInt(plain.id), meta, featureLevel, sizeBytes, crc };
 }

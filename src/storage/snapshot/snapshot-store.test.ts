@@ -46,7 +46,7 @@ function rowsOf(backend: Backend): string[] {
 async function create(store: SnapshotStore, backend: Backend): Promise<SnapshotFile> {
   const view = await backend.view();
   try {
-    return await store.create(view, meta, signal);
+    return await store.create(view, { meta, featureLevel: 1 }, signal);
   } finally {
     view.close();
   }
@@ -191,7 +191,7 @@ describe('a snapshot', () => {
     await store.cleanUp(0);
     assert.deepEqual(disk.paths(), []);
 
-    const line = '{"formatVersion":2}';
+    const line = '{"formatVersion":3}';
     const check = crc32c(Buffer.from(line)).toString(16).padStart(8, '0');
     await disk.writeFileDurable('snapshot/incoming.json', Buffer.from(`${line}\n${check}\n`));
     await assert.rejects(
@@ -199,7 +199,7 @@ describe('a snapshot', () => {
       (error) =>
         error instanceof KvorumError &&
         error.code === 'DATA_FOLDER_MISMATCH' &&
-        error.message.startsWith('snapshot/incoming.json has format 2, this version reads 1'),
+        error.message.startsWith('snapshot/incoming.json has format 3, this version reads 2'),
     );
   });
 });
@@ -268,7 +268,7 @@ describe('the snapshot files of a member', () => {
     const disk = new MemoryDisk();
     const abort = new AbortController();
     const view = await filled(new Prng(1)).view();
-    const creating = storeOn(disk).create(view, meta, abort.signal);
+    const creating = storeOn(disk).create(view, { meta, featureLevel: 1 }, abort.signal);
     abort.abort(new Error('called off'));
     await assert.rejects(creating, /called off/);
     assert.deepEqual(disk.paths(), []);

@@ -6,7 +6,6 @@ import type { AppliedPosition, BackendInstall, BackendView } from '../../ports/b
 import type { Clock } from '../../ports/clock.js';
 import type { Disk, DiskFile } from '../../ports/disk.js';
 import type { IncomingSnapshot, SnapshotHeader } from '../../ports/peers.js';
-import type { SnapshotMeta } from '../../raft/types.js';
 import { RowReader, writeRow } from './snapshot-format.js';
 import { decodeHeader, encodeHeader } from './snapshot-header.js';
 
@@ -51,14 +50,18 @@ export class SnapshotStore {
   }
 
   /** Writes the rows of `view` to a file, a chunk a turn, and makes it the latest. */
-  async create(view: BackendView, meta: SnapshotMeta, signal: AbortSignal): Promise<SnapshotFile> {
+  async create(
+    view: BackendView,
+    of: Pick<SnapshotHeader, 'meta' | 'featureLevel'>,
+    signal: AbortSignal,
+  ): Promise<SnapshotFile> {
     await this.#disk.makeFolder(this.#folder);
     await this.dropLatest();
     const file = await this.#disk.open(this.#path(outgoingPath), { create: true });
     try {
       const written = await this.#writeRows(file, view, signal);
       if (this.#closed) throw new KvorumError('MEMBER_STOPPING', 'this member is stopping');
-      const header = { id: randomId(this.#random), meta, ...written };
+      const header = { id: randomId(this.#random), ...of, ...written };
       this.#latestFile = file;
       this.#latest = { header, read: (position, lengthBytes) => file.read(position, lengthBytes) };
       return this.#latest;

@@ -25,6 +25,11 @@ type RecordType = (typeof recordTypes)[keyof typeof recordTypes];
 const opensBatch = 0x100;
 const headTypes = new Set(Object.values(recordTypes).flatMap((type) => [type, type | opensBatch]));
 
+/**
+ * Of what begins a segment, magic, format and the sum over the first 84 bytes stay in their places in every format: a
+ * version that does not know one says so, instead of taking it for damaged.
+ */
+
 /** Formats differ in the checksum of records. A log may begin in an older one and go on in the newest. */
 export const logFormats = [1, 2] as const;
 export type LogFormat = (typeof logFormats)[number];

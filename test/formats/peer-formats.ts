@@ -1,0 +1,200 @@
+import { ByteReader, ByteWriter } from '../../src/base/byte-stream.js';
+import { encodeUtf8 } from '../../src/base/bytes.js';
+import { encodeFrame, FrameParser, greetingSizeBytesMax } from '../../src/peer/frame.js';
+import {
+  decodeAnswer,
+  decodeHello,
+  encodeHello,
+  writeAnswer,
+  type Answer,
+  type Hello,
+} from '../../src/peer/greeting.js';
+import { CalleeHandshake, CallerHandshake } from '../../src/peer/handshake.js';
+import { readMessage, writeMessage } from '../../src/peer/message-codec.js';
+import {
+  decodeFromReceiver,
+  decodeFromSender,
+  encodeFromReceiver,
+  encodeFromSender,
+  type FromReceiver,
+  type FromSender,
+} from '../../src/peer/snapshot-frames.js';
+import { refusalCodes } from '../../src/ports/peers.js';
+import type { ClusterConfig, Entry, Message, MessageType } from '../../src/raft/types.js';
+import type { Format } from './format.js';
+
+const envelope = { from: 7n, to: 8n, term: 300 };
+const config: ClusterConfig = {
+  voters: [7n, 8n],
+  votersOutgoing: [9n],
+  learners: [10n],
+  learnersNext: [11n],
+  autoLeave: true,
+};
+const snapshot = { index: 500, term: 4, config, configIndex: 400 };
+const data = encodeUtf8('data');
+const entries: readonly Entry[] = (['normal', 'config', 'empty'] as const).map((type, at) => ({
+  ...{ index: 501 + at, term: 5, type },
+  data: type === 'empty' ? new Uint8Array(0) : data,
+}));
+
+/** One of each, in the fields that `read` gives back. */
+export const messageSamples: Readonly<Record<MessageType, Message>> = {
+  'vote-request': {
+    ...envelope,
+    type: 'vote-request',
+    preVote: true,
+    transfer: false,
+    lastIndex: 500,
+    lastTerm: 4,
+  },
+  'vote-response': { ...envelope, type: 'vote-response', preVote: false, granted: true },
+  append: { ...envelope, type: 'append', previousIndex: 500, previousTerm: 4, commit: 499, entries },
+  'append-response': {
+    ...envelope,
+    type: 'append-response',
+    index: 500,
+    rejected: true,
+    hintIndex: 450,
+    hintTerm: 3,
+  },
+  heartbeat: { ...envelope, type: 'heartbeat', commit: 499, readRound: 6, leaseReads: true },
+  'heartbeat-response': { ...envelope, type: 'heartbeat-response', readRound: 6 },
+  snapshot: { ...envelope, type: 'snapshot', snapshot },
+  'timeout-now': { ...envelope, type: 'timeout-now' },
+  'transfer-leader': { ...envelope, type: 'transfer-leader', target: 9n },
+  'read-index': { ...envelope, type: 'read-index', context: 12 },
+  'read-index-response': { ...envelope, type: 'read-index-response', context: 12, index: 499 },
+  propose: { ...envelope, type: 'propose', proposalId: 13, entryType: 'config', configIndex: 400, data },
+  'propose-response': {
+    ...envelope,
+    type: 'propose-response',
+    proposalId: 13,
+    outcome: { kind: 'dropped', reason: 'overloaded' },
+  },
+};
+
+function messageFormat(message: Message): Format {
+  return {
+    name: `message ${message.type}`,
+    level: 1,
+    write: () => {
+      const writer = new ByteWriter();
+      writeMessage(writer, message);
+      return writer.finish();
+    },
+    read: (bytes) => readMessage(new ByteReader(bytes)),
+    value: message,
+  };
+}
+
+const secret = new Uint8Array(32).fill(5);
+const [callerNonce, calleeNonce] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
+const hello: Hello = {
+  caller: { clusterId: 77n, memberId: 7n, name: 'node1', address: 'a:2' },
+  target: 8n,
+  purpose: 'snapshot',
+};
+
+function payloadOf(frame: Uint8Array): Uint8Array {
+  const parser = new FrameParser(greetingSizeBytesMax);
+  parser.push(frame);
+  return new Uint8Array(parser.next()!);
+}
+
+/** All that two members say when they meet, without frames; each is proven over those before it. */
+function meeting(): Readonly<Record<'opening' | 'challenge' | 'claims' | 'answer', Uint8Array>> {
+  const caller = new CallerHandshake(secret, callerNonce, hello);
+  const callee = new CalleeHandshake(secret, calleeNonce);
+  const opening = payloadOf(caller.opening());
+  const challenge = payloadOf(callee.readOpening(opening).challenge);
+  const step = caller.take(challenge);
+  if (!('say' in step)) throw new Error('no claims');
+  const claims = payloadOf(step.say);
+  callee.readClaims(claims);
+  return { opening, challenge, claims, answer: payloadOf(callee.answer({ welcome: true })) };
+}
+
+function answerFormat(answer: Answer): Format {
+  return {
+    name: answer.welcome ? 'answer welcome' : `answer ${answer.code}`,
+    level: 1,
+    write: () => {
+      const writer = new ByteWriter();
+      writeAnswer(writer, answer);
+      return writer.finish();
+    },
+    read: decodeAnswer,
+    value: answer,
+  };
+}
+
+function greetingFormats(): readonly Format[] {
+  const said = meeting();
+  const callee = (): CalleeHandshake => new CalleeHandshake(secret, calleeNonce);
+  return [
+    {
+      name: 'greeting opening',
+      level: 1,
+      write: () => said.opening,
+      read: (bytes) => callee().readOpening(bytes).callerNonce,
+      value: callerNonce,
+    },
+    {
+      name: 'greeting challenge',
+      level: 1,
+      write: () => said.challenge,
+      // Proven over the opening, with the versions that were spoken then.
+      read: (bytes) => new ByteReader(new ByteReader(bytes, 1).bytes(), 1).raw(32),
+      value: calleeNonce,
+    },
+    { name: 'greeting claims', level: 1, write: () => encodeHello(hello), read: decodeHello, value: hello },
+  ];
+}
+
+const snapshotHeader = { id: 99n, sizeBytes: 1000, crc: 0xdead_beef, featureLevel: 1, meta: snapshot };
+const fromSender: readonly FromSender[] = [
+  { type: 'offer', header: snapshotHeader },
+  { type: 'chunk', position: 300, bytes: data },
+  { type: 'end' },
+];
+const fromReceiver: readonly FromReceiver[] = [
+  { type: 'go-on', receivedBytes: 300 },
+  { type: 'not-wanted' },
+  { type: 'taken' },
+  { type: 'damaged', reason: 'why' },
+  { type: 'refused', reason: 'why' },
+];
+
+export const peerFormatSamples: readonly Format[] = [
+  ...Object.values(messageSamples).map(messageFormat),
+  ...greetingFormats(),
+  answerFormat({ welcome: true }),
+  ...refusalCodes.map((code) =>
+    answerFormat({
+      ...{ welcome: false, code, reason: 'why' },
+      ...(code === 'wrong-version' ? { versions: { min: 3, max: 4 } } : {}),
+    }),
+  ),
+  ...fromSender.map((said) => ({
+    name: `snapshot frame ${said.type}`,
+    level: 1,
+    write: () => payloadOf(encodeFromSender(said)),
+    read: decodeFromSender,
+    value: said,
+  })),
+  ...fromReceiver.map((said) => ({
+    name: `snapshot frame ${said.type}`,
+    level: 1,
+    write: () => payloadOf(encodeFromReceiver(said)),
+    read: decodeFromReceiver,
+    value: said,
+  })),
+  {
+    name: 'frame',
+    level: 1,
+    write: () => encodeFrame((writer) => writer.raw(data)),
+    read: payloadOf,
+    value: data,
+  },
+];
