@@ -1,7 +1,7 @@
 /** The import order of ARCHITECTURE.md: a folder imports only from those below it. */
 const layers = [
   ['cli', '^src/cli/'],
-  ['server', '^src/[^/]+[.]ts$'],
+  ['server', '^src/(server/|[^/]+[.]ts$)'],
   ['api', '^src/api/'],
   ['member', '^src/member/'],
   ['state', '^src/(fsm|storage|peer)/'],

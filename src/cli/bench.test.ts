@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { allDone, allRefused, ScriptedStore } from '../client/testing/scripted-store.js';
-import type { RunningServer } from '../server.js';
+import type { RunningServer } from '../server/server.js';
 import { RunningServers } from '../testing/running-servers.js';
 import { exitCodes } from './exit-codes.js';
 import { runCli } from './run-cli.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { RunningServer } from '../server.js';
+import type { RunningServer } from '../server/server.js';
 import { portOf, RunningServers } from '../testing/running-servers.js';
 import { exitCodes } from './exit-codes.js';
 import { byName } from './status.js';

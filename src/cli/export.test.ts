@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { connect } from '../client/index.js';
-import type { RunningServer } from '../server.js';
+import type { RunningServer } from '../server/server.js';
 import { RunningServers } from '../testing/running-servers.js';
 import { exitCodes } from './exit-codes.js';
 import { OutputClosedError } from './output.js';

@@ -3,7 +3,7 @@ import process from 'node:process';
 
 /** `recover` has some 60 open while it loads what it needs, the others half of that. */
 const commandFilesMin = 128;
-/** As src/open-files-max.ts counts. */
+/** As src/server/open-files-max.ts counts. */
 const memberFilesMin = 256;
 
 /** @returns what to say of an error that came for want of file descriptors; undefined: it is another */

@@ -1,6 +1,6 @@
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { availableMemoryBytes } from '../available-memory.js';
+import { availableMemoryBytes } from '../server/available-memory.js';
 
 /** How much more than what is alive may gather before V8 walks the whole heap; of its own accord it allows 20 MiB. */
 const growthPercent = 300;

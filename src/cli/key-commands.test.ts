@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { parseHostPort } from '../base/address.js';
-import { serverDefaults, type RunningServer } from '../server.js';
+import { serverDefaults, type RunningServer } from '../server/server.js';
 import { RunningServers } from '../testing/running-servers.js';
 import { exitCodes } from './exit-codes.js';
 import { bytesOf, FakeIo, runWords, type FakeIoOptions } from './testing/fake-io.js';

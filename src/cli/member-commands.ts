@@ -163,7 +163,7 @@ export const serveCommand: Command = {
     'serve -id=node2 -grpcport=50052 -raftport=60052',
   ],
   run: async (invocation) => {
-    const { openFilesMax, requireOpenFiles } = await import('../open-files-max.js');
+    const { openFilesMax, requireOpenFiles } = await import('../server/open-files-max.js');
     // Before its code is loaded, which opens more than some may have.
     requireOpenFiles(invocation.flags.number('connections-max'), openFilesMax());
     const { loadMemberCode } = await import('./load-member-code.js');

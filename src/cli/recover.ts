@@ -1,5 +1,5 @@
 import { entryName, formatEntryName, parseEntryName, type EntryName } from '../fsm/passed-over.js';
-import { describeFindings, inspect, isComplete, passOver } from '../recover.js';
+import { describeFindings, inspect, isComplete, passOver } from '../server/recover.js';
 import type { Invocation } from './command.js';
 import { exitCodes, UsageError, type ExitCode } from './exit-codes.js';
 

@@ -1,4 +1,4 @@
-import type { ServerOptions } from '../server-options.js';
+import type { ServerOptions } from '../server/server-options.js';
 import { UsageError } from './exit-codes.js';
 
 const unitsMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3600_000 };

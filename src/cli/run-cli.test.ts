@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { serverDefaults } from '../server-options.js';
+import { serverDefaults } from '../server/server-options.js';
 import { version } from '../version.js';
 import { exitCodes } from './exit-codes.js';
 import { firstArgument, parseFlags } from './flags.js';

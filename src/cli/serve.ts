@@ -1,6 +1,6 @@
 import { KvorumError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
-import { serverDefaults, startServer, type ServerOptions, type StopReason } from '../server.js';
+import { serverDefaults, startServer, type ServerOptions, type StopReason } from '../server/server.js';
 import type { Invocation, Io } from './command.js';
 import { CommandError, exitCodes, type ExitCode } from './exit-codes.js';
 import type { FlagValues } from './flags.js';

@@ -1,5 +1,5 @@
 import { parseHostPort } from '../base/address.js';
-import type { RunningServer } from '../server.js';
+import type { RunningServer } from '../server/server.js';
 import { version } from '../version.js';
 import type { Io } from './command.js';
 

@@ -6,7 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parseHostPort } from '../base/address.js';
 import { silentLog } from '../base/log.js';
 import { connect } from '../client/index.js';
-import { serverDefaults, startServer, type RunningServer, type ServerOptions } from '../server.js';
+import { serverDefaults, startServer, type RunningServer, type ServerOptions } from '../server/server.js';
 
 /** Real servers in this process, on free ports of 127.0.0.1 and in a temporary folder. */
 export class RunningServers {

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { exitCodes } from '../../src/cli/exit-codes.js';
 import { allCommands } from '../../src/cli/run-cli.js';
-import { ownFilesKept, peerConnectionsMin, clientConnectionsMin } from '../../src/open-files-max.js';
+import { ownFilesKept, peerConnectionsMin, clientConnectionsMin } from '../../src/server/open-files-max.js';
 import { connectionsMax as peerConnectionsMax } from '../../src/peer/tcp-peers.js';
-import { serverDefaults } from '../../src/server-options.js';
+import { serverDefaults } from '../../src/server/server-options.js';
 
 const root = new URL('../../../', import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, root), 'utf8');

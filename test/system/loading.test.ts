@@ -22,7 +22,7 @@ async function loadedBy(script: string, words: readonly string[]): Promise<reado
 }
 
 const packageOf = (url: string): string | undefined => /\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1];
-const ofServer = /\/src\/(?:[^/]+\.js|(?:api|member|fsm|storage|peer|ports|raft|grpc)\/.*)$/;
+const ofServer = /\/src\/(?:[^/]+\.js|(?:server|api|member|fsm|storage|peer|ports|raft|grpc)\/.*)$/;
 
 void describe('a client command', () => {
   it('loads neither the server nor what it needs, and no native module', async (t) => {

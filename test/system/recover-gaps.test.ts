@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { stateFolder } from '../../src/server.js';
+import { stateFolder } from '../../src/server/server.js';
 import { kvorum } from './processes/command-line.js';
 import { ProcessCluster } from './processes/process-cluster.js';
 

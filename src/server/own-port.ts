@@ -1,5 +1,5 @@
-import { parseHostPort } from './base/address.js';
-import { dial, DialError, lookUp } from './client/dial.js';
+import { parseHostPort } from '../base/address.js';
+import { dial, DialError, lookUp } from '../client/dial.js';
 import type { ReservedPort, ReservedPorts } from './reserve-ports.js';
 
 const dialTimeoutMs = 1000;

@@ -1,9 +1,9 @@
-import { checkMemberName, formatHostPort, parseHostPort } from './base/address.js';
-import { echoed } from './base/echo.js';
-import { KvorumError } from './base/errors.js';
-import { knownLevels, levelsText, type FeatureLevel } from './base/feature-levels.js';
-import type { Log } from './base/log.js';
-import { memberDefaults } from './member/options.js';
+import { checkMemberName, formatHostPort, parseHostPort } from '../base/address.js';
+import { echoed } from '../base/echo.js';
+import { KvorumError } from '../base/errors.js';
+import { knownLevels, levelsText, type FeatureLevel } from '../base/feature-levels.js';
+import type { Log } from '../base/log.js';
+import { memberDefaults } from '../member/options.js';
 
 /** How one server is started. Times in milliseconds, sizes in bytes. */
 export interface ServerOptions {

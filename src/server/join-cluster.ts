@@ -1,14 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { KvorumError } from './base/errors.js';
-import { firstLevels, type LevelRange } from './base/feature-levels.js';
-import type { ClusterId, MemberId } from './base/ids.js';
-import type { Log } from './base/log.js';
-import { connect, type KvorumClient } from './client/index.js';
-import { wrongServers } from './client/wrong-server.js';
-import type { MemberRecord } from './fsm/members/membership.js';
+import { KvorumError } from '../base/errors.js';
+import { firstLevels, type LevelRange } from '../base/feature-levels.js';
+import type { ClusterId, MemberId } from '../base/ids.js';
+import type { Log } from '../base/log.js';
+import { connect, type KvorumClient } from '../client/index.js';
+import { wrongServers } from '../client/wrong-server.js';
+import type { MemberRecord } from '../fsm/members/membership.js';
 import { ownPortAt } from './own-port.js';
 import type { ReservedPorts } from './reserve-ports.js';
-import { secretSizeBytes } from './storage/data-folder/identity.js';
+import { secretSizeBytes } from '../storage/data-folder/identity.js';
 
 interface JoinOptions {
   readonly endpoints: readonly string[];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { fitMemory } from './available-memory.js';
-import { memberDefaults } from './member/options.js';
+import { memberDefaults } from '../member/options.js';
 
 const mebibyte = 1024 * 1024;
 

@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import { KvorumError } from './base/errors.js';
-import { listenBacklogMax } from './base/listen-backlog.js';
-import { areBothEnds } from './base/self-connection.js';
+import { KvorumError } from '../base/errors.js';
+import { listenBacklogMax } from '../base/listen-backlog.js';
+import { areBothEnds } from '../base/self-connection.js';
 
 interface Wanted {
   /** The option that it comes from, for the error. */

@@ -1,20 +1,26 @@
 import { join } from 'node:path';
-import { joinAnewAdvice } from './base/advice.js';
-import { assert } from './base/assert.js';
-import { KvorumError } from './base/errors.js';
-import { formatId, type Index } from './base/ids.js';
-import { entryName, formatEntryName, sameEntry, type EntryName, type PassedOver } from './fsm/passed-over.js';
-import { StateMachine } from './fsm/state-machine.js';
-import { foundingPosition, walFolder } from './member/open.js';
-import { RealClock } from './ports/real-clock.js';
-import type { AppliedPosition } from './ports/backend.js';
-import type { Entry } from './raft/types.js';
+import { joinAnewAdvice } from '../base/advice.js';
+import { assert } from '../base/assert.js';
+import { KvorumError } from '../base/errors.js';
+import { formatId, type Index } from '../base/ids.js';
+import {
+  entryName,
+  formatEntryName,
+  sameEntry,
+  type EntryName,
+  type PassedOver,
+} from '../fsm/passed-over.js';
+import { StateMachine } from '../fsm/state-machine.js';
+import { foundingPosition, walFolder } from '../member/open.js';
+import { RealClock } from '../ports/real-clock.js';
+import type { AppliedPosition } from '../ports/backend.js';
+import type { Entry } from '../raft/types.js';
 import { stateFolder } from './server.js';
-import { LmdbBackend } from './storage/backend/lmdb-backend.js';
-import { DataFolder, type Identity } from './storage/data-folder/data-folder.js';
-import { passedOverMax, readPassedOver, writePassedOver } from './storage/data-folder/passed-over-file.js';
-import { Recovery, type WalRecovered } from './storage/wal/recover.js';
-import { Wal } from './storage/wal/wal.js';
+import { LmdbBackend } from '../storage/backend/lmdb-backend.js';
+import { DataFolder, type Identity } from '../storage/data-folder/data-folder.js';
+import { passedOverMax, readPassedOver, writePassedOver } from '../storage/data-folder/passed-over-file.js';
+import { Recovery, type WalRecovered } from '../storage/wal/recover.js';
+import { Wal } from '../storage/wal/wal.js';
 
 /** What a member's data folder holds, seen from outside while no process uses it. */
 export interface Findings {

@@ -1,6 +1,6 @@
 import { readdir, readFile, statfs } from 'node:fs/promises';
-import type { HostStatus } from './api/host-status.js';
-import type { Log } from './base/log.js';
+import type { HostStatus } from '../api/host-status.js';
+import type { Log } from '../base/log.js';
 import { openFilesMax, parseLimits } from './open-files-max.js';
 
 /** Between two looks. */

@@ -5,11 +5,11 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect as connectTo, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { KvorumError } from './base/errors.js';
-import { connect } from './client/index.js';
+import { KvorumError } from '../base/errors.js';
+import { connect } from '../client/index.js';
 import type { ServerOptions } from './server.js';
-import { ownLoopback } from './testing/own-loopback.js';
-import { placeOf, portOf, RunningServers } from './testing/running-servers.js';
+import { ownLoopback } from '../testing/own-loopback.js';
+import { placeOf, portOf, RunningServers } from '../testing/running-servers.js';
 
 /** What serves on an endpoint, while the test runs. */
 function clientOf(t: TestContext, endpoint: string) {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
-import { KvorumError } from './base/errors.js';
+import { KvorumError } from '../base/errors.js';
 
 /**
  * File descriptors that a member needs besides its connections: log segments, LMDB, snapshots, listening sockets, its

@@ -4,13 +4,13 @@ import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttp2Server } from 'node:http2';
 import { describe, it, type TestContext } from 'node:test';
 import { createServer as createTlsServer } from 'node:tls';
-import { formatHostPort } from './base/address.js';
-import { silentLog } from './base/log.js';
-import { deadEndpoint, listen, serveSockets } from './client/testing/sockets.js';
-import { GrpcServer } from './grpc/index.js';
-import { tlsIdentity } from './grpc/testing/tls-identity.js';
-import { ownLoopback } from './testing/own-loopback.js';
-import { portOf, RunningServers } from './testing/running-servers.js';
+import { formatHostPort } from '../base/address.js';
+import { silentLog } from '../base/log.js';
+import { deadEndpoint, listen, serveSockets } from '../client/testing/sockets.js';
+import { GrpcServer } from '../grpc/index.js';
+import { tlsIdentity } from '../grpc/testing/tls-identity.js';
+import { ownLoopback } from '../testing/own-loopback.js';
+import { portOf, RunningServers } from '../testing/running-servers.js';
 
 /** None of these tests waits for it: what cannot be right is not tried to the end. */
 const joinTimeoutMs = 60_000;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { KvorumError } from './base/errors.js';
-import { silentLog, type Log } from './base/log.js';
+import { KvorumError } from '../base/errors.js';
+import { silentLog, type Log } from '../base/log.js';
 import { clientConnectionsMin, openFilesMax, ownFilesKept, parseLimits } from './open-files-max.js';
 import { fitConnections } from './open-files.js';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { tmpdir } from 'node:os';
 import { describe, it } from 'node:test';
-import { hostMetrics } from './api/member-metrics.js';
-import { silentLog } from './base/log.js';
+import { hostMetrics } from '../api/member-metrics.js';
+import { silentLog } from '../base/log.js';
 import { HostWatch } from './host-watch.js';
 import { openFilesMax } from './open-files-max.js';
 

@@ -1,18 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
-import { joinAnewAdvice } from './base/advice.js';
-import { emptyBytes } from './base/bytes.js';
-import { KvorumError } from './base/errors.js';
-import { knownLevels } from './base/feature-levels.js';
-import { formatId, type ClusterId } from './base/ids.js';
-import { Prng, randomId } from './base/prng.js';
-import type { MemberRecord } from './fsm/members/membership.js';
+import { joinAnewAdvice } from '../base/advice.js';
+import { emptyBytes } from '../base/bytes.js';
+import { KvorumError } from '../base/errors.js';
+import { knownLevels } from '../base/feature-levels.js';
+import { formatId, type ClusterId } from '../base/ids.js';
+import { Prng, randomId } from '../base/prng.js';
+import type { MemberRecord } from '../fsm/members/membership.js';
 import { clustersAt, joinCluster } from './join-cluster.js';
-import { walFolder } from './member/open.js';
+import { walFolder } from '../member/open.js';
 import type { ReservedPorts } from './reserve-ports.js';
 import type { ServerOptions } from './server-options.js';
-import type { DataFolder, Identity } from './storage/data-folder/data-folder.js';
-import { secretSizeBytes } from './storage/data-folder/identity.js';
+import type { DataFolder, Identity } from '../storage/data-folder/data-folder.js';
+import { secretSizeBytes } from '../storage/data-folder/identity.js';
 
 /** Of one member. */
 export interface Addresses {

@@ -1,6 +1,6 @@
-import type { Log } from './base/log.js';
+import type { Log } from '../base/log.js';
 import { ownFilesKept, peerConnectionsMin, requireOpenFiles } from './open-files-max.js';
-import { connectionsMax as peerConnectionsMax } from './peer/tcp-peers.js';
+import { connectionsMax as peerConnectionsMax } from '../peer/tcp-peers.js';
 
 /** The Raft port's part of what is left; at least peerConnectionsMin. */
 const peerConnectionsPart = 1 / 4;
