@@ -121,6 +121,23 @@ describe('what those are told who change members', () => {
   });
 });
 
+describe('a join that the raise of the feature level overtakes', () => {
+  const overtaken = told('join', 2n, [8, 40], failed('VERSION_MISMATCH'));
+
+  it('lets in and removes again', () => {
+    assert.deepEqual(broken([overtaken, joins[1]!]), []);
+    assert.deepEqual(broken([...joins, overtaken]), []);
+    assert.deepEqual(broken([...joins, told('join', 2n, [28], unknown)]), []);
+  });
+
+  it('explains nothing that happened to others, or before', () => {
+    const unasked = ['members change only when asked to'];
+    assert.deepEqual(broken([...joins, told('join', 3n, [8, 40], failed('VERSION_MISMATCH'))]), unasked);
+    assert.deepEqual(broken([...joins, told('join', 2n, [31, 40], failed('VERSION_MISMATCH'))]), unasked);
+    assert.deepEqual(broken([...joins, told('join', 2n, [8, 40], failed('NO_LEADER'))]), unasked);
+  });
+});
+
 describe('a refusal of a change of members', () => {
   const [first, second] = joins;
   const calls = [first!, second!, removal];
