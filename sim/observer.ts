@@ -16,6 +16,8 @@ import type { TraceEvent } from './trace.js';
 
 /** Work of rows of these runs: of one that was begun, and of entries that are walked over. */
 const beyondSliceUnitsMax = 16;
+/** An entry of few commands is applied whole, whatever work is left, and a row may be a long one. */
+const beyondApplyUnitsMax = 100;
 
 /** Every so many entries the states of all members are compared as a whole. */
 const hashEveryEntries = 128;
@@ -89,8 +91,12 @@ export class Observer {
     this.#watched.set(machine, watched);
     this.#watchRaft(watched);
     const apply = state.apply.bind(state);
-    state.apply = (entry) => {
-      const applied = apply(entry);
+    const unitsMax = parts.options.applyUnitsMax + beyondApplyUnitsMax;
+    state.apply = (entry, work) => {
+      const applied = apply(entry, work);
+      const units = work?.units ?? 0;
+      assert(units <= unitsMax, `${machine.name} applies ${units} units in one turn`);
+      if (applied === undefined) return undefined;
       this.#levelApplied(watched, entry);
       this.#entryApplied(machine, entry, () => state.hash());
       return applied;
@@ -99,10 +105,10 @@ export class Observer {
     const reload = state.reload.bind(state);
     state.reload = () => {
       reload();
-      this.#checkHash(machine, state.applied.index, () => state.hash());
+      if (!state.unfinished) this.#checkHash(machine, state.applied.index, () => state.hash());
     };
     const { index } = backend.applied;
-    if (this.#hashes.has(index)) this.#checkHash(machine, index, () => state.hash());
+    if (this.#hashes.has(index) && !state.unfinished) this.#checkHash(machine, index, () => state.hash());
     this.check(machine);
   }
 

@@ -260,6 +260,11 @@ export class StateMachine {
     }
   }
 
+  /** Of the entry behind the applied one, what is done is in the state. */
+  get unfinished(): boolean {
+    return this.#backend.get('meta', unfinishedKey) !== undefined;
+  }
+
   /** Something that was compacted is left to remove. */
   get compactionPending(): boolean {
     return this.#keys.compactionPending;
