@@ -67,7 +67,7 @@ export const memberDefaults: MemberOptions = {
   inflightMessagesMax: 256,
   inflightSizeBytesMax: 16 * 1024 * 1024,
   committedSizeBytesMax: 8 * 1024 * 1024,
-  applyUnitsMax: 512,
+  applyUnitsMax: 2048,
   compactionUnitsMax: sliceUnits,
   compactionAgeMs: 3600_000,
   compactionRevisions: 0,
