@@ -130,6 +130,15 @@ describe('a join that the raise of the feature level overtakes', () => {
     assert.deepEqual(broken([...joins, told('join', 2n, [28], unknown)]), []);
   });
 
+  it('explains no removal that somebody else asked for in vain', () => {
+    const calls = [
+      ...joins,
+      told('join', 2n, [28], unknown),
+      told('remove', 2n, [25, 29], failed('NO_LEADER')),
+    ];
+    assert.deepEqual(broken(calls), happened);
+  });
+
   it('explains nothing that happened to others, or before', () => {
     const unasked = ['members change only when asked to'];
     assert.deepEqual(broken([...joins, told('join', 3n, [8, 40], failed('VERSION_MISMATCH'))]), unasked);

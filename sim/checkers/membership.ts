@@ -52,7 +52,8 @@ function checkCause(
     ({ call, invoked }) => call.type === type && call.target === change.id && invoked.commit < change.index,
   );
   if (causes.some(({ outcome }) => outcome.kind !== 'failed')) return [];
-  if (operations.some((operation) => isOvertakenJoin(operation, change))) return [];
+  const unasked = causes.length === 0;
+  if (operations.some((operation) => isOvertakenJoin(operation, change, unasked))) return [];
   const what = `${memberName(change.id)} ${type === 'remove' ? 'was removed' : 'was let in'} at index ${change.index}`;
   return causes.length === 0
     ? [{ rule: 'members change only when asked to', detail: what, operations: [] }]
@@ -65,11 +66,18 @@ function checkCause(
       ];
 }
 
-/** Whom the raise of the feature level overtakes is let in, and removed again, before he is refused. */
-function isOvertakenJoin({ call, invoked, outcome }: MembershipOperation, change: MembershipChange): boolean {
+/**
+ * Whom the raise of the feature level overtakes is let in, and removed again, before he is refused.
+ * @param unasked nobody else may be the cause: then one whose caller was told nothing may be
+ */
+function isOvertakenJoin(
+  { call, invoked, outcome }: MembershipOperation,
+  change: MembershipChange,
+  unasked: boolean,
+): boolean {
   if (call.type !== 'join' || call.target !== change.id || invoked.commit >= change.index) return false;
   if (outcome.kind === 'failed') return outcome.code === 'VERSION_MISMATCH';
-  return outcome.kind === 'unknown' && change.kind === 'remove';
+  return unasked && outcome.kind === 'unknown' && change.kind === 'remove';
 }
 
 function checkAnswer(
