@@ -60,13 +60,23 @@ export const mendedMutants: readonly Mutant[] = [
     "this.#ended = new KvorumError('MEMBER_STOPPING', message);",
     "this.#ended = new KvorumError('MEMBER_REMOVED', message);",
   ),
-  mutant(
-    'late-change-taken-for-lost',
-    'a change of members whose place in the log was never told is taken for lost when a new leader comes',
-    'src/member/config-proposals.ts',
-    `lost.
+  {
+    name: 'late-change-taken-for-lost',
+    fault:
+      'a change of members whose place in the log was never told is taken for lost when a new leader comes; told or not, no place is noted, so that this comes often',
+    patches: [
+      {
+        file: 'src/member/config-proposals.ts',
+        original: '      waiting.at = outcome;\n',
+        replacement: '',
+      },
+      {
+        file: 'src/member/config-proposals.ts',
+        original: `lost.
         waiting.settle({ kind: 'unknown' });`,
-    `lost.
+        replacement: `lost.
         waiting.settle({ kind: 'lost' });`,
-  ),
+      },
+    ],
+  },
 ];
