@@ -225,7 +225,8 @@ export class StateMachine {
   /** An entry that may take more than one slice begins behind a commit: what it has written is not for the others'. */
   #begin(data: Uint8Array): EntryRun {
     const batch = decodeCommandBatch(data);
-    const row = this.#backend.get('meta', unfinishedKey);
+    // The two rows of a part come and go together: no look-up for each entry.
+    const row = this.#keysPart.unfinished ? this.#backend.get('meta', unfinishedKey) : undefined;
     const at = row === undefined ? 0 : new ByteReader(row).varint();
     if (batch.commands.length > smallEntryCommands || batch.commands.some(takesSlices)) this.commit();
     this.#run = { batch, at, results: [], membershipChanged: false, saved: row !== undefined };
