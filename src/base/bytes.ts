@@ -38,6 +38,16 @@ export function decodeUtf8(bytes: Uint8Array): string {
 
 export const emptyBytes = new Uint8Array(0);
 
+/** The first of all keys that are not empty. As the end of a range: the end of the key space (as in etcd). */
+export const zeroByte: Uint8Array = Uint8Array.of(0);
+
+/** The key right behind `key`. */
+export function keyAfter(key: Uint8Array): Uint8Array {
+  const after = new Uint8Array(key.length + 1);
+  after.set(key);
+  return after;
+}
+
 /** Of any content: for what writes all of them, or hands out only those that it wrote. */
 export function uninitialisedBytes(sizeBytes: number): Uint8Array {
   return new Uint8Array(Buffer.allocUnsafeSlow(sizeBytes).buffer);

@@ -1,11 +1,11 @@
-import { compareBytes, emptyBytes } from '../base/bytes.js';
+import { compareBytes, emptyBytes, keyAfter } from '../base/bytes.js';
 import { KvorumError } from '../base/errors.js';
 import type { RangeRequest, RangeResponse } from '../generated/kvorum.js';
 import type { Endpoints } from './endpoints.js';
 import { range } from './methods.js';
 import { checkFlag, checkWholeNumber, type ReadOptions } from './options.js';
 import { toKeyValue, toSafeNumber, type KeyValue } from './results.js';
-import { keyAfter, prefixEnd, toBytes } from './text.js';
+import { prefixEnd, toBytes } from './text.js';
 import { callUnary, type Wait } from './unary-calls.js';
 
 /** What the request has room for. */

@@ -85,10 +85,3 @@ export function prefixEnd(prefix: Uint8Array): Uint8Array {
   }
   return new Uint8Array(0);
 }
-
-/** The key right after `key`. */
-export function keyAfter(key: Uint8Array): Uint8Array {
-  const next = new Uint8Array(key.length + 1);
-  next.set(key);
-  return next;
-}

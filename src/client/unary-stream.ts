@@ -91,7 +91,7 @@ export class UnaryStream {
     if (fields['grpc-status'] !== undefined) this.#onStatus(fields);
     else if (httpStatus !== 200) this.abandon(httpFailure(endpoint, `HTTP status ${httpStatus}`, httpStatus));
     else if (fields['content-type']?.startsWith('application/grpc') !== true) {
-      this.abandon(httpFailure(endpoint, `content of type ${fields['content-type']}`));
+      this.abandon(httpFailure(endpoint, contentText(fields['content-type'])));
     }
   }
 
@@ -137,6 +137,10 @@ export class UnaryStream {
     clearTimeout(this.#timer);
     this.#settle(failure, response);
   }
+}
+
+function contentText(type: string | undefined): string {
+  return type === undefined ? 'content of no type' : `content of type ${type}`;
 }
 
 /** Not packed, and the length in four bytes. */

@@ -17,11 +17,6 @@ const codecs: { readonly [T in Command['type']]: CommandCodec<Extract<Command, {
   ...memberCommandCodecs,
 };
 
-/** From which feature level on each may be proposed. */
-export const commandLevels = Object.fromEntries(
-  Object.entries(codecs).map(([type, { level }]) => [type, level]),
-) as Readonly<Record<Command['type'], FeatureLevel>>;
-
 const formByNumber: (CommandForm<Command> | undefined)[] = [];
 for (const { forms } of Object.values(codecs)) {
   for (const form of forms) {
@@ -34,6 +29,11 @@ export const commandFormNames: readonly string[] = formByNumber.flatMap((form) =
 
 function codecOf<C extends Command>(command: C): CommandCodec<C> {
   return codecs[command.type] as unknown as CommandCodec<C>;
+}
+
+/** How it will stand in the log. */
+export function commandForm(command: Command): CommandForm<Command> {
+  return codecOf(command).formOf(command);
 }
 
 /** @throws MalformedBytesError */

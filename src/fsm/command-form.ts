@@ -6,6 +6,8 @@ export interface CommandForm<C> {
   readonly name: string;
   /** The byte that it begins with. Never given to another, in no version. */
   readonly number: number;
+  /** From which feature level on it may be proposed. */
+  readonly level: FeatureLevel;
   /** Bytes are views. @throws MalformedBytesError */
   read(reader: ByteReader): C;
   /**
@@ -18,9 +20,9 @@ export interface CommandForm<C> {
 
 /** All that the log needs to know of one type of command. */
 export interface CommandCodec<C> {
-  /** From which feature level on it may be proposed. */
-  readonly level: FeatureLevel;
   readonly forms: readonly CommandForm<C>[];
+  /** The one that `write` uses. */
+  formOf(command: C): CommandForm<C>;
   /** With its number. */
   write(writer: ByteWriter, command: C): void;
   /** What it takes in an entry, or some bytes more. */

@@ -1,34 +1,20 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { encodeUtf8 } from '../base/bytes.js';
-import { emptyConfig, encodeConfigChange } from '../raft/config-change.js';
+import { encodeConfigChange } from '../raft/config-change.js';
 import { indexMax, termMax } from '../raft/plausible.js';
 import type { Entry } from '../raft/types.js';
 import { MemoryBackend } from '../storage/backend/memory-backend.js';
 import { encodeCommandBatch } from './command-codec.js';
 import { entryName, formatEntryName, parseEntryName, type PassedOver } from './passed-over.js';
 import { StateMachine } from './state-machine.js';
+import { initialState } from './testing/initial-state.js';
 
-const initial = {
-  clusterId: 5n,
-  config: { ...emptyConfig, voters: [1n] },
-  members: [
-    {
-      id: 1n,
-      name: 'node1',
-      peerAddress: 'a:1',
-      clientAddress: 'a:2',
-      promoteWhenReady: false,
-      levels: { min: 1, max: 1 },
-    },
-  ],
-  featureLevel: 1,
-};
 const poison: Entry = { index: 2, term: 1, type: 'normal', data: Uint8Array.of(1, 2, 3, 4, 5, 6, 7) };
 
 function machineWith(...passedOver: PassedOver[]): StateMachine {
   const backend = new MemoryBackend();
-  StateMachine.initialise(backend, initial, { index: 1, term: 1 });
+  StateMachine.initialise(backend, initialState, { index: 1, term: 1 });
   return new StateMachine(backend, undefined, passedOver);
 }
 

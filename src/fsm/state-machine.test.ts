@@ -3,32 +3,16 @@ import { describe, it } from 'node:test';
 import { compareBytes } from '../base/bytes.js';
 import { KvorumError } from '../base/errors.js';
 import { Prng, randomInt, type RandomSource } from '../base/prng.js';
-import { emptyConfig } from '../raft/config-change.js';
 import { MemoryBackend } from '../storage/backend/memory-backend.js';
 import type { Command, KeyValue } from './command.js';
 import { encodeCommandBatch } from './command-codec.js';
 import { segmentSizeBytesMax } from './keys/revision-log.js';
 import { StateMachine, type AppliedEntry } from './state-machine.js';
-
-const initial = {
-  clusterId: 5n,
-  config: { ...emptyConfig, voters: [1n] },
-  members: [
-    {
-      id: 1n,
-      name: 'node1',
-      peerAddress: 'a:1',
-      clientAddress: 'a:2',
-      promoteWhenReady: false,
-      levels: { min: 1, max: 1 },
-    },
-  ],
-  featureLevel: 1,
-};
+import { initialState } from './testing/initial-state.js';
 
 function newMachine(): { machine: StateMachine; backend: MemoryBackend } {
   const backend = new MemoryBackend();
-  return { backend, machine: StateMachine.initialise(backend, initial, { index: 1, term: 1 }) };
+  return { backend, machine: StateMachine.initialise(backend, initialState, { index: 1, term: 1 }) };
 }
 
 let sequence = 0;
@@ -319,7 +303,7 @@ describe('the state machine', () => {
           const backend = other.backend.crash(randomInt(random, 3));
           other = { backend, machine: new StateMachine(backend) };
           if (backend.applied.index === 0) {
-            other.machine = StateMachine.initialise(backend, initial, { index: 1, term: 1 });
+            other.machine = StateMachine.initialise(backend, initialState, { index: 1, term: 1 });
           }
           for (const entry of entries.slice(other.machine.applied.index - 1)) other.machine.apply(entry);
           other.machine.commit();

@@ -228,9 +228,14 @@ export class StateMachine {
     // The two rows of a part come and go together: no look-up for each entry.
     const row = this.#keysPart.unfinished ? this.#backend.get('meta', unfinishedKey) : undefined;
     const at = row === undefined ? 0 : new ByteReader(row).varint();
-    if (batch.commands.length > smallEntryCommands || batch.commands.some(takesSlices)) this.commit();
+    if (batch.commands.length > smallEntryCommands || batch.commands.some(takesSlices)) this.#commitBefore();
     this.#run = { batch, at, results: [], membershipChanged: false, saved: row !== undefined };
     return this.#run;
+  }
+
+  /** Commits what waits: the entries in front of the one that begins. */
+  #commitBefore(): void {
+    if (this.#backend.applied.index < this.#applied.index) this.commit();
   }
 
   #goOn(run: EntryRun, work: Work): AppliedEntry | undefined {

@@ -1,10 +1,10 @@
 import { assert } from '../base/assert.js';
 import type { Completion } from '../base/completion.js';
 import { KvorumError } from '../base/errors.js';
-import { requireLevel, type FeatureLevel } from '../base/feature-levels.js';
+import { firstLevel, requireLevel, type FeatureLevel } from '../base/feature-levels.js';
 import type { Term } from '../base/ids.js';
 import type { Command, CommandResult } from '../fsm/command.js';
-import { commandLevels, commandSizeBytes, encodeCommandBatch } from '../fsm/command-codec.js';
+import { commandForm, commandSizeBytes, encodeCommandBatch } from '../fsm/command-codec.js';
 import type { Clock } from '../ports/clock.js';
 import type { Raft } from '../raft/raft.js';
 import type { ProposalOutcome } from '../raft/types.js';
@@ -104,10 +104,8 @@ export class Proposals {
    * @returns its size
    */
   #admit(command: Command): number {
-    // Of the first level, and asked nothing: these come by the hundred thousand.
-    if (command.type !== 'put' && command.type !== 'delete-range') {
-      requireLevel(this.#featureLevel(), commandLevels[command.type], `the command ${command.type}`);
-    }
+    const { level, name } = commandForm(command);
+    if (level > firstLevel) requireLevel(this.#featureLevel(), level, `the command ${name}`);
     return commandSizeBytes(command);
   }
 

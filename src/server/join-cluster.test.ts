@@ -59,7 +59,7 @@ describe('joining through an address that can be no member', () => {
         await otherGrpcServer(t),
         `${notHere}it does not serve this call (unknown method /proto.KeyValueStore/Join)`,
       ],
-      [await listen(t, plainHttp2), `${notHere}it answers with content of type undefined`],
+      [await listen(t, plainHttp2), `${notHere}it answers with content of no type`],
     ];
     for (const [endpoint, what] of wrong) {
       assert.equal(await refusalOf(servers, [endpoint]), `-join=${endpoint}: ${what}`);

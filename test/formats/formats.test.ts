@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { featureLevels, knownLevels } from '../../src/base/feature-levels.js';
-import { commandLevels, commandFormNames } from '../../src/fsm/command-codec.js';
+import { commandForm, commandFormNames } from '../../src/fsm/command-codec.js';
 import { messageVersions, typeBytes } from '../../src/peer/message-codec.js';
 import { protocolVersions } from '../../src/peer/protocol-versions.js';
 import { tableNames } from '../../src/ports/backend.js';
@@ -93,7 +93,7 @@ describe('the formats of each feature level', () => {
 
   it('are of the level that the code asks for before it writes them', () => {
     for (const [name, command] of Object.entries(commandSamples)) {
-      assert.equal(named.get(`command ${name}`)!.level, commandLevels[command.type], name);
+      assert.equal(named.get(`command ${name}`)!.level, commandForm(command).level, name);
     }
     for (const version of Object.values(messageVersions)) assert.ok(version <= protocolVersions.max);
   });

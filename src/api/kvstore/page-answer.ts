@@ -1,4 +1,4 @@
-import { compareBytes, emptyBytes } from '../../base/bytes.js';
+import { compareBytes, emptyBytes, zeroByte } from '../../base/bytes.js';
 import type { Completion } from '../../base/completion.js';
 import { KvorumError } from '../../base/errors.js';
 import type { AnswerMaker, CallContext, UnaryCompletion } from '../../base/rpc.js';
@@ -7,9 +7,6 @@ import type { KeyRangeQuery, Member, RangeAnswer, ReadOptions } from '../../memb
 import type { ApiLimits } from '../limits.js';
 import type { PageTurns, WaitingPage } from './page-turns.js';
 import { encodeRangeResponse } from './range-response.js';
-
-/** The smallest key, and as the end of a RangeQuery "to the last key". */
-const zeroByte = Uint8Array.of(0);
 
 /** What pages of Range are made with. */
 export interface PageServices {

@@ -1,4 +1,4 @@
-import { compareBytes } from '../../base/bytes.js';
+import { compareBytes, keyAfter } from '../../base/bytes.js';
 
 export interface KeyBounds {
   readonly start: Uint8Array | undefined;
@@ -15,13 +15,6 @@ export function toBounds(key: Uint8Array, end: Uint8Array): KeyBounds {
 /** What is left of the bounds behind `key`, in the direction of travel. Its bytes are copied. */
 export function boundsBehind({ start, end }: KeyBounds, key: Uint8Array, reverse: boolean): KeyBounds {
   return reverse ? { start, end: key.slice() } : { start: keyAfter(key), end };
-}
-
-/** The key right behind `key`. */
-export function keyAfter(key: Uint8Array): Uint8Array {
-  const after = new Uint8Array(key.length + 1);
-  after.set(key);
-  return after;
 }
 
 export function isEmpty({ start, end }: KeyBounds): boolean {

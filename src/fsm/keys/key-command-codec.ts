@@ -11,8 +11,6 @@ type Compact = Extract<KeyCommand, { type: 'compact' }>;
 const keySizeBytesMax = 64 * 1024;
 const valueSizeBytesMax = 8 * 1024 * 1024;
 
-/** A condition makes another form of it: who does not know conditions must not take it for a write without one. */
-const numbers = { put: 1, deleteRange: 2, compact: 3, conditionalPut: 6, conditionalDelete: 7 } as const;
 const flags = { previous: 1, lease: 2, end: 4 } as const;
 
 function readPut(reader: ByteReader): Put {
@@ -30,11 +28,19 @@ function checkPut(reader: ByteReader): void {
   if ((set & flags.lease) !== 0) reader.skip(8);
 }
 
-const put: CommandForm<Put> = { name: 'put', number: numbers.put, read: readPut, check: checkPut };
+const put: CommandForm<Put> = {
+  name: 'put',
+  number: 1,
+  level: 1,
+  read: readPut,
+  check: checkPut,
+};
 
+/** A form of its own: who does not know conditions must not take it for a write without one. */
 const conditionalPut: CommandForm<Put> = {
   name: 'conditionalPut',
-  number: numbers.conditionalPut,
+  number: 6,
+  level: 1,
   read: (reader) => ({ ...readPut(reader), expectedModRevision: reader.varint() }),
   check: (reader) => {
     checkPut(reader);
@@ -42,9 +48,13 @@ const conditionalPut: CommandForm<Put> = {
   },
 };
 
+function putForm(command: Put): CommandForm<Put> {
+  return command.expectedModRevision === undefined ? put : conditionalPut;
+}
+
 function writePut(writer: ByteWriter, command: Put): void {
   const expected = command.expectedModRevision;
-  writer.uint8(expected === undefined ? numbers.put : numbers.conditionalPut);
+  writer.uint8(putForm(command).number);
   writer.uint8((command.previous ? flags.previous : 0) | (command.lease === 0n ? 0 : flags.lease));
   writer.bytes(command.key).bytes(command.value);
   if (command.lease !== 0n) writer.uint64(command.lease);
@@ -53,7 +63,8 @@ function writePut(writer: ByteWriter, command: Put): void {
 
 const deleteRange: CommandForm<DeleteRange> = {
   name: 'deleteRange',
-  number: numbers.deleteRange,
+  number: 2,
+  level: 1,
   read: (reader) => {
     const set = readFlags(reader, flags.previous | flags.end);
     const key = reader.bytes();
@@ -69,7 +80,8 @@ const deleteRange: CommandForm<DeleteRange> = {
 
 const conditionalDelete: CommandForm<DeleteRange> = {
   name: 'conditionalDelete',
-  number: numbers.conditionalDelete,
+  number: 7,
+  level: 1,
   read: (reader) => {
     const previous = readFlags(reader, flags.previous) !== 0;
     const key = reader.bytes();
@@ -82,10 +94,14 @@ const conditionalDelete: CommandForm<DeleteRange> = {
   },
 };
 
+function deleteForm(command: DeleteRange): CommandForm<DeleteRange> {
+  return command.expectedModRevision === undefined ? deleteRange : conditionalDelete;
+}
+
 function writeDelete(writer: ByteWriter, command: DeleteRange): void {
   const { end, expectedModRevision: expected } = command;
   assert(expected === undefined || end === undefined, 'a condition is on one key');
-  writer.uint8(expected === undefined ? numbers.deleteRange : numbers.conditionalDelete);
+  writer.uint8(deleteForm(command).number);
   writer.uint8((command.previous ? flags.previous : 0) | (end === undefined ? 0 : flags.end));
   writer.bytes(command.key);
   if (end !== undefined) writer.bytes(end);
@@ -94,7 +110,8 @@ function writeDelete(writer: ByteWriter, command: DeleteRange): void {
 
 const compact: CommandForm<Compact> = {
   name: 'compact',
-  number: numbers.compact,
+  number: 3,
+  level: 1,
   read: (reader) => ({ type: 'compact', revision: reader.varint() }),
   check: (reader) => void reader.varint(),
 };
@@ -110,8 +127,8 @@ export const keyCommandCodecs: {
   readonly [T in KeyCommand['type']]: CommandCodec<Extract<KeyCommand, { type: T }>>;
 } = {
   put: {
-    level: 1,
     forms: [put, conditionalPut],
+    formOf: putForm,
     write: writePut,
     sizeBytes: (command) =>
       fixedSizeBytes +
@@ -121,16 +138,16 @@ export const keyCommandCodecs: {
       conditionSizeBytes(command),
   },
   'delete-range': {
-    level: 1,
     forms: [deleteRange, conditionalDelete],
+    formOf: deleteForm,
     write: writeDelete,
     sizeBytes: (command) =>
       fixedSizeBytes + command.key.length + (command.end?.length ?? 0) + conditionSizeBytes(command),
   },
   compact: {
-    level: 1,
     forms: [compact],
-    write: (writer, { revision }) => void writer.uint8(numbers.compact).varint(revision),
+    formOf: () => compact,
+    write: (writer, { revision }) => void writer.uint8(compact.number).varint(revision),
     sizeBytes: () => fixedSizeBytes + 8,
   },
 };

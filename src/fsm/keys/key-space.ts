@@ -1,4 +1,5 @@
 import { assert } from '../../base/assert.js';
+import { zeroByte } from '../../base/bytes.js';
 import { KvorumError } from '../../base/errors.js';
 import type { Revision } from '../../base/ids.js';
 import { Work } from '../../base/work.js';
@@ -213,7 +214,7 @@ export class KeySpace {
   /** Every live key with its newest version, in key order. */
   *live(): Generator<KeyValue> {
     if (this.unsettled) {
-      yield* this.range({ key: Uint8Array.of(0), end: Uint8Array.of(0), revision: 0, limit: 0 }).items;
+      yield* this.range({ key: zeroByte, end: zeroByte, revision: 0, limit: 0 }).items;
       return;
     }
     for (const { key, value } of this.#backend.range('current', {})) {

@@ -13,6 +13,7 @@ const textSizeBytesMax = 1024;
 const publish: CommandForm<Publish> = {
   name: 'publish',
   number: 4,
+  level: 1,
   read: (reader) => ({
     type: 'publish',
     id: reader.uint64(),
@@ -32,6 +33,7 @@ const publish: CommandForm<Publish> = {
 const changeAddress: CommandForm<ChangeAddress> = {
   name: 'changeAddress',
   number: 5,
+  level: 1,
   read: (reader) => ({ type: 'change-address', id: reader.uint64(), peerAddress: reader.string() }),
   check: (reader) => {
     reader.skip(8);
@@ -42,6 +44,7 @@ const changeAddress: CommandForm<ChangeAddress> = {
 const raiseLevel: CommandForm<RaiseLevel> = {
   name: 'raiseLevel',
   number: 8,
+  level: 1,
   read: (reader) => ({ type: 'raise-level', level: reader.varint() }),
   check: (reader, levelMax) => {
     if (reader.varint() > levelMax) throw new MalformedBytesError('a feature level that nobody knows');
@@ -54,8 +57,8 @@ export const memberCommandCodecs: {
   readonly [T in MemberCommand['type']]: CommandCodec<Extract<MemberCommand, { type: T }>>;
 } = {
   publish: {
-    level: 1,
     forms: [publish],
+    formOf: () => publish,
     write: (writer, { id, name, clientAddress, levels }) => {
       writer.uint8(publish.number).uint64(id).string(name).string(clientAddress);
       writeLevels(writer, levels);
@@ -63,14 +66,14 @@ export const memberCommandCodecs: {
     sizeBytes,
   },
   'raise-level': {
-    level: 1,
     forms: [raiseLevel],
+    formOf: () => raiseLevel,
     write: (writer, { level }) => void writer.uint8(raiseLevel.number).varint(level),
     sizeBytes: () => 16,
   },
   'change-address': {
-    level: 1,
     forms: [changeAddress],
+    formOf: () => changeAddress,
     write: (writer, { id, peerAddress }) =>
       void writer.uint8(changeAddress.number).uint64(id).string(peerAddress),
     sizeBytes,

@@ -1,4 +1,4 @@
-import { compareBytes, concatBytes } from '../../base/bytes.js';
+import { compareBytes, keyAfter } from '../../base/bytes.js';
 import { tableNames, type AppliedPosition, type TableName } from '../../ports/backend.js';
 import type { Clock } from '../../ports/clock.js';
 import { diskErrorOf, requireWritable } from './disk-failure.js';
@@ -113,7 +113,7 @@ export class LmdbCopy {
         sizeBytes += key.length + value.length;
         const isFull = rows.length >= sliceRowsMax || sizeBytes >= sliceSizeBytesMax;
         if (!isFull && this.#clock.monotonicMs() < untilMs) continue;
-        this.#key = concatBytes([key, Uint8Array.of(0)]);
+        this.#key = keyAfter(key);
         return rows;
       }
     }

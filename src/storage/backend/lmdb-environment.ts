@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
-import { concatBytes } from '../../base/bytes.js';
+import { concatBytes, zeroByte } from '../../base/bytes.js';
 import { KvorumError } from '../../base/errors.js';
 import {
   tableNames,
@@ -322,9 +322,7 @@ function lmdbBounds(start: Uint8Array | undefined, end: Uint8Array | undefined, 
     reverse: true,
     ...(end && { start: end, exclusiveStart: true }),
     // Left out, lmdb-js would stop before the smallest key of all.
-    end: start ?? smallestKey,
+    end: start ?? zeroByte,
     inclusiveEnd: true,
   };
 }
-
-const smallestKey = Uint8Array.of(0);
