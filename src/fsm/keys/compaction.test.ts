@@ -4,6 +4,7 @@ import { Work } from '../../base/work.js';
 import { MemoryBackend } from '../../storage/backend/memory-backend.js';
 import { KeySpace } from './key-space.js';
 import { versionsPerEntry } from './past.js';
+import type { RangeRead } from './range-read.js';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 /** What the slice goes beyond its budget: a segment is removed as a whole. */
@@ -135,6 +136,34 @@ describe('compaction', () => {
     }
     store.step(50);
     assert.ok(store.rows('revisions') < 12);
+  });
+
+  it('gets ahead while some read is always older than the newest target, and takes nothing from it', () => {
+    const store = new Store();
+    const names = Array.from({ length: 10 }, (_, at) => `key ${at}`);
+    store.put(...names.map((name) => [name, `0 ${long}`] as const));
+    const reads: { readonly read: RangeRead; readonly round: number }[] = [];
+    for (let round = 1; round < 60; round++) {
+      const read = store.keys.read({ key: bytes('k'), end: bytes('l'), revision: 0, limit: 0 });
+      assert.equal(read.step(new Work(1)), undefined, 'it has only begun');
+      reads.push({ read, round: round - 1 });
+      for (let nth = 0; nth < 10; nth++)
+        store.put(...names.map((name) => [name, `${round} ${long}`] as const));
+      store.compact(store.keys.revision);
+      store.step(10);
+      if (reads.length < 3) continue;
+      const oldest = reads.shift()!;
+      const { items } = oldest.read.step(Work.unbounded())!;
+      assert.deepEqual(
+        items.map(({ value }) => Buffer.from(value).toString()),
+        names.map(() => `${oldest.round} ${long}`),
+      );
+      assert.ok(store.rows('revisions') < 60, `${store.rows('revisions')} segments in round ${round}`);
+    }
+    for (const { read } of reads) read.close();
+    store.step(50);
+    assert.equal(store.rows('revisions'), 1);
+    assert.ok(store.rows('history') <= 12, `${store.rows('history')} rows of the past are left`);
   });
 
   it('finds any version of a key that was changed very often', () => {

@@ -18,15 +18,16 @@ const lookUpUnits = 3;
 interface Target {
   /** Reads below it are refused. */
   readonly revision: Revision;
-  /** That of the target before. Versions older than this may be kept in `history`. */
+  /** That of the target before. */
   readonly before: Revision;
   /** Newest when it was asked for: what is written later keeps what it needs itself. */
   readonly newest: Revision;
 }
 
-/** The removal of what one target leaves out. How far it has come is each member's own. */
+/** The removal of what one target leaves out, or, while older revisions are read, a part of that. Each member's own. */
 interface Round {
   readonly revision: Revision;
+  /** Versions older than this may be kept in `history`. */
   readonly keptBefore: Revision;
   readonly through: Revision;
   /** The next change to look at in the first walk; behind `through` the second walk is on. */
@@ -81,7 +82,7 @@ export class Compaction {
 
   /**
    * A slice of the work, or as much as there is.
-   * @param oldestPinned a revision that is being read: no round to a later one begins
+   * @param oldestPinned a revision that is being read: what is seen there stays
    */
   step(work: Work, oldestPinned: Revision): void {
     while (!work.spent) {
@@ -96,13 +97,18 @@ export class Compaction {
     if (work.units > 0) writeRound(this.#backend, this.#round, this.#doneRevision);
   }
 
+  /**
+   * To the target, or as far as readers let it: where targets follow one another faster than reads end, some read is
+   * always older than the newest target. A round walks over all changes since, so it must be worth it: half of the way.
+   */
   #nextRound(oldestPinned: Revision): Round | undefined {
     const target = this.#target;
-    if (target === undefined || target.revision <= this.#doneRevision || oldestPinned < target.revision) {
-      return undefined;
-    }
-    const { revision, before, newest } = target;
-    return { revision, keptBefore: before, through: newest, next: { revision, sub: 0 } };
+    if (target === undefined || target.revision <= this.#doneRevision) return undefined;
+    const { before, newest } = target;
+    const revision = Math.min(target.revision, oldestPinned);
+    const done = Math.max(this.#doneRevision, 0);
+    if (revision <= done || revision - done < (target.revision - done) / 2) return undefined;
+    return { revision, keptBefore: Math.max(before, done), through: newest, next: { revision, sub: 0 } };
   }
 
   #keep(round: Round, work: Work): void {
