@@ -138,6 +138,15 @@ describe('compaction', () => {
     assert.ok(store.rows('revisions') < 12);
   });
 
+  it('is soon done where there is nothing to remove', () => {
+    for (const revision of [0, 1]) {
+      const store = new Store();
+      store.compact(revision);
+      store.step();
+      assert.equal(store.keys.compactionPending, false, `to revision ${revision}`);
+    }
+  });
+
   it('gets ahead while some read is always older than the newest target, and takes nothing from it', () => {
     const store = new Store();
     const names = Array.from({ length: 10 }, (_, at) => `key ${at}`);

@@ -106,7 +106,7 @@ export class Compaction {
     if (target === undefined || target.revision <= this.#doneRevision) return undefined;
     const { before, newest } = target;
     const revision = Math.min(target.revision, oldestPinned);
-    const done = Math.max(this.#doneRevision, 0);
+    const done = this.#doneRevision;
     if (revision <= done || revision - done < (target.revision - done) / 2) return undefined;
     return { revision, keptBefore: Math.max(before, done), through: newest, next: { revision, sub: 0 } };
   }
