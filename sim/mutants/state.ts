@@ -69,18 +69,22 @@ export const stateMutants: readonly Mutant[] = [
     'compaction-ends-before-its-walk',
     'a compaction removes changes before it has kept what later ones name',
     fsm('keys/compaction'),
-    'if (this.#round.next.revision <= this.#round.through) this',
-    'if (this.#round.next.revision < this.#round.through - 2) this',
+    'if (this.#round.next.revision <= this.#round.through) looked',
+    'if (this.#round.next.revision < this.#round.through - 2) looked',
   ),
   mutant(
     'kept-version-removed-early',
     'what a compaction keeps is removed with the change that wrote it',
     fsm('keys/compaction'),
-    `if (deleted || version % versionsPerEntry === 0) {
+    `if (!wasKept && !hasEntry) return;
+    const { key, place, previous } = changeAt(segment, at, placeOfChange(segment, at));
+    if (hasEntry) {
+      work.charge();
       const entry = historyKey(key, place);
       if (this.#backend.get('history', entry)?.length === 0) entries.push(entry);
     }`,
-    'entries.push(historyKey(key, place));',
+    `const { key, place, previous } = changeAt(segment, at, placeOfChange(segment, at));
+    entries.push(historyKey(key, place));`,
   ),
   mutant(
     'compacted-version-not-kept',

@@ -276,9 +276,9 @@ export class StateMachine {
     return this.#keys.compactionPending;
   }
 
-  /** A slice of removing it, in the background; to be followed by commit(). */
-  compactSlice(work: Work): void {
-    this.#keys.compactSlice(work);
+  /** A slice of removing it, in the background; to be followed by commit(). @returns changes it has looked at */
+  compactSlice(work: Work): number {
+    return this.#keys.compactSlice(work);
   }
 
   /** Ends a batch: what was applied becomes durable together, later. Of an entry under way only a part that says so. */

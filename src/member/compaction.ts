@@ -1,12 +1,12 @@
 import { Work } from '../base/work.js';
 import type { Command } from '../fsm/command.js';
 import type { Timer } from '../ports/clock.js';
+import { CompactionPace } from './compaction-pace.js';
 import { CompactionPolicy } from './compaction-policy.js';
 import type { MemberParts } from './parts.js';
 
-/** Rests so many times as long as it has worked: a quarter of the event loop at most. */
-const restFactor = 3;
-const restMsMin = 1;
+/** Where it is behind the writes: a turn may have applied as many as some slices look at. */
+const slicesInARowMax = 4;
 
 /**
  * Forgets the past. The leader asks for it, by the rules of the options; every member removes what was asked for, a slice
@@ -18,6 +18,7 @@ export class Compaction {
   readonly #write: (command: Command) => Promise<unknown>;
   readonly #failed: (error: unknown) => void;
   readonly #policy: CompactionPolicy;
+  readonly #pace = new CompactionPace();
   #asking = false;
   #timer: Timer | undefined;
   #ended = false;
@@ -37,7 +38,7 @@ export class Compaction {
     const { machine, clock, raft } = this.#parts;
     const due = this.#policy.due(clock.monotonicMs(), machine.revision);
     if (due > machine.compactRevision && raft.role === 'leader') this.#ask(due);
-    if (this.#timer === undefined) this.#wait(restMsMin);
+    if (this.#timer === undefined) this.#wait(0);
   }
 
   #ask(revision: number): void {
@@ -70,12 +71,16 @@ export class Compaction {
   #slice(): void {
     const { machine, clock, options } = this.#parts;
     const begunMs = clock.monotonicMs();
-    const work = new Work(options.compactionUnitsMax);
-    machine.compactSlice(work);
-    // Something keeps it from going on: it looks again with the next tick.
-    if (work.units === 0) return;
+    for (let slices = 1; ; slices++) {
+      const work = new Work(options.compactionUnitsMax);
+      const looked = machine.compactSlice(work);
+      // Something keeps it from going on: it looks again with the next tick.
+      if (work.units === 0) return;
+      this.#pace.sliced(looked, machine.keys.changesWritten, machine.compactionPending);
+      if (!this.#pace.behind || slices === slicesInARowMax) break;
+    }
     machine.commit();
-    this.#wait(Math.max(restMsMin, restFactor * (clock.monotonicMs() - begunMs)));
+    this.#wait(this.#pace.restMs(clock.monotonicMs() - begunMs));
   }
 
   end(): void {

@@ -67,7 +67,7 @@ class Store {
 describe('compaction', () => {
   it('removes old changes in bounded steps, down to the segment that still grows', () => {
     const store = new Store();
-    const count = 128 * 4;
+    const count = 1024;
     for (let at = 0; at < count; at++) store.put(['k', `${at} ${long}`]);
     const before = store.rows('revisions');
     assert.ok(before >= 4 * 8, 'several segments a step');

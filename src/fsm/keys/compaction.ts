@@ -5,14 +5,22 @@ import type { Work } from '../../base/work.js';
 import type { Backend } from '../../ports/backend.js';
 import { versionsPerEntry } from './past.js';
 import type { RevisionLog } from './revision-log.js';
-import { decodeVersion, historyKey, type Place } from './rows.js';
-import type { Change } from './segment.js';
+import { historyKey, type Place } from './rows.js';
+import {
+  changeAt,
+  changeEnd,
+  firstChange,
+  lastChange,
+  placeOfChange,
+  previousRevision,
+  versionOfChange,
+} from './segment.js';
 
 const targetKey = encodeUtf8('compaction');
 const roundKey = encodeUtf8('compaction-round');
 
-/** A version that is looked for in another segment. */
-const lookUpUnits = 3;
+/** What looking at a change touches, besides what is done with it. */
+const lookSizeBytes = 256;
 
 /** What entries have asked for: the same on all members. */
 interface Target {
@@ -32,6 +40,15 @@ interface Round {
   readonly through: Revision;
   /** The next change to look at in the first walk; behind `through` the second walk is on. */
   next: Place;
+}
+
+/** A slice of the first walk. */
+interface KeepWalk {
+  looked: number;
+  /** Where the next slice begins. */
+  next: Place;
+  /** Written at its end: bytes that the backend gave are good until the next write. */
+  readonly kept: { readonly key: Uint8Array; readonly row: Uint8Array }[];
 }
 
 /**
@@ -83,18 +100,18 @@ export class Compaction {
   /**
    * A slice of the work, or as much as there is.
    * @param oldestPinned a revision that is being read: what is seen there stays
+   * @returns how many changes it has looked at, in either walk
    */
-  step(work: Work, oldestPinned: Revision): void {
+  step(work: Work, oldestPinned: Revision): number {
+    let looked = 0;
     while (!work.spent) {
       this.#round ??= this.#nextRound(oldestPinned);
       if (this.#round === undefined) break;
-      if (this.#round.next.revision <= this.#round.through) this.#keep(this.#round, work);
-      else if (this.#remove(this.#round, work)) {
-        this.#doneRevision = this.#round.revision;
-        this.#round = undefined;
-      }
+      if (this.#round.next.revision <= this.#round.through) looked += this.#keep(this.#round, work);
+      else looked += this.#remove(this.#round, work);
     }
     if (work.units > 0) writeRound(this.#backend, this.#round, this.#doneRevision);
+    return looked;
   }
 
   /**
@@ -111,62 +128,88 @@ export class Compaction {
     return { revision, keptBefore: Math.max(before, done), through: newest, next: { revision, sub: 0 } };
   }
 
-  #keep(round: Round, work: Work): void {
-    let next: Place = { revision: round.through + 1, sub: 0 };
-    // Bytes that the backend gave are good until the next write.
-    const kept: { readonly key: Uint8Array; readonly row: Uint8Array }[] = [];
-    for (const { place, key, previous } of this.#log.since(round.next)) {
-      if (place.revision > round.through) break;
+  /** @returns changes looked at */
+  #keep(round: Round, work: Work): number {
+    const walk: KeepWalk = { looked: 0, next: { revision: round.through + 1, sub: 0 }, kept: [] };
+    for (const segment of this.#log.segments(round.next)) {
+      if (!this.#keepFrom(segment, round, walk, work)) break;
+    }
+    for (const { key, row } of walk.kept) this.#backend.put('history', key, row);
+    round.next = walk.next;
+    return walk.looked;
+  }
+
+  /** @returns false: the walk ends in this segment */
+  #keepFrom(segment: Uint8Array, round: Round, walk: KeepWalk, work: Work): boolean {
+    for (let at = firstChange(segment, round.next); at < segment.length; at = changeEnd(segment, at)) {
+      const place = placeOfChange(segment, at);
+      if (place.revision > round.through) return false;
       if (work.spent) {
-        next = place;
-        break;
+        walk.next = place;
+        return false;
       }
-      work.charge();
-      if (previous.revision === 0 || previous.revision >= round.revision) continue;
-      for (let unit = 0; unit < lookUpUnits; unit++) work.charge();
-      const row = this.#log.find(previous)?.row;
+      walk.looked++;
+      work.touch(lookSizeBytes + changeEnd(segment, at) - at);
+      const before = previousRevision(segment, at);
+      if (before === 0 || before >= round.revision) continue;
+      const { key, previous } = changeAt(segment, at, place);
+      const row = this.#log.find(previous, Infinity, work)?.row;
       // Undefined: an earlier round kept it.
       if (row === undefined) continue;
       work.charge(row.length);
-      kept.push({ key: historyKey(key, previous), row: row.slice() });
+      walk.kept.push({ key: historyKey(key, previous), row: row.slice() });
     }
-    for (const { key, row } of kept) this.#backend.put('history', key, row);
-    round.next = next;
+    return true;
   }
 
-  /** @returns whether nothing is left to remove */
-  #remove(round: Round, work: Work): boolean {
+  /** @returns changes looked at */
+  #remove(round: Round, work: Work): number {
+    let looked = 0;
     while (!work.spent) {
       const segment = this.#log.oldestClosed(this.#removedKey);
-      const last = segment?.changes.at(-1);
-      if (segment === undefined || last === undefined || last.place.revision >= round.revision) return true;
-      work.charge(segment.sizeBytes);
+      if (segment === undefined || !isBehind(segment.bytes, round.revision)) {
+        this.#doneRevision = round.revision;
+        this.#round = undefined;
+        break;
+      }
+      const { key, bytes } = segment;
+      work.charge(bytes.length);
       const entries: Uint8Array[] = [];
-      for (const change of segment.changes) {
-        work.charge();
-        this.#addEntriesOf(change, round, entries);
+      for (let at = 0; at < bytes.length; at = changeEnd(bytes, at)) {
+        looked++;
+        work.touch(lookSizeBytes);
+        this.#addEntriesOf(bytes, at, round, entries, work);
       }
       for (const entry of entries) {
         work.charge();
         this.#backend.delete('history', entry);
       }
       segment.remove();
-      this.#removedKey = segment.key;
+      this.#removedKey = key;
     }
-    return false;
+    return looked;
   }
 
   /** Keys in `history` that go with the change: its entry, unless it is kept, and the version before, if it was kept. */
-  #addEntriesOf({ key, place, row, previous }: Change, round: Round, entries: Uint8Array[]): void {
-    const { deleted, version } = decodeVersion(row);
-    if (deleted || version % versionsPerEntry === 0) {
+  #addEntriesOf(segment: Uint8Array, at: number, round: Round, entries: Uint8Array[], work: Work): void {
+    const before = previousRevision(segment, at);
+    const wasKept = before > 0 && before < round.keptBefore;
+    // Of a deletion it is 0.
+    const hasEntry = versionOfChange(segment, at) % versionsPerEntry === 0;
+    if (!wasKept && !hasEntry) return;
+    const { key, place, previous } = changeAt(segment, at, placeOfChange(segment, at));
+    if (hasEntry) {
+      work.charge();
       const entry = historyKey(key, place);
       if (this.#backend.get('history', entry)?.length === 0) entries.push(entry);
     }
-    if (previous.revision > 0 && previous.revision < round.keptBefore) {
-      entries.push(historyKey(key, previous));
-    }
+    if (wasKept) entries.push(historyKey(key, previous));
   }
+}
+
+/** Whether all changes of the segment are older. */
+function isBehind(segment: Uint8Array, revision: Revision): boolean {
+  return placeOfChange(segment, lastChange(segment)).revision < revision;
 }
 
 function readTarget(backend: Backend): Target | undefined {

@@ -124,9 +124,17 @@ export class KeySpace {
     return this.#compaction.pending;
   }
 
-  /** A slice of removing what was compacted: in the background, for nothing that can be read depends on it. */
-  compactSlice(work: Work): void {
-    this.#compaction.step(work, this.#pins.oldest ?? Infinity);
+  /** Changes that were written since the start. */
+  get changesWritten(): number {
+    return this.#log.appended;
+  }
+
+  /**
+   * A slice of removing what was compacted: in the background, for nothing that can be read depends on it.
+   * @returns how many changes it has looked at
+   */
+  compactSlice(work: Work): number {
+    return this.#compaction.step(work, this.#pins.oldest ?? Infinity);
   }
 
   /** @returns an error code if the revision cannot be compacted to */

@@ -36,6 +36,7 @@ export class RevisionLog {
   readonly #sizes: RevisionLogSizes;
   readonly #closed: ClosedSegments;
   #open: OpenSegment | undefined;
+  #appended = 0;
 
   constructor(backend: Backend, sizes: RevisionLogSizes) {
     this.#backend = backend;
@@ -55,6 +56,11 @@ export class RevisionLog {
     }
   }
 
+  /** Changes, in this life. */
+  get appended(): number {
+    return this.#appended;
+  }
+
   /** @returns the version's row, which stays as it is */
   append(change: NewChange): Uint8Array {
     const sizeBytes = changeSizeBytes(change);
@@ -65,6 +71,7 @@ export class RevisionLog {
     }
     const rowAt = writeChange(open.bytes, open.usedSizeBytes, change);
     open.usedSizeBytes += sizeBytes;
+    this.#appended++;
     // Not before: the change may have bytes that the backend gave, good until the next write.
     if (full !== open && full !== undefined) this.#save(full);
     this.#open = open;
@@ -91,10 +98,11 @@ export class RevisionLog {
 
   /** Changes from `place` on, in order. Nothing may be written meanwhile. */
   *since(place: Place): Generator<Change> {
-    for (const segment of this.#segments(place)) yield* changesIn(segment, place);
+    for (const segment of this.segments(place)) yield* changesIn(segment, place);
   }
 
-  *#segments(from: Place): Generator<Uint8Array> {
+  /** Those that have them. The first one has earlier changes too, and nothing may be written meanwhile. */
+  *segments(from: Place): Generator<Uint8Array> {
     const open = this.#open;
     if (open === undefined) return;
     if (isBefore(from, open.first)) {
@@ -128,17 +136,12 @@ export class RevisionLog {
   }
 
   /**
-   * The oldest segment, unless it still grows.
+   * The oldest segment, unless it still grows. Its bytes are good until something is written.
    * @param start none is older: what was removed before it need not be looked over
    */
-  oldestClosed(start?: Uint8Array):
-    | {
-        readonly key: Uint8Array;
-        readonly changes: readonly Change[];
-        readonly sizeBytes: number;
-        remove(): void;
-      }
-    | undefined {
+  oldestClosed(
+    start?: Uint8Array,
+  ): { readonly key: Uint8Array; readonly bytes: Uint8Array; remove(): void } | undefined {
     const end = this.#open?.key;
     if (end === undefined) return undefined;
     for (const { key, value } of this.#backend.range('revisions', { start, end })) {
@@ -147,10 +150,8 @@ export class RevisionLog {
         this.#backend.delete('revisions', own);
         this.#closed.removed(readPlace(own, 0));
       };
-      return { key: own, changes: [...changesIn(value, beginning)], sizeBytes: value.length, remove };
+      return { key: own, bytes: value, remove };
     }
     return undefined;
   }
 }
-
-const beginning: Place = { revision: 0, sub: 0 };

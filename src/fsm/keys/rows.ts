@@ -14,8 +14,9 @@ export interface Place {
 
 /** Of a version's row: what stands before the value. */
 export const versionHeadSizeBytes = 37;
-/** Of a version's row: where its place stands. */
+/** Of a version's row: where its place stands, and how many versions of its key there were with it. */
 export const versionPlaceAt = 9;
+export const versionNumberAt = 21;
 
 /** A version of a key as it is stored: 1 byte kind, then revisions, lease and value. */
 export interface VersionRecord {
@@ -38,7 +39,7 @@ export function writeVersion(bytes: Uint8Array, at: number, record: VersionRecor
   bytes[at] = record.deleted ? 1 : 0;
   writeUint53(bytes, at + 1, record.createRevision);
   writePlace(bytes, at + versionPlaceAt, record.mod);
-  writeUint53(bytes, at + 21, record.version);
+  writeUint53(bytes, at + versionNumberAt, record.version);
   if (record.lease !== 0n) viewOf(bytes).setBigUint64(at + 29, BigInt.asUintN(64, record.lease));
   bytes.set(record.value, at + versionHeadSizeBytes);
 }
@@ -57,7 +58,7 @@ export function decodeLineage(row: Uint8Array): Lineage {
   return {
     createRevision: readUint53(row, 1),
     mod: readPlace(row, versionPlaceAt),
-    version: readUint53(row, 21),
+    version: readUint53(row, versionNumberAt),
   };
 }
 

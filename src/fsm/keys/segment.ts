@@ -1,10 +1,13 @@
 import { assert } from '../../base/assert.js';
+import type { Revision } from '../../base/ids.js';
 import {
   isBeforeAt,
   placeSizeBytes,
   readPlace,
   readUint32,
+  readUint53,
   versionHeadSizeBytes,
+  versionNumberAt,
   versionPlaceAt,
   versionSizeBytes,
   writePlace,
@@ -61,10 +64,25 @@ export function changeHeadSizeBytes(key: Uint8Array): number {
 
 /** Changes of a segment, in order, from `from` on. */
 export function* changesIn(segment: Uint8Array, from: Place): Generator<Change> {
-  for (let at = 0; at < segment.length; at = changeEnd(segment, at)) {
-    const placeAt = changePlaceAt(segment, at);
-    if (!isBeforeAt(segment, placeAt, from)) yield changeAt(segment, at, readPlace(segment, placeAt));
+  for (let at = firstChange(segment, from); at < segment.length; at = changeEnd(segment, at)) {
+    yield changeAt(segment, at, placeOfChange(segment, at));
   }
+}
+
+/** Where the first change that is not before `from` begins; the end, if there is none. */
+export function firstChange(segment: Uint8Array, from: Place): number {
+  let at = 0;
+  while (at < segment.length && isBeforeAt(segment, changePlaceAt(segment, at), from)) {
+    at = changeEnd(segment, at);
+  }
+  return at;
+}
+
+/** Where the last change begins. */
+export function lastChange(segment: Uint8Array): number {
+  let at = 0;
+  for (let end = changeEnd(segment, at); end < segment.length; end = changeEnd(segment, at)) at = end;
+  return at;
 }
 
 export function changeEnd(segment: Uint8Array, at: number): number {
@@ -76,6 +94,20 @@ export function changeEnd(segment: Uint8Array, at: number): number {
 /** Where the place of the change that begins at `at` stands. */
 export function changePlaceAt(segment: Uint8Array, at: number): number {
   return at + headSizeBytes + readUint32(segment, at + 4) + versionPlaceAt;
+}
+
+export function placeOfChange(segment: Uint8Array, at: number): Place {
+  return readPlace(segment, changePlaceAt(segment, at));
+}
+
+/** The revision of the version that the change at `at` ended; 0: there was none. */
+export function previousRevision(segment: Uint8Array, at: number): Revision {
+  return readUint53(segment, at + 8);
+}
+
+/** How many versions its key had with the change at `at`; 0: it was deleted. */
+export function versionOfChange(segment: Uint8Array, at: number): number {
+  return readUint53(segment, at + headSizeBytes + readUint32(segment, at + 4) + versionNumberAt);
 }
 
 /** @param segment may end before the change does: so do key and row then */

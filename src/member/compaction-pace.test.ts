@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { CompactionPace } from './compaction-pace.js';
+
+const workedMs = 2;
+const looked = 1000;
+const slices = 10_000;
+
+/** Time goes on with slices and rests, in which writes come at a steady rate. */
+function run(writesPerMs: number): { readonly share: number; readonly lookedPerWrite: number } {
+  const pace = new CompactionPace();
+  let nowMs = 0;
+  for (let slice = 0; slice < slices; slice++) {
+    nowMs += workedMs;
+    pace.sliced(looked, nowMs * writesPerMs, true);
+    nowMs += pace.restMs(workedMs);
+  }
+  const share = (slices * workedMs) / nowMs;
+  return { share, lookedPerWrite: (slices * looked) / (nowMs * writesPerMs) };
+}
+
+describe('the pace of the compaction', () => {
+  it('is a quarter of the time while that is enough', () => {
+    for (const writesPerMs of [0, 10, 40]) assert.equal(run(writesPerMs).share, 0.25);
+  });
+
+  it('looks at three changes for each that is written, if there is time for it', () => {
+    for (const writesPerMs of [50, 80, 110]) {
+      const { share, lookedPerWrite } = run(writesPerMs);
+      assert.ok(lookedPerWrite > 2.99, `${lookedPerWrite} for each at ${writesPerMs} a ms`);
+      assert.ok(share > 0.25 && share < 2 / 3, `${share} of the time at ${writesPerMs} a ms`);
+    }
+  });
+
+  it('rests a little, whatever is written', () => {
+    const { share } = run(100_000);
+    assert.ok(share > 0.66 && share < 0.67, `${share} of the time`);
+  });
+
+  it('owes nothing for what was written while there was nothing to forget', () => {
+    const pace = new CompactionPace();
+    const steps = [
+      { written: 1e9, pending: true, behind: false },
+      { written: 1e9 + 400, pending: true, behind: true },
+      { written: 1e9 + 800, pending: false, behind: false },
+      { written: 2e9, pending: true, behind: false },
+    ];
+    for (const { written, pending, behind } of steps) {
+      pace.sliced(looked, written, pending);
+      assert.equal(pace.behind, behind, `${written}`);
+    }
+  });
+});

@@ -1,0 +1,40 @@
+/** Rests so many times as long as it has worked: a quarter of the event loop at most, while that is enough. */
+const restFactor = 3;
+const restMsMin = 1;
+
+/** Changes that are looked at for each that is written, however little rest is left: each is looked at twice. */
+const aheadFactor = 3;
+
+/**
+ * How long the compaction rests between slices. It takes a small share of the time, but it must not fall behind the
+ * writes for ever, or what is forgotten stays on disk: then it makes up for what it owes with next to no rests.
+ */
+export class CompactionPace {
+  #written = 0;
+  #owed = 0;
+  /** The slice before has left something. */
+  #pending = false;
+
+  /**
+   * @param looked changes that a slice has looked at
+   * @param written changes that were ever written, by its end
+   * @param pending it has left something to remove
+   */
+  sliced(looked: number, written: number, pending: boolean): void {
+    // What was written while there was nothing to forget is no work left undone.
+    const owed = this.#pending ? this.#owed + aheadFactor * (written - this.#written) : 0;
+    this.#owed = pending ? Math.max(0, owed - looked) : 0;
+    this.#written = written;
+    this.#pending = pending;
+  }
+
+  /** It has looked at less than it must for what was written. */
+  get behind(): boolean {
+    return this.#owed > 0;
+  }
+
+  /** @param workedMs since the last rest */
+  restMs(workedMs: number): number {
+    return this.behind ? restMsMin : Math.max(restMsMin, restFactor * workedMs);
+  }
+}
