@@ -13,7 +13,8 @@ export interface LevelRange {
 }
 
 /**
- * Only ever append: `test/formats/formats.test.ts` says what else is to be done. Whoever does keeps `min` of knownLevels at or below the level before the newest,.
+ * Only ever append: `test/formats/formats.test.ts` says what else is to be done. Whoever does keeps `min` of knownLevels
+ * at or below the level before the newest.
  */
 export const featureLevels = [
   { level: 1, name: 'first', brings: 'puts, deletes, conditions, compaction, members' },

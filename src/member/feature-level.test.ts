@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { KvorumError } from '../base/errors.js';
 import type { LevelRange } from '../base/feature-levels.js';
 import type { Entry, Message } from '../raft/types.js';
+import type { NetworkConditions } from '../peer/memory-network.js';
 import { get, put } from './testing/key-values.js';
 import { MemoryCluster, type Machine } from './testing/memory-cluster.js';
 
@@ -10,8 +11,13 @@ const old: LevelRange = { min: 1, max: 1 };
 const newer: LevelRange = { min: 1, max: 2 };
 
 /** A cluster whose founder holds it at level 1, all of whose members run `levels`. */
-async function clusterAt1(count: number, seed: number, levels: LevelRange): Promise<MemoryCluster> {
-  const cluster = new MemoryCluster(seed, { logEntriesKept: 20 });
+async function clusterAt1(
+  count: number,
+  seed: number,
+  levels: LevelRange,
+  network: Partial<NetworkConditions> = {},
+): Promise<MemoryCluster> {
+  const cluster = new MemoryCluster(seed, { logEntriesKept: 20 }, network);
   for (let at = 0; at < count; at++) {
     const machine = cluster.machine();
     machine.levels = at === 0 ? old : levels;
@@ -76,6 +82,9 @@ void test('the level is raised once the last member knows the next, be it a lear
   await cluster.settled(cluster.machines[1]!.member.removeMember(900n));
   await cluster.until(() => levelsOf(cluster).every((level) => level === 2));
   for (const { member } of cluster.machines) member.requireLevel(2, 'a lease');
+  assert.ok(
+    cluster.events.some((event) => event.endsWith('feature level of the cluster {"featureLevel":2}')),
+  );
   assert.equal(new Set(cluster.machines.map((each) => each.member.hash())).size, 1);
 });
 
@@ -197,4 +206,72 @@ void test('a raise that a member does not know by the time it is applied has no 
   const result = await cluster.settled(leader.write({ type: 'raise-level', level: 2 }));
   assert.ok(result.type === 'raise-level' && result.level === 1);
   assert.deepEqual(levelsOf(cluster), [1, 1]);
+});
+
+/** A cluster of three, one of which was cut off after it had `late` let in, which the raise of the level overtook. */
+interface Overtaken {
+  readonly cluster: MemoryCluster;
+  readonly leader: Machine;
+  readonly late: Machine;
+  readonly joined: Promise<unknown>;
+}
+
+/** The last member of the older version has just been replaced: the level is about to rise. */
+async function risingCluster(): Promise<MemoryCluster> {
+  const cluster = await clusterAt1(3, 109, newer, { latencyMsMin: 40, latencyMsMax: 40 });
+  await install(cluster, cluster.machines[0]!, newer);
+  await cluster.until(() => cluster.leader() !== undefined);
+  return cluster;
+}
+
+/** @returns undefined: it was refused, or kept the level down */
+async function overtakenAt(atMs: number): Promise<Overtaken | undefined> {
+  const cluster = await risingCluster();
+  await cluster.clock.advanceAsync(atMs - cluster.clock.monotonicMs());
+  const [leader, through] = [cluster.leaderMachine(), cluster.followers()[0]!];
+  const late = cluster.machine();
+  const { id, name, address: peerAddress } = late;
+  const outcome = { refused: false };
+  const joined = through.member.join({ id, name, peerAddress, levels: old });
+  joined.catch(() => {
+    outcome.refused = true;
+  });
+  await cluster.until(() => outcome.refused || leader.member.config.learners.includes(id));
+  if (outcome.refused || leader.member.status().featureLevel === 1) return undefined;
+  cluster.network.partition([through.id], [leader.id, id, cluster.followers()[1]!.id]);
+  return { cluster, leader, late, joined };
+}
+
+async function overtaken(): Promise<Overtaken> {
+  const rising = await risingCluster();
+  await rising.until(() => rising.leader()?.status().featureLevel === 2);
+  const raisedMs = rising.clock.monotonicMs();
+  for (let beforeMs = 300; beforeMs > 0; beforeMs -= 20) {
+    const found = await overtakenAt(raisedMs - beforeMs);
+    if (found !== undefined) return found;
+  }
+  throw new Error('no join is overtaken');
+}
+
+void test('a join that the raise overtakes is refused, and taken back', async () => {
+  const { cluster, leader, late, joined } = await overtaken();
+  cluster.network.heal();
+  assert.equal(await cluster.refusal(joined), 'VERSION_MISMATCH');
+  await cluster.until(() => !leader.member.config.learners.includes(late.id));
+});
+
+void test('it is not taken back if its member has started again with a version that fits', async () => {
+  const { cluster, leader, late, joined } = await overtaken();
+  late.levels = newer;
+  await cluster.start(late, {
+    contacts: await leader.member.members({ serializable: true }),
+    secret: leader.secret,
+  });
+  await cluster.until(() => late.member.holdsOwnRecord());
+  await cluster.clock.advanceAsync(500);
+  cluster.network.heal();
+  await cluster.settled(joined);
+  await cluster.clock.advanceAsync(2000);
+  assert.ok(late.running);
+  await cluster.settled(put(late.member, 'a', '1'));
 });

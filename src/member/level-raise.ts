@@ -21,7 +21,7 @@ export class LevelRaise {
     this.#underWay = true;
     this.#write({ type: 'raise-level', level })
       .then(
-        () => log.info({ level: machine.featureLevel }, 'feature level of the cluster'),
+        () => log.info({ featureLevel: machine.featureLevel }, 'feature level of the cluster'),
         (error: unknown) => {
           const reason = error instanceof Error ? error.message : String(error);
           log.debug({ reason }, 'raising the feature level again later');

@@ -69,16 +69,25 @@ export class MembershipChanges {
     return { clusterId: machine.clusterId, id, members, secret: isNew ? secret : emptyBytes };
   }
 
-  /** The level was raised between the decision to let the member in and the entry that does so: it goes again. */
+  /**
+   * The level was raised between the decision to let the member in and the entry that does so: it goes again, unless it
+   * has started anew meanwhile, with a version that fits, and has said so.
+   */
   async #refuseOvertaken(
     request: JoinRequest,
     id: MemberId,
     options: CallOptions | undefined,
   ): Promise<void> {
+    const { machine } = this.#parts;
     const { levels = firstLevels } = request;
-    if (knowsLevel(levels, this.#parts.machine.featureLevel)) return;
-    await this.remove(id, options);
-    requireSuitable(request, this.#parts.machine);
+    if (knowsLevel(levels, machine.featureLevel)) return;
+    const find = (): MemberRecord | undefined => machine.members().find((each) => each.id === id);
+    await this.#change(options, () => {
+      const record = find();
+      if (record === undefined || knowsLevel(record.levels, machine.featureLevel)) return { kind: 'done' };
+      return { kind: 'change', change: 'remove', id, update: { type: 'remove', id } };
+    });
+    if (find() === undefined) requireSuitable(request, machine);
   }
 
   async remove(id: MemberId, options: CallOptions | undefined): Promise<void> {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { encodeUtf8 } from '../base/bytes.js';
+import { knownLevels } from '../base/feature-levels.js';
 import { DiskError } from '../ports/disk.js';
 import { clusterMembersMax } from '../raft/config-change.js';
 import { get, put } from './testing/key-values.js';
@@ -21,7 +22,7 @@ void test('whoever joins is a learner first, and becomes a voter without being a
 void test('joining through a follower, and joining twice with one id, come to the same', async () => {
   const cluster = await MemoryCluster.of(2, 22);
   const through = cluster.followers()[0]!;
-  const request = { id: 900n, name: 'late', peerAddress: 'late:1' };
+  const request = { id: 900n, name: 'late', peerAddress: 'late:1', levels: knownLevels };
   const first = await cluster.settled(through.member.join(request));
   const second = await cluster.settled(through.member.join(request));
   assert.equal(first.id, second.id);
@@ -35,18 +36,19 @@ void test('the secret goes to a new member, and to nobody who names one that is 
   const { id, name, address: peerAddress, secret } = cluster.machines[1]!;
   assert.equal(secret.length, 32);
   for (const each of [id, 0n]) {
-    const answer = await cluster.settled(member.join({ id: each, name, peerAddress }));
+    const answer = await cluster.settled(member.join({ id: each, name, peerAddress, levels: knownLevels }));
     assert.equal(answer.id, id);
     assert.equal(answer.secret.length, 0);
   }
-  const request = { id: 0n, name: 'late', peerAddress: 'late:1' };
+  const request = { id: 0n, name: 'late', peerAddress: 'late:1', levels: knownLevels };
   assert.deepEqual((await cluster.settled(member.join(request))).secret, secret);
 });
 
 void test('a name or an address that is taken is refused', async () => {
   const cluster = await MemoryCluster.of(1, 23);
   const { member } = cluster.machines[0]!;
-  const join = (name: string, peerAddress: string) => member.join({ id: 901n, name, peerAddress });
+  const join = (name: string, peerAddress: string) =>
+    member.join({ id: 901n, name, peerAddress, levels: knownLevels });
   assert.equal(await cluster.refusal(join('n1', 'elsewhere:1')), 'MEMBER_NAME_TAKEN');
   assert.equal(await cluster.refusal(join('other', 'n1:60051')), 'MEMBER_ADDRESS_TAKEN');
 });
@@ -55,7 +57,9 @@ void test('one member more than a cluster may have is refused, and told so', asy
   const cluster = await MemoryCluster.of(1, 32);
   const { member } = cluster.machines[0]!;
   const join = (at: number) =>
-    cluster.settled(member.join({ id: BigInt(1000 + at), name: `m${at}`, peerAddress: `m${at}:1` }));
+    cluster.settled(
+      member.join({ id: BigInt(1000 + at), name: `m${at}`, peerAddress: `m${at}:1`, levels: knownLevels }),
+    );
   for (let at = 1; at < clusterMembersMax; at++) await join(at);
   await assert.rejects(join(clusterMembersMax), {
     code: 'INVALID_REQUEST',
@@ -142,7 +146,9 @@ void test('a learner that has received nothing does not vote, however short the 
   const { member } = founder!;
   const learner = cluster.machine();
   const { id, name, address } = learner;
-  const { members, secret } = await cluster.settled(member.join({ id, name, peerAddress: address }));
+  const { members, secret } = await cluster.settled(
+    member.join({ id, name, peerAddress: address, levels: knownLevels }),
+  );
   await cluster.start(learner, { contacts: members, secret });
   learner.disk.faults = (_, path) =>
     path.startsWith('snapshot') ? new DiskError('full', 'no space left') : undefined;
@@ -159,7 +165,9 @@ void test('a learner that has caught up does not vote before it is up', async ()
   const { member } = founder!;
   const learner = cluster.machine();
   const { id, name, address } = learner;
-  const { members, secret } = await cluster.settled(member.join({ id, name, peerAddress: address }));
+  const { members, secret } = await cluster.settled(
+    member.join({ id, name, peerAddress: address, levels: knownLevels }),
+  );
   await cluster.start(learner, { contacts: members, secret, announced: false });
   await cluster.until(() => learner.member.holdsOwnRecord());
   await cluster.clock.advanceAsync(10_000);
@@ -245,7 +253,9 @@ void test('a snapshot that broke off goes on where it stopped', async () => {
   for (let at = 0; at < 40; at++) await cluster.settled(put(leader.member, `k${at}`, value));
   const joiner = cluster.machine();
   const { id, name, address } = joiner;
-  const answer = await cluster.settled(leader.member.join({ id, name, peerAddress: address }));
+  const answer = await cluster.settled(
+    leader.member.join({ id, name, peerAddress: address, levels: knownLevels }),
+  );
   await cluster.start(joiner, { contacts: answer.members, secret: answer.secret });
   await cluster.until(() => joiner.disk.sizeOf('snapshot/incoming.rows') > 1_000_000);
   cluster.network.partition([leader.id], [joiner.id]);

@@ -333,7 +333,7 @@ void test('who speaks another version of the protocol is told so, and no more', 
   const peers = await listening();
   const socket = await calling(peers);
   const newer = Buffer.from(opening);
-  newer.set([4, 9], 12);
+  newer.set([protocolVersions.max + 1, protocolVersions.max + 6], 12);
   newer.writeUInt32LE(crc32c(newer.subarray(8)), 4);
   socket.write(newer);
   const [chunk] = (await once(socket, 'data')) as [Buffer];

@@ -4,13 +4,22 @@ import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttp2Server } from 'node:http2';
 import { describe, it, type TestContext } from 'node:test';
 import { createServer as createTlsServer } from 'node:tls';
+import { ApiServer } from '../api/api-server.js';
+import { keyValueStore } from '../api/kvstore/key-value-store.js';
+import { makeApiLimits } from '../api/limits.js';
+import { MapMember } from '../api/testing/map-member.js';
 import { formatHostPort } from '../base/address.js';
+import { emptyBytes } from '../base/bytes.js';
+import { firstLevels, requireKnown, type LevelRange } from '../base/feature-levels.js';
 import { silentLog } from '../base/log.js';
 import { deadEndpoint, listen, serveSockets } from '../client/testing/sockets.js';
 import { GrpcServer } from '../grpc/index.js';
 import { tlsIdentity } from '../grpc/testing/tls-identity.js';
+import type { JoinAnswer, JoinRequest, Member } from '../member/types.js';
 import { ownLoopback } from '../testing/own-loopback.js';
 import { portOf, RunningServers } from '../testing/running-servers.js';
+import { joinCluster } from './join-cluster.js';
+import { releasePorts, reservePorts } from './reserve-ports.js';
 
 /** None of these tests waits for it: what cannot be right is not tried to the end. */
 const joinTimeoutMs = 60_000;
@@ -130,5 +139,66 @@ describe('joining through an address that can be no member', () => {
     await assert.rejects(joining, { code: 'MEMBER_STOPPING' });
     assert.ok(calls >= 2);
     await servers.start({ id: 'node2', join: [starting, founder.grpcAddress], joinTimeoutMs });
+  });
+});
+
+describe('joining a cluster whose level this member was to hold back', () => {
+  /** A member of a cluster at `level`, as far as joining goes. */
+  async function clusterAt(
+    t: TestContext,
+    level: number,
+  ): Promise<{ readonly endpoint: string; readonly asked: LevelRange[] }> {
+    const asked: LevelRange[] = [];
+    const join = async (request: JoinRequest): Promise<JoinAnswer> => {
+      const { levels = firstLevels } = request;
+      asked.push(levels);
+      requireKnown(levels, level, 'the version that member node2 runs');
+      return await Promise.resolve({ clusterId: 7n, id: request.id, members: [], secret: emptyBytes });
+    };
+    const limits = makeApiLimits();
+    const member: Member = Object.assign(new MapMember(), { join });
+    const server = new ApiServer({
+      services: [keyValueStore(member, limits)],
+      limits,
+      log: silentLog,
+      version: 'test',
+    });
+    const port = await server.listen('127.0.0.1', 0);
+    t.after(() => server.closeGracefully(0));
+    return { endpoint: `127.0.0.1:${port}`, asked };
+  }
+
+  async function joinWith(t: TestContext, endpoint: string, featureLevelMax: number): Promise<void> {
+    const ports = await reservePorts('127.0.0.1', { grpcPort: 0, raftPort: 0 });
+    t.after(() => releasePorts(ports));
+    await joinCluster({
+      ...{
+        endpoints: [endpoint],
+        name: 'node2',
+        raftAddress: 'node2:1',
+        ports,
+        memberId: 9n,
+        featureLevelMax,
+      },
+      ...{ levels: { min: 1, max: 3 }, timeoutMs: joinTimeoutMs, log: silentLog, signal: undefined },
+    });
+  }
+
+  it('holds it no further back than it has come', async (t) => {
+    const { endpoint, asked } = await clusterAt(t, 2);
+    await joinWith(t, endpoint, 1);
+    assert.deepEqual(asked, [
+      { min: 1, max: 1 },
+      { min: 1, max: 2 },
+    ]);
+  });
+
+  it('is refused where this version knows too little', async (t) => {
+    const { endpoint, asked } = await clusterAt(t, 4);
+    await assert.rejects(joinWith(t, endpoint, 2), {
+      code: 'VERSION_MISMATCH',
+      message: /knows 1 to 3: a newer version/,
+    });
+    assert.equal(asked.length, 2);
   });
 });

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { KvorumError } from '../base/errors.js';
-import { firstLevels, type LevelRange } from '../base/feature-levels.js';
+import { firstLevels, type FeatureLevel, type LevelRange } from '../base/feature-levels.js';
 import type { ClusterId, MemberId } from '../base/ids.js';
 import type { Log } from '../base/log.js';
 import { connect, type KvorumClient } from '../client/index.js';
@@ -17,7 +17,10 @@ interface JoinOptions {
   /** Of this server. */
   readonly ports: ReservedPorts;
   readonly memberId: MemberId;
+  /** Of this version. */
   readonly levels: LevelRange;
+  /** As of ServerOptions. */
+  readonly featureLevelMax: FeatureLevel;
   readonly timeoutMs: number;
   readonly log: Log;
   readonly signal: AbortSignal | undefined;
@@ -44,15 +47,21 @@ export async function joinCluster(options: JoinOptions): Promise<Joined> {
   const { log, signal } = options;
   const deadlineMs = performance.now() + options.timeoutMs;
   const candidates = new Candidates(options);
+  let levels = heldLevels(options);
   let mayBeIn = false;
   try {
     for (;;) {
       try {
-        return await attempt(candidates.client, options, Math.max(1, deadlineMs - performance.now()));
+        return await attempt(candidates.client, options, levels, Math.max(1, deadlineMs - performance.now()));
       } catch (error) {
         if (!(error instanceof KvorumError)) throw error;
         mayBeIn ||= error.code === 'OUTCOME_UNKNOWN' && wrongServers(error).length === 0;
         if (signal?.aborted === true) throw failure(asked(), mayBeIn);
+        // A level that the cluster has reached is held back by nobody.
+        if (error.code === 'VERSION_MISMATCH' && levels.max < options.levels.max) {
+          levels = { ...levels, max: levels.max + 1 };
+          continue;
+        }
         if (await candidates.strike(error)) {
           if (candidates.endpoints.length === 0) throw failure(candidates.refusal(), mayBeIn);
           continue;
@@ -136,11 +145,20 @@ class Candidates {
   }
 }
 
-async function attempt(client: KvorumClient, options: JoinOptions, remainingMs: number): Promise<Joined> {
+function heldLevels({ levels, featureLevelMax }: JoinOptions): LevelRange {
+  return { ...levels, max: Math.max(levels.min, Math.min(levels.max, featureLevelMax)) };
+}
+
+async function attempt(
+  client: KvorumClient,
+  options: JoinOptions,
+  levels: LevelRange,
+  remainingMs: number,
+): Promise<Joined> {
   const { name, raftAddress, memberId, signal } = options;
   const timeoutMs = Math.min(attemptTimeoutMs, remainingMs);
   const { clusterId, members, secret } = await client.join(
-    { name, raftAddress, id: memberId, featureLevels: options.levels },
+    { name, raftAddress, id: memberId, featureLevels: levels },
     { timeoutMs, ...(signal === undefined ? {} : { signal }) },
   );
   if (secret.length !== 0 && secret.length !== secretSizeBytes) {

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { errorCodes, KvorumError, type ErrorCode } from '../../src/base/errors.js';
-import { exitCodeOf, exitCodes } from '../../src/cli/exit-codes.js';
+import { exitCodeOf, exitCodes, signalCodes } from '../../src/cli/exit-codes.js';
 import type { FlagSpec } from '../../src/cli/flags.js';
+import { overview } from '../../src/cli/help.js';
 import { allCommands } from '../../src/cli/run-cli.js';
 
 const page = readFileSync(new URL('../../../docs/cli.md', import.meta.url), 'utf8');
@@ -62,6 +63,17 @@ describe('docs/cli.md', () => {
     );
     assert.ok(variables.size > 0);
     for (const variable of variables) assert.ok(named.includes(`\`${variable}\``), variable);
+  });
+
+  it('lists the exit codes that the help lists, and those of signals', () => {
+    const listed = overview({ program: 'kvorum', server: 'kvorum serve' }, allCommands)
+      .split('Exit status: ')[1]!
+      .matchAll(/(?:^|,\s)(\d+) /g);
+    const ofSignals: readonly number[] = Object.values(signalCodes);
+    assert.deepEqual(
+      [...listed].map(([, code]) => Number(code)),
+      Object.values(exitCodes).filter((code) => !ofSignals.includes(code)),
+    );
   });
 
   it('lists the exit codes, and the errors that lead to each', () => {

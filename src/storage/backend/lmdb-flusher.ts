@@ -81,11 +81,13 @@ export class LmdbFlusher {
 
   /** Sees to it that what is committed goes to disk: at once if it is much, else soon. */
   schedule(): void {
-    if (this.#stopped || this.#held !== undefined || this.#failure !== undefined) return;
+    if (this.#stopped || this.#failure !== undefined) return;
+    const isHeld = this.#held !== undefined;
     // Left by a hold.
-    if (this.backlog.next() !== undefined) this.#running ??= this.#flushSealed();
+    if (!isHeld && this.backlog.next() !== undefined) this.#running ??= this.#flushSealed();
     if (this.backlog.midBatch || !this.backlog.hasOpen) return;
-    if (this.#running !== undefined) {
+    // However long it lasts: what gathers meanwhile does not go in one transaction.
+    if (this.#running !== undefined || isHeld) {
       if (this.#isMuch()) this.backlog.seal();
     } else if (this.#isMuch()) {
       this.#start();
