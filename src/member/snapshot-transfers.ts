@@ -4,7 +4,7 @@ import { isDamage } from '../base/errors.js';
 import { requireKnown, type FeatureLevel, type LevelRange } from '../base/feature-levels.js';
 import { formatId, noMember, type Index, type MemberId } from '../base/ids.js';
 import type { Log } from '../base/log.js';
-import type { Backend } from '../ports/backend.js';
+import type { Backend, BackendView } from '../ports/backend.js';
 import type { Clock } from '../ports/clock.js';
 import type { IncomingSnapshot, Peers, SnapshotHeader } from '../ports/peers.js';
 import { memberIds } from '../raft/config-change.js';
@@ -138,8 +138,9 @@ export class SnapshotTransfers {
     const isGood = latest !== undefined && latest !== this.#damaged;
     if (isGood && latest.header.meta.index + 1 >= raft.firstIndex) return Promise.resolve(latest);
     this.#making ??= (async () => {
-      const view = await backend.view();
+      let view: BackendView | undefined;
       try {
+        view = await backend.view();
         const meta = raft.snapshotMetaAt(view.position.index);
         assert(meta?.term === view.position.term, 'the log reaches back to what is flushed');
         // That of the view, or one that was raised since: no less.
@@ -148,7 +149,7 @@ export class SnapshotTransfers {
         if (isDamage(error)) this.#parts.failed(error);
         throw error;
       } finally {
-        view.close();
+        view?.close();
         this.#making = undefined;
       }
     })();

@@ -47,8 +47,8 @@ export interface BackendReader {
  * The state machine's storage: ordered tables of bytes. Keys of 1 byte to keySizeBytesMax, values up to
  * valueSizeBytesMax. Keys and values that are handed in are kept as they are: they must not change afterwards.
  *
- * Writes are visible to reads at once. commit() closes a batch, in the turn that wrote it: everything written since
- * the last commit becomes durable later, together with its position, all or nothing, in order. After a crash the
+ * Writes are visible to reads at once. commit() closes a batch, which may be written in several turns: everything written
+ * since the last commit becomes durable later, together with its position, all or nothing, in order. After a crash the
  * state is that of some commit at or behind `flushed`, never a mixture. fsync never happens on the event loop.
  *
  * Both implementations run test/contract/backend.
@@ -62,7 +62,7 @@ export interface Backend extends BackendReader {
   readonly applied: AppliedPosition;
   /** Durable: the log may be cut up to here. */
   readonly flushed: AppliedPosition;
-  /** Resolves when everything committed so far is durable. Rejects with DiskError; the backend is then dead. */
+  /** Resolves when everything committed so far is durable; in the middle of a batch maybe not before its end. Rejects with DiskError; the backend is then dead. */
   flush(): Promise<void>;
   /** Bytes on disk. Space that is free may be given back at any time, in the background: nothing else shows it. */
   sizeBytes(): number;

@@ -108,7 +108,7 @@ export class Backlog {
 
   /** Closes the open transaction, if there is anything committed in it. Only between batches. */
   seal(): void {
-    assert(!this.#midBatch, 'a batch is committed in the turn that writes it');
+    assert(!this.#midBatch, 'a transaction ends with a whole batch');
     const { position } = this.#open;
     if (position === undefined) return;
     this.#sealed.push(Object.assign(this.#open, { position }));

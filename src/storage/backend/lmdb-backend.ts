@@ -154,8 +154,7 @@ export class LmdbBackend implements Backend {
   commit(position: AppliedPosition): void {
     assert(position.index >= this.#applied.index, 'the applied index never falls');
     this.#applied = position;
-    this.#flusher.backlog.commit(position);
-    this.#flusher.schedule();
+    this.#flusher.commit(position);
   }
 
   flush(): Promise<void> {

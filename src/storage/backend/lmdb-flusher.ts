@@ -1,4 +1,5 @@
 import { assert } from '../../base/assert.js';
+import { promised, type Completion } from '../../base/completion.js';
 import type { AppliedPosition } from '../../ports/backend.js';
 import type { Clock, Timer } from '../../ports/clock.js';
 import { DiskError } from '../../ports/disk.js';
@@ -43,6 +44,8 @@ export class LmdbFlusher {
   #stopped = false;
   /** Nothing is flushed any more. */
   #dropping = false;
+  /** Flushes that were asked for in the middle of a batch: what is committed cannot be told apart from it before its end. */
+  #awaitingBatchEnd: Completion<void>[] = [];
 
   /** @param folder where there must be space, for the messages */
   constructor(folder: string, environment: LmdbEnvironment, options: FlushOptions, listener: FlushListener) {
@@ -75,8 +78,25 @@ export class LmdbFlusher {
   replaceAll(environment: LmdbEnvironment, position: AppliedPosition): void {
     this.replace(environment);
     this.backlog.clear();
+    this.#batchEnded();
     this.#stopTimer();
     this.#flushed = position;
+  }
+
+  commit(position: AppliedPosition): void {
+    this.backlog.commit(position);
+    // At once: the turn may go on with the next batch.
+    if (this.#awaitingBatchEnd.length > 0) {
+      this.backlog.seal();
+      this.#batchEnded();
+    }
+    this.schedule();
+  }
+
+  #batchEnded(): void {
+    const waiting = this.#awaitingBatchEnd;
+    this.#awaitingBatchEnd = [];
+    for (const { resolve } of waiting) resolve();
   }
 
   /** Sees to it that what is committed goes to disk: at once if it is much, else soon. */
@@ -118,9 +138,16 @@ export class LmdbFlusher {
   }
 
   async flush(): Promise<void> {
+    if (this.backlog.midBatch) await this.#whenBatchEnds();
     // Of what is committed by now: under load there is always more.
-    this.backlog.seal();
+    else this.backlog.seal();
     await this.#whenDone(this.backlog.sealedCount);
+  }
+
+  async #whenBatchEnds(): Promise<void> {
+    if (this.#stopped) throw closedError();
+    if (this.#failure !== undefined) throw this.#failure;
+    await promised<void>((completion) => this.#awaitingBatchEnd.push(completion));
   }
 
   async #whenDone(sealedCount: number): Promise<void> {
@@ -183,6 +210,7 @@ export class LmdbFlusher {
     const failure = await diskErrorOf(error, this.#folder);
     this.#stopTimer();
     this.#failure ??= failure;
+    this.#batchEnded();
     this.#listener.flushed(failure);
     return failure;
   }
@@ -192,6 +220,8 @@ export class LmdbFlusher {
     this.#stopped = true;
     this.#dropping = !flush;
     this.#stopTimer();
+    for (const { reject } of this.#awaitingBatchEnd) reject(closedError());
+    this.#awaitingBatchEnd = [];
   }
 
   /** Flushes what is committed, without the batch that may be open. */
