@@ -175,6 +175,21 @@ describe('compaction', () => {
     assert.ok(store.rows('history') <= 12, `${store.rows('history')} rows of the past are left`);
   });
 
+  it('removes what it kept for a reader once he is gone', () => {
+    const store = new Store();
+    for (let at = 0; at < 400; at++) store.put([`key ${at % 50}`, `${at} ${long}`]);
+    store.compact(10);
+    store.step(20);
+    const unpin = store.keys.pin(300);
+    store.compact(400);
+    store.step(20);
+    assert.ok(store.rows('history') > 30, 'the versions that he sees, and later changes name');
+    unpin();
+    store.step(20);
+    assert.equal(store.keys.compactionPending, false);
+    assert.ok(store.rows('history') <= 10, `${store.rows('history')} rows of the past are left`);
+  });
+
   it('finds any version of a key that was changed very often', () => {
     const store = new Store();
     for (let at = 0; at < 1000; at++) store.put(['k', String(at)]);
