@@ -76,7 +76,7 @@ export const stateMutants: readonly Mutant[] = [
     'kept-version-removed-early',
     'what a compaction keeps is removed with the change that wrote it',
     fsm('keys/compaction'),
-    `if (deleted || version % versionsPerEntry === 0) {
+    `if (deleted || version % this.#log.versionsPerEntry === 0) {
       const entry = historyKey(key, place);
       if (this.#backend.get('history', entry)?.length === 0) entries.push(entry);
     }`,

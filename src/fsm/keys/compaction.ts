@@ -3,7 +3,6 @@ import { encodeUtf8 } from '../../base/bytes.js';
 import type { Revision } from '../../base/ids.js';
 import type { Work } from '../../base/work.js';
 import type { Backend } from '../../ports/backend.js';
-import { versionsPerEntry } from './past.js';
 import type { RevisionLog } from './revision-log.js';
 import { decodeVersion, historyKey, type Place } from './rows.js';
 import type { Change } from './segment.js';
@@ -153,7 +152,7 @@ export class Compaction {
   /** Keys in `history` that go with the change: its entry, unless it is kept, and the version before, if it was kept. */
   #addEntriesOf({ key, place, row, previous }: Change, round: Round, entries: Uint8Array[]): void {
     const { deleted, version } = decodeVersion(row);
-    if (deleted || version % versionsPerEntry === 0) {
+    if (deleted || version % this.#log.versionsPerEntry === 0) {
       const entry = historyKey(key, place);
       if (this.#backend.get('history', entry)?.length === 0) entries.push(entry);
     }

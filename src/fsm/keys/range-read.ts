@@ -7,6 +7,7 @@ import type { KeyRangeQuery, RangeAnswer } from '../range.js';
 import { Candidates, type Candidate } from './candidates.js';
 import { GatheredPairs } from './gathered-pairs.js';
 import { boundsBehind, isEmpty, keyAfter, toBounds, type KeyBounds } from './key-bounds.js';
+import type { StateLimits } from './limits.js';
 import { chainEntrance, type Past } from './past.js';
 import type { PinnedRevisions } from './pinned-revisions.js';
 import type { RevisionLog } from './revision-log.js';
@@ -24,6 +25,7 @@ export interface ReadSource {
   readonly log: RevisionLog;
   readonly past: Past;
   readonly pins: PinnedRevisions;
+  readonly limits: StateLimits;
   readonly state: {
     readonly revision: Revision;
     readonly compactRevision: Revision;
@@ -33,9 +35,6 @@ export interface ReadSource {
     readonly generation: number;
   };
 }
-
-/** Of the newest version, where a read of the past may not want it: a longer one is read again where it does. */
-const pastValueBytesMax = 4096;
 
 /** What came of a key; bounds: the page ends before it, and they are what is left. */
 type Looked = 'passed' | 'unfinished' | 'end' | KeyBounds;
@@ -160,9 +159,9 @@ export class RangeRead {
   }
 
   #candidates(work: Work): Candidates {
-    const { state } = this.#source;
+    const { state, limits } = this.#source;
     const isPast = state.unsettled || this.#revision < state.revision;
-    const valueBytesMax = this.#pairs.wantsValues ? (isPast ? pastValueBytesMax : Infinity) : 0;
+    const valueBytesMax = this.#pairs.wantsValues ? (isPast ? limits.pastValueSizeBytesMax : Infinity) : 0;
     const options = {
       reverse: this.#reverse,
       revision: isPast ? this.#revision : undefined,
