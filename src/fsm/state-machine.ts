@@ -267,6 +267,11 @@ export class StateMachine {
     return this.#backend.get('meta', unfinishedKey) !== undefined;
   }
 
+  /** Of the entry under way, what is done goes to disk with its end alone: nothing may wait for that before it. */
+  get boundToItsEnd(): boolean {
+    return this.#run !== undefined && !this.#keysPart.unfinished;
+  }
+
   /** Something that was compacted is left to remove. */
   get compactionPending(): boolean {
     return this.#keys.compactionPending;

@@ -45,6 +45,8 @@ export interface MemberOptions extends StateLimits {
   /** What the log keeps behind the applied index for followers that lag. */
   readonly logEntriesKept: number;
   readonly logSizeBytesKept: number;
+  /** Appended bytes between two marks; the size that is kept is counted to this precision. */
+  readonly logMarkSizeBytes: number;
   /** A learner is promoted when it is at most this many entries behind. */
   readonly promotionLagEntriesMax: number;
 }
@@ -76,5 +78,6 @@ export const memberDefaults: MemberOptions = {
   compactionRevisions: 0,
   logEntriesKept: 10_000,
   logSizeBytesKept: 64 * 1024 * 1024,
+  logMarkSizeBytes: 1024 * 1024,
   promotionLagEntriesMax: 16,
 };
