@@ -18,6 +18,7 @@ import type { Peers } from '../src/ports/peers.js';
 import { VirtualClock } from '../src/ports/virtual-clock.js';
 import { asReadBy, comparisonsLevel, oldBuild } from './builds.js';
 import { History } from './checkers/history.js';
+import { Compactions } from './compactions.js';
 import { describeMessage } from './describe.js';
 import { Dice } from './dice.js';
 import { DiskModel, injectedError } from './disk-model.js';
@@ -47,6 +48,7 @@ export class Cluster {
   readonly observer: Observer;
   readonly history = new History();
   readonly membershipCalls = new MembershipCalls(this);
+  readonly compactions: Compactions;
   readonly options: MemberOptions;
   /** Chance of what is not a part with a stream of its own. */
   readonly dice: Dice;
@@ -77,9 +79,11 @@ export class Cluster {
     this.dice = Dice.of(plan.seed, 'cluster');
     this.#upgradeDice = Dice.of(plan.seed, 'upgrades');
     this.options = { ...memberDefaults, ...plan.options };
+    this.compactions = new Compactions(this);
     this.network = new MemoryNetwork(this.clock, Dice.of(plan.seed, 'network'), plan.network);
     this.observer = new Observer(
       sink === undefined ? undefined : (where, event, text) => this.trace(where, event, text),
+      rowUnits(plan),
     );
     if (sink !== undefined) {
       this.network.watch = (event, message) => {
@@ -173,7 +177,7 @@ export class Cluster {
       dice: Dice.of(this.plan.seed, `disk ${id}`),
       done: (operation, path) => this.trace(machine.name, 'disk', `${operation} ${path}`),
     });
-    const machine: Machine = new Machine(id, entrance, storage);
+    const machine: Machine = new Machine(id, entrance, storage, this.plan.chunkSizeBytes);
     if (this.plan.upgradesLogs && this.#upgradeDice.chance(0.8)) {
       machine.logFormat = 1;
       machine.levels = oldBuild;
@@ -265,6 +269,7 @@ export class Cluster {
     machine.rottenLog = false;
     machine.rottenHeader = false;
     this.observer.attach(machine, parts);
+    this.compactions.attach(parts.machine);
     const member = new RaftMember(parts);
     void member.stopped.then((reason) => {
       if (machine.life === life) this.#stopped(machine, reason);
@@ -406,6 +411,11 @@ export class Cluster {
       if (machine.startable && this.supervised) this.start(machine);
     });
   }
+}
+
+/** Rows of keys as long as LMDB takes are several short ones' work. */
+function rowUnits({ clients, chunkSizeBytes }: Plan): number {
+  return clients.alphabet === 'long' && chunkSizeBytes > 1000 ? 4 : 1;
 }
 
 function isInjected(error: unknown): boolean {

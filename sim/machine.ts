@@ -35,7 +35,7 @@ export class Machine {
   readonly storage: DiskModel;
   #partsBefore: MemberParts | undefined;
   disk = new MemoryDisk();
-  backend = new MemoryBackend();
+  backend: MemoryBackend;
   life: Life | undefined;
   lives = 0;
   /** In which its processes begin segments of the log, as the version that is installed there does. */
@@ -63,7 +63,9 @@ export class Machine {
   /** What is known to be on its disk. */
   durable: DurableLog | undefined;
 
-  constructor(id: number, entrance: 'founding' | 'joining', storage: DiskModel) {
+  /** @param chunkSizeBytes as of Plan */
+  constructor(id: number, entrance: 'founding' | 'joining', storage: DiskModel, chunkSizeBytes: number) {
+    this.backend = new MemoryBackend(chunkSizeBytes);
     this.name = `n${id}`;
     this.id = BigInt(id);
     this.address = `n${id}:60051`;

@@ -14,8 +14,8 @@ import { DurableLog } from './durable-log.js';
 import type { Machine } from './machine.js';
 import type { TraceEvent } from './trace.js';
 
-/** Work of rows of these runs: of one that was begun, and of entries that are walked over. */
-const beyondSliceUnitsMax = 16;
+/** Rows of these runs: one that was begun, and entries that are walked over. */
+const beyondSliceRowsMax = 16;
 /** An entry of few commands is applied whole, whatever work is left, and a row may be a long one. */
 const beyondApplyUnitsMax = 100;
 
@@ -51,6 +51,7 @@ export class Observer {
   readonly #votes = new Map<string, MemberId>();
   readonly #flushed = new Map<Machine, Index>();
   readonly #conduct = new Conduct();
+  readonly #rowUnits: number;
   /** Told of each Ready before anything of it is done. */
   readonly readyListeners = new Set<(machine: Machine, ready: Ready) => void>();
   /** Who began to lead, in order. */
@@ -61,8 +62,13 @@ export class Observer {
   /** An entry that is to raise the level is committed. */
   raising = false;
 
-  constructor(trace: ((where: string, event: TraceEvent['event'], text: string) => void) | undefined) {
+  /** @param rowUnits work of the longest row, at most */
+  constructor(
+    trace: ((where: string, event: TraceEvent['event'], text: string) => void) | undefined,
+    rowUnits: number,
+  ) {
     this.#trace = trace;
+    this.#rowUnits = rowUnits;
     this.invariants.foundedAt({ index: 1, term: 1 });
   }
 
@@ -114,7 +120,7 @@ export class Observer {
 
   /** However much is read, the event loop is held up for no more than a slice, and a row or two. */
   #watchReads(machine: Machine, { machine: state, options }: MemberParts): void {
-    const unitsMax = options.readSliceUnits + beyondSliceUnitsMax;
+    const unitsMax = options.readSliceUnits + beyondSliceRowsMax * this.#rowUnits;
     const read = state.read.bind(state);
     state.read = (query) => {
       const begun = read(query);

@@ -1,4 +1,3 @@
-import { sliceUnits } from '../src/base/work.js';
 import type { MemberOptions } from '../src/member/options.js';
 import type { NetworkConditions } from '../src/peer/memory-network.js';
 import {
@@ -9,8 +8,10 @@ import {
   type Corner,
   type CornerKind,
 } from './corners.js';
+import { callSizeBytesMax, drawClients, type ClientFrame, type ClientPlan } from './client-plan.js';
 import { Dice } from './dice.js';
 import { faultKinds, faultThemes, type FaultKind } from './faults/kinds.js';
+import { drawLaterOptions, drawOptions, drawPolicy } from './option-plan.js';
 
 /** One fault of a run: when, what, and the seed of everything that it draws itself. */
 export interface PlannedFault {
@@ -32,36 +33,6 @@ export interface DiskPlan {
   readonly flushIntervalMsMax: number;
 }
 
-export interface ClientPlan {
-  readonly count: number;
-  /** Between an answer and the next call. */
-  readonly pauseMsMax: number;
-  readonly keyCount: number;
-  readonly timeoutMs: number;
-  /** Of calls that their caller gives up before the time is over. */
-  readonly cancelProbability: number;
-  /** Relative frequencies. */
-  readonly mix: Readonly<Record<CallKind, number>>;
-  /** Of calls that compare and set or delete, instead of what the mix says. */
-  readonly comparisonPart: number;
-  readonly valueSizeBytesMax: number;
-  /** Calls of all clients together; Infinity: as many as there is time for. */
-  readonly callsMax: number;
-}
-
-export const callKinds = [
-  'put',
-  'delete',
-  'delete-range',
-  'get',
-  'range',
-  'past',
-  'serializable',
-  'compact',
-  'batch',
-] as const;
-export type CallKind = (typeof callKinds)[number];
-
 /** Everything about a run that is decided before it begins: drawn from the seed, then changed by what was asked for. */
 export interface Plan {
   readonly seed: number;
@@ -75,6 +46,8 @@ export interface Plan {
   readonly network: NetworkConditions;
   readonly disk: DiskPlan;
   readonly clients: ClientPlan;
+  /** Of the keys of the state's rows, behind which they stand in chunks; Infinity: as they are, however long. */
+  readonly chunkSizeBytes: number;
   /** What a turn of a member takes at most. */
   readonly turnMsMax: number;
   /** Clocks differ from true time by at most this part of it. */
@@ -96,7 +69,6 @@ export interface PlanChanges {
 export const membersMax = 7;
 
 /** The numbers were chosen so that the seeds which had been written down before draw none of these: they run as they did. */
-const comparisonKnob = 'comparisons 1544400';
 const cornerKnob = 'corner 1496';
 const sixKnob = 'six 103';
 const cornerLeaseKnob = 'corner lease reads 0';
@@ -152,6 +124,10 @@ class Draft {
     return this.#dice(knob).pick(values);
   }
 
+  #picker(): <T>(knob: string, values: readonly T[]) => T {
+    return (knob, values) => this.#pick(knob, values);
+  }
+
   plan(): Plan {
     const corner = this.#corner;
     const durationMs =
@@ -172,6 +148,7 @@ class Draft {
       network: { ...this.#network(heartbeatIntervalMs), ...corner?.network },
       disk: this.#disk(),
       clients: this.#clients(),
+      chunkSizeBytes: this.#keys().chunkSizeBytes,
       turnMsMax: corner?.turnMsMax ?? this.#pick('turn', [0, 0, 0.1, 2]),
       // A lease trusts clocks to run at like speed.
       driftMax: this.#pick('drift', leaseReads ? [0, 0.001, 0.05] : [0, 0.001, 0.3]),
@@ -190,54 +167,61 @@ class Draft {
   }
 
   #options(heartbeatIntervalMs: number, leaseReads: boolean): Partial<MemberOptions> {
+    const pick = this.#picker();
     return {
       heartbeatIntervalMs,
       electionTimeoutMs: heartbeatIntervalMs * 10,
       leaseReads,
-      requestTimeoutMs: this.#pick('request timeout', [1000, 3000, 7000]),
-      proposalsWaitingMax: this.#pick('proposals', [2, 16_384, 16_384]),
-      readsWaitingMax: this.#pick('reads', [2, 65_536, 65_536]),
-      // Small, for ranges are short: most take several turns, with writes in between.
-      readSliceUnits: this.#pick('read slices', [1, 5, sliceUnits]),
-      entrySizeBytesMax: this.#pick('entry size', [100, 4 * 1024 * 1024]),
-      logEntriesKept: this.#pick('log entries', [5, 20, 100, 1000]),
-      logSizeBytesKept: this.#pick('log size', [4096, 64 * 1024 * 1024]),
-      entriesInFlightMax: this.#pick('entries in flight', [1, 4]),
-      messageEntriesSizeBytesMax: this.#pick('message size', [256, 4096, 1024 * 1024]),
-      inflightMessagesMax: this.#pick('inflight messages', [2, 16, 256]),
-      uncommittedSizeBytesMax: this.#pick('uncommitted size', [2000, 64 * 1024 * 1024]),
+      ...drawOptions(pick),
       stateBacklogSizeBytesMax: this.#stateBacklogSizeBytesMax(),
-      // Small, for several of them are filled and removed in one run.
-      revisionSegmentSizeBytesMax: this.#pick('revision segments', [200, 1000, 16_364]),
-      committedSizeBytesMax: this.#pick('committed size', [1, 500, 8 * 1024 * 1024]),
-      applyUnitsMax: this.#pick('apply units', [1, 20, 512]),
-      compactionUnitsMax: this.#pick('compaction units', [1, 20, 400]),
-      promotionLagEntriesMax: this.#pick('promotion lag', [0, 16]),
+      ...(this.#corner === undefined && drawLaterOptions(pick)),
+      ...this.#policy(),
     };
+  }
+
+  #policy(): ReturnType<typeof drawPolicy> {
+    return this.#corner === undefined ? drawPolicy(this.#picker()) : {};
+  }
+
+  /** Of rows' keys, behind which they stand in chunks; Infinity: never. What leads to a corner has plain keys. */
+  #keys(): Pick<ClientFrame, 'alphabet' | 'chunkSizeBytes'> {
+    const plain = { alphabet: 'plain', chunkSizeBytes: Infinity } as const;
+    if (this.#corner !== undefined) return plain;
+    const alphabet = this.#pick('alphabet', ['plain', 'plain', 'bytes', 'long'] as const);
+    if (alphabet === 'plain') return plain;
+    const sizes = alphabet === 'bytes' ? [Infinity, Infinity, 5] : [5, 16, 1960];
+    return { alphabet, chunkSizeBytes: this.#pick('key chunks', sizes) };
   }
 
   /** Small, but no smaller than what the clients write between two flushes: more would never get through. */
   #stateBacklogSizeBytesMax(): number {
     const { flushIntervalMsMax } = this.#disk();
-    const { count, pauseMsMax, valueSizeBytesMax } = this.#clients();
+    const clients = this.#clients();
+    const { count, pauseMsMax } = clients;
+    const callSizeBytes = callSizeBytesMax(clients, this.#keys().chunkSizeBytes);
     const callsPerFlush = (flushIntervalMsMax * count * 2) / pauseMsMax;
     return Math.max(
       this.#pick('state backlog', [300, 5000, 64 * 1024 * 1024]),
-      Math.ceil(callsPerFlush * (stateBytesPerCall + valueSizeBytesMax)),
+      Math.ceil(callsPerFlush * (stateBytesPerCall + callSizeBytes)),
     );
   }
 
   #network(heartbeatIntervalMs: number): NetworkConditions {
     const latencyMsMin = this.#pick('least latency', [0, 0.05, 0.5, 5]);
     const isFar = latencyMsMin === 5;
-    const isLarge = this.#clients().valueSizeBytesMax === 600;
+    const callSizeBytes = callSizeBytesMax(this.#clients(), this.#keys().chunkSizeBytes);
+    const isHuge = callSizeBytes > 5000;
+    const isLarge = callSizeBytes >= 600;
     return {
       latencyMsMin,
       latencyMsMax: latencyMsMin + this.#pick('latency', [0.1, 1, heartbeatIntervalMs / 2]),
       lossProbability: this.#pick('loss', [0, 0, 0.01, 0.08]),
       duplicateProbability: this.#pick('duplicates', [0, 0, 0.01, 0.1]),
       // Each chunk waits for its answer: a large state in small ones would not arrive within a run.
-      snapshotChunkSizeBytes: this.#pick('chunks', [isFar && isLarge ? 2000 : 100, 2000, 256 * 1024]),
+      snapshotChunkSizeBytes: this.#pick(
+        'chunks',
+        isHuge ? [256 * 1024] : [isFar && isLarge ? 2000 : 100, 2000, 256 * 1024],
+      ),
       reorders: this.#pick('reorders', [false, true]),
     };
   }
@@ -257,31 +241,11 @@ class Draft {
   }
 
   #clients(): ClientPlan {
-    const weight = (kind: CallKind): number => this.#pick(`weight of ${kind}`, [0, 1, 1, 3]);
-    const load = this.#corner?.clients;
-    const count = load?.count ?? this.#pick('clients', [1, 3, 5, 10, 20]);
-    const callsPerSecond = load?.callsPerSecond ?? this.#pick('calls', [5, 20, 20, 60, 60, 200]);
-    return {
-      count,
-      pauseMsMax: (2000 * count) / callsPerSecond,
-      keyCount: this.#pick('keys', [1, 3, 10]),
-      timeoutMs: this.#pick('call timeout', [300, 1000, 5000]),
-      cancelProbability: this.#pick('cancel', [0, 0, 0.05]),
-      mix: {
-        put: 3 + weight('put'),
-        delete: weight('delete'),
-        'delete-range': weight('delete-range') / 3,
-        get: 2 + weight('get'),
-        range: weight('range'),
-        past: weight('past') / 2,
-        serializable: weight('serializable') / 2,
-        compact: weight('compact') / 10,
-        batch: weight('batch') / 3,
-      },
-      comparisonPart: this.#pick(comparisonKnob, [0, 0, 0, 0, 0, 0, 0.15, 0.5]),
-      valueSizeBytesMax: load?.valueSizeBytesMax ?? this.#pick('value size', [0, 50, 600]),
-      callsMax: Infinity,
-    };
+    return drawClients(this.#picker(), {
+      load: this.#corner?.clients,
+      ...this.#keys(),
+      compactionRevisions: this.#policy().compactionRevisions ?? 0,
+    });
   }
 
   #faults(durationMs: number): PlannedFault[] {

@@ -73,6 +73,7 @@ export class Recovery {
     for (const machine of cluster.machines) this.#installNewer(machine);
     await this.#serve('the whole cluster', cluster.machines);
     await cluster.expect('the feature level is raised', this.#timeoutMs, () => this.#isRaised());
+    await this.#forget();
     await cluster.expect('all members reach one index', this.#timeoutMs, () => {
       const leader = cluster.leader();
       if (leader === undefined) return false;
@@ -85,6 +86,24 @@ export class Recovery {
     const members = cluster.running().filter((each) => !cluster.isOut(each) && !each.backend.holdsRot);
     const hashes = new Set(members.map((each) => each.member!.hash()));
     if (hashes.size > 1) cluster.fail(new Error('the states of the members differ in the end'));
+  }
+
+  /** What the policy names goes, though nobody writes, and with it all that only it had. */
+  async #forget(): Promise<void> {
+    const cluster = this.#cluster;
+    const { compactions, options, plan } = cluster;
+    if (cluster.failed || !compactions.byPolicy) return;
+    const revisions = cluster.running().map((each) => each.parts.machine.revision);
+    const due = compactions.due(Math.max(...revisions));
+    if (due === 0) return;
+    const agesMs = (2 * options.compactionAgeMs) / (1 - plan.driftMax);
+    await cluster.expect('what the policy names is forgotten', this.#timeoutMs + agesMs, () =>
+      cluster.machines.every((each) => {
+        if (cluster.isOut(each)) return true;
+        const state = each.running ? each.parts.machine : undefined;
+        return state !== undefined && state.compactRevision >= due && !state.compactionPending;
+      }),
+    );
   }
 
   #installNewer(machine: Machine): void {
@@ -163,7 +182,7 @@ class Attempts {
     const { machine } = this;
     const timeoutMs = Math.max(this.#cluster.plan.clients.timeoutMs, probeTimeoutMsMin);
     const probe = (call: Call, answered: (outcome: Outcome | undefined) => void): void =>
-      this.#clients.call('probe', machine, [call], answered, timeoutMs);
+      this.#clients.call('probe', machine, call, answered, timeoutMs);
     const value = `last-${machine.name}-${this.#cluster.history.operations.length}`;
     const put = { type: 'put', key: 'k0', value, previous: false } as const;
     const get = {

@@ -1,4 +1,6 @@
+import { readable } from './alphabet.js';
 import { checkHistory } from './check-history.js';
+import type { Operation } from './checkers/history.js';
 import { Clients } from './clients.js';
 import { Cluster } from './cluster.js';
 import { Faults } from './faults/faults.js';
@@ -91,10 +93,11 @@ export class Run {
   #check(): void {
     const { cluster } = this;
     this.cluster.phase('history');
-    const { wrong, undecided } = checkHistory(cluster.history.operations);
+    const operations = cluster.compactions.operations();
+    const { wrong, undecided } = checkHistory(operations);
     this.#undecided = undecided;
     const told = cluster.membershipCalls.wrong();
-    if (wrong !== undefined) cluster.fail(new Error(wrong));
+    if (wrong !== undefined) cluster.fail(new Error(readable(wrong, keysOf(operations))));
     if (told !== undefined) cluster.fail(new Error(told));
   }
 
@@ -116,4 +119,8 @@ export class Run {
       fingerprint: cluster.fingerprint(),
     };
   }
+}
+
+function keysOf(operations: readonly Operation[]): string[] {
+  return operations.flatMap(({ call }) => ('key' in call ? [call.key] : []));
 }

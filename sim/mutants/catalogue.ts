@@ -1,3 +1,4 @@
+import { keyMutants } from './keys.js';
 import { levelMutants } from './level.js';
 import { memberMutants } from './member.js';
 import { mendedMutants } from './mended.js';
@@ -12,6 +13,7 @@ export const mutants: readonly Mutant[] = [
   ...memberMutants,
   ...storageMutants,
   ...stateMutants,
+  ...keyMutants,
   ...levelMutants,
   ...mendedMutants,
 ];

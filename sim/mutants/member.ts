@@ -183,4 +183,35 @@ export const memberMutants: readonly Mutant[] = [
     'await this.#parts.readBarrier({ ...options, timeoutMs: leftMs });',
     'await Promise.resolve(options);',
   ),
+  mutant(
+    'unary-answers-swapped',
+    'a call alone is given the answer of the next in its entry, if that is of its kind',
+    member('proposals'),
+    "if (call.kind === 'one') call.waiter.resolve(results[from]!);",
+    `if (call.kind === 'one') {
+        const next = results[from + 1];
+        call.waiter.resolve(next?.type === results[from]!.type ? next : results[from]!);
+      }`,
+  ),
+  mutant(
+    'policy-compacts-to-the-newest',
+    'once there are more revisions than the policy keeps, all are forgotten',
+    member('compaction-policy'),
+    'Math.max(0, Math.floor((revision - compactionRevisions) / step) * step);',
+    'revision > compactionRevisions + step ? revision : 0;',
+  ),
+  mutant(
+    'policy-halves-the-age',
+    'what is half as old as the policy keeps it is forgotten',
+    member('compaction-policy'),
+    'nowMs - atMs >= compactionAgeMs);',
+    '2 * (nowMs - atMs) >= compactionAgeMs);',
+  ),
+  mutant(
+    'policy-asks-once',
+    'the policy asks for one compaction, and never for another',
+    member('compaction'),
+    '        this.#asking = false;\n',
+    '',
+  ),
 ];

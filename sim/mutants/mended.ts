@@ -57,8 +57,8 @@ export const mendedMutants: readonly Mutant[] = [
     'joiner-told-of-anothers-removal',
     'a member that ends because it was removed tells those who join through it that they were',
     'src/member/raft-member.ts',
-    "this.#ended = new KvorumError('MEMBER_STOPPING', message);",
-    "this.#ended = new KvorumError('MEMBER_REMOVED', message);",
+    'log.warn({}, message);\n    this.#ended = stoppingFor(message);',
+    "log.warn({}, message);\n    this.#ended = new KvorumError('MEMBER_REMOVED', message);",
   ),
   {
     name: 'late-change-taken-for-lost',
@@ -79,4 +79,25 @@ export const mendedMutants: readonly Mutant[] = [
       },
     ],
   },
+  mutant(
+    'half-an-entry-waits-for-itself',
+    'an entry that is left in the middle with a full backlog waits for what only its end brings to disk',
+    'src/member/apply-queue.ts',
+    ' || this.#machine.boundToItsEnd;',
+    ';',
+  ),
+  mutant(
+    'policy-asks-for-nothing',
+    'in a new cluster the policy asks for a compaction to revision 0',
+    'src/member/compaction.ts',
+    'if (due > 0 && due > machine',
+    'if (due > machine',
+  ),
+  mutant(
+    'joiner-told-of-anothers-version',
+    'a member that ends because it is too old tells those who join through it that they are',
+    'src/member/raft-member.ts',
+    'if (isUnsuitable(error)) this.#ended = stoppingFor(message);',
+    'if (isUnsuitable(error)) this.#ended = error;',
+  ),
 ];

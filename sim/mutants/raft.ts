@@ -136,8 +136,8 @@ const replication: readonly Mutant[] = [
     'proposal-decided-twice',
     'a forwarded proposal that the network brings twice is appended twice',
     raft('proposal-ledger'),
-    'if (behind >= windowSize || (run.window & bit) !== 0) return false;',
-    'if (behind >= windowSize) return false;',
+    'if (behind >= this.#remembered || (run.window & bit) !== 0) return false;',
+    'if (behind >= this.#remembered) return false;',
   ),
   mutant(
     'lost-append-not-sent-again',

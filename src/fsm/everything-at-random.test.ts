@@ -7,6 +7,7 @@ import type { Entry } from '../raft/types.js';
 import { MemoryBackend } from '../storage/backend/memory-backend.js';
 import type { Command } from './command.js';
 import { encodeCommandBatch } from './command-codec.js';
+import { stateDefaults, type StateLimits } from './keys/limits.js';
 import type { RangeRead } from './keys/range-read.js';
 import { decodeHistoryKey, type Place } from './keys/rows.js';
 import { changesIn } from './keys/segment.js';
@@ -30,7 +31,7 @@ interface OpenRead {
 class Run {
   readonly #random: Prng;
   readonly #keys: readonly string[];
-  readonly #sizes;
+  readonly #limits: StateLimits;
   #backend = new MemoryBackend();
   #machine: StateMachine;
   readonly #naive = new NaiveVersions();
@@ -43,8 +44,12 @@ class Run {
   constructor(seed: number) {
     this.#random = new Prng(BigInt(seed));
     this.#keys = [...oddKeys, ...Array.from({ length: this.#below(40) }, (_, nth) => `k${nth}`)];
-    this.#sizes = { segmentSizeBytesMax: this.#pick([120, 300, 900]) };
-    this.#machine = StateMachine.initialise(this.#backend, initialState, { index: 1, term: 1 }, this.#sizes);
+    this.#limits = {
+      ...stateDefaults,
+      revisionSegmentSizeBytesMax: this.#pick([120, 300, 900]),
+      versionsPerEntry: this.#pick([2, 64]),
+    };
+    this.#machine = StateMachine.initialise(this.#backend, initialState, { index: 1, term: 1 }, this.#limits);
   }
 
   #below(bound: number): number {
@@ -211,7 +216,7 @@ class Run {
     const lost = this.#below(Math.min(unflushedCommits, 25) + 1);
     // The first commit is the cluster's beginning.
     this.#backend = this.#backend.crash(Math.max(unflushedCommits - lost, flushed.index === 0 ? 1 : 0));
-    this.#machine = new StateMachine(this.#backend, this.#sizes);
+    this.#machine = new StateMachine(this.#backend, this.#limits);
   }
 
   #checkEnd(): void {

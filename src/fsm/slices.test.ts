@@ -7,7 +7,7 @@ import type { Entry } from '../raft/types.js';
 import { MemoryBackend } from '../storage/backend/memory-backend.js';
 import type { Command } from './command.js';
 import { encodeCommandBatch } from './command-codec.js';
-import { previousSizeBytesMax } from './keys/keys-part.js';
+import { stateDefaults } from './keys/limits.js';
 import { entryName } from './passed-over.js';
 import { StateMachine, type AppliedEntry } from './state-machine.js';
 
@@ -109,7 +109,7 @@ void test('the deletion of many keys has one revision, is seen at once at its en
 
 void test('a deletion is refused before it begins if its answer would be too large', () => {
   const { machine } = newMachine();
-  fill(machine, 40, 'v'.repeat(previousSizeBytesMax / 32));
+  fill(machine, 40, 'v'.repeat(stateDefaults.previousSizeBytesMax / 32));
   const before = machine.hash();
   const { batch } = applyInSlices(machine, entryOf(machine, [removeAll(true), put('z')]), () => {});
   const [refused] = batch!.results;

@@ -6,7 +6,7 @@ import { Prng, randomInt, type RandomSource } from '../base/prng.js';
 import { MemoryBackend } from '../storage/backend/memory-backend.js';
 import type { Command, KeyValue } from './command.js';
 import { encodeCommandBatch } from './command-codec.js';
-import { segmentSizeBytesMax } from './keys/revision-log.js';
+import { stateDefaults } from './keys/limits.js';
 import { StateMachine, type AppliedEntry } from './state-machine.js';
 import { initialState } from './testing/initial-state.js';
 
@@ -180,7 +180,7 @@ function randomKey(random: RandomSource): string {
 /** Some are so long that a few of them fill a segment of the revision log, and some do so alone. */
 function randomValue(random: RandomSource): string {
   const kind = randomInt(random, 16);
-  const sizeBytes = kind === 0 ? segmentSizeBytesMax + 1 : kind < 4 ? 3000 : 0;
+  const sizeBytes = kind === 0 ? stateDefaults.revisionSegmentSizeBytesMax + 1 : kind < 4 ? 3000 : 0;
   return String(randomInt(random, 1000)).padEnd(sizeBytes, '.');
 }
 

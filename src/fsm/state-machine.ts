@@ -17,8 +17,8 @@ import { MembersPart } from './members/members-part.js';
 import type { MemberRecord } from './members/membership.js';
 import { KeySpace } from './keys/key-space.js';
 import { KeysPart } from './keys/keys-part.js';
+import { stateDefaults, type StateLimits } from './keys/limits.js';
 import type { RangeRead } from './keys/range-read.js';
-import { defaultSizes, type RevisionLogSizes } from './keys/revision-log.js';
 import { markPassedOver, passedOverIn, PassedOverEntries, type PassedOver } from './passed-over.js';
 import type { KeyRangeQuery, RangeAnswer, RangeQuery } from './range.js';
 
@@ -35,9 +35,6 @@ export interface AppliedEntry {
 
 /** Of an entry that a part of is on disk: how many of its commands are done. */
 const unfinishedKey = encodeUtf8('unfinished');
-
-/** An entry of so few commands on one key each is applied in one slice. */
-const smallEntryCommands = 64;
 
 /** An entry that is being applied. */
 interface EntryRun {
@@ -68,6 +65,8 @@ export class StateMachine {
   readonly #members: MemberTable;
   readonly #membersPart: MembersPart;
   readonly #passedOver: PassedOverEntries;
+  /** As of StateLimits. */
+  readonly #smallEntryCommandsMax: number;
   #applied: AppliedPosition;
   #run: EntryRun | undefined;
 
@@ -79,16 +78,17 @@ export class StateMachine {
    */
   constructor(
     backend: Backend,
-    sizes: RevisionLogSizes = defaultSizes,
+    limits: StateLimits = stateDefaults,
     passedOver: readonly PassedOver[] = [],
     known: LevelRange = knownLevels,
   ) {
     this.#backend = backend;
     this.#passedOver = new PassedOverEntries(passedOver);
+    this.#smallEntryCommandsMax = limits.smallEntryCommandsMax;
     // First: it finds out whether this version can read the rest.
     this.#members = new MemberTable(backend, known);
-    this.#keys = new KeySpace(backend, sizes);
-    this.#keysPart = new KeysPart(backend, this.#keys);
+    this.#keys = new KeySpace(backend, limits);
+    this.#keysPart = new KeysPart(backend, this.#keys, limits.previousSizeBytesMax);
     this.#membersPart = new MembersPart(this.#members);
     this.#applied = backend.applied;
   }
@@ -98,11 +98,11 @@ export class StateMachine {
     backend: Backend,
     initial: InitialState,
     position: AppliedPosition,
-    sizes: RevisionLogSizes = defaultSizes,
+    limits: StateLimits = stateDefaults,
     known: LevelRange = knownLevels,
   ): StateMachine {
     assert(backend.applied.index === 0, 'only an empty backend is initialised');
-    const machine = new StateMachine(backend, sizes, [], known);
+    const machine = new StateMachine(backend, limits, [], known);
     machine.#members.initialise(initial);
     machine.#applied = position;
     machine.commit();
@@ -228,7 +228,9 @@ export class StateMachine {
     // The two rows of a part come and go together: no look-up for each entry.
     const row = this.#keysPart.unfinished ? this.#backend.get('meta', unfinishedKey) : undefined;
     const at = row === undefined ? 0 : new ByteReader(row).varint();
-    if (batch.commands.length > smallEntryCommands || batch.commands.some(takesSlices)) this.#commitBefore();
+    if (batch.commands.length > this.#smallEntryCommandsMax || batch.commands.some(takesSlices)) {
+      this.#commitBefore();
+    }
     this.#run = { batch, at, results: [], membershipChanged: false, saved: row !== undefined };
     return this.#run;
   }
@@ -241,7 +243,7 @@ export class StateMachine {
   #goOn(run: EntryRun, work: Work): AppliedEntry | undefined {
     const { batch, results } = run;
     for (; run.at < batch.commands.length; run.at++) {
-      if (work.spent && batch.commands.length > smallEntryCommands) return undefined;
+      if (work.spent && batch.commands.length > this.#smallEntryCommandsMax) return undefined;
       const result = this.#applyCommand(batch.commands[run.at]!, work);
       if (result === undefined) return undefined;
       results.push(result);
@@ -269,6 +271,11 @@ export class StateMachine {
   /** Of the entry behind the applied one, what is done is in the state. */
   get unfinished(): boolean {
     return this.#backend.get('meta', unfinishedKey) !== undefined;
+  }
+
+  /** Of the entry under way, what is done goes to disk with its end alone: nothing may wait for that before it. */
+  get boundToItsEnd(): boolean {
+    return this.#run !== undefined && !this.#keysPart.unfinished;
   }
 
   /** Something that was compacted is left to remove. */

@@ -1,4 +1,5 @@
 import { Fifo } from '../base/fifo.js';
+import type { StateMachine } from '../fsm/state-machine.js';
 import type { Backend } from '../ports/backend.js';
 import type { Entry } from '../raft/types.js';
 
@@ -8,6 +9,7 @@ import type { Entry } from '../raft/types.js';
  */
 export class ApplyQueue {
   readonly #backend: Pick<Backend, 'backlogSizeBytes'>;
+  readonly #machine: Pick<StateMachine, 'boundToItsEnd'>;
   readonly #backlogSizeBytesMax: number;
   readonly #sizeBytesMax: number;
   readonly #waiting = new Fifo<Entry>();
@@ -15,16 +17,20 @@ export class ApplyQueue {
 
   constructor(
     backend: Pick<Backend, 'backlogSizeBytes'>,
+    machine: Pick<StateMachine, 'boundToItsEnd'>,
     limits: { readonly stateBacklogSizeBytesMax: number; readonly uncommittedSizeBytesMax: number },
   ) {
     this.#backend = backend;
+    this.#machine = machine;
     this.#backlogSizeBytesMax = limits.stateBacklogSizeBytesMax;
     this.#sizeBytesMax = limits.uncommittedSizeBytesMax;
   }
 
   /** Whether something is to be applied now. */
   get ready(): boolean {
-    return this.#waiting.length > 0 && this.#backend.backlogSizeBytes < this.#backlogSizeBytesMax;
+    if (this.#waiting.length === 0) return false;
+    // The backlog of an entry that is half applied may be its own: waiting for the disk would have no end.
+    return this.#backend.backlogSizeBytes < this.#backlogSizeBytesMax || this.#machine.boundToItsEnd;
   }
 
   /** So much waits that no more may be taken from a leader; a leader's own limit is Raft's. */

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Entry } from '../raft/types.js';
+import { encodeUtf8 } from '../base/bytes.js';
+import type { Command } from '../fsm/command.js';
 import { ApplyQueue } from './apply-queue.js';
 import { get, put } from './testing/key-values.js';
 import { MemoryCluster, type Machine } from './testing/memory-cluster.js';
@@ -49,7 +51,9 @@ function entry(index: number, sizeBytes: number): Entry {
 
 void test('a queue gives nothing at the limit of the backlog, and is full at its own', () => {
   const backend = { backlogSizeBytes: 0 };
-  const queue = new ApplyQueue(backend, { stateBacklogSizeBytesMax: 100, uncommittedSizeBytesMax: 10 });
+  const machine = { boundToItsEnd: false };
+  const queueLimits = { stateBacklogSizeBytesMax: 100, uncommittedSizeBytesMax: 10 };
+  const queue = new ApplyQueue(backend, machine, queueLimits);
   assert.deepEqual([queue.ready, queue.first], [false, undefined]);
   queue.add([entry(1, 4), entry(2, 5)]);
   assert.equal(queue.full, false);
@@ -57,6 +61,9 @@ void test('a queue gives nothing at the limit of the backlog, and is full at its
   assert.equal(queue.full, true);
   backend.backlogSizeBytes = 100;
   assert.equal(queue.ready, false);
+  machine.boundToItsEnd = true;
+  assert.equal(queue.ready, true, 'half an entry never gets to disk');
+  machine.boundToItsEnd = false;
   backend.backlogSizeBytes = 99;
   assert.equal(queue.ready, true);
   assert.equal(queue.first?.index, 1);
@@ -151,4 +158,16 @@ void test('what waits to be applied is dropped when a snapshot that holds it is 
   await cluster.settled(put(leader.member, 'after', value));
   await cluster.until(() => slow!.member.status().appliedIndex === leader.member.status().appliedIndex);
   assert.equal(slow!.member.hash(), leader.member.hash());
+});
+
+void test('an entry that is more than may wait for the disk is applied all the same', async () => {
+  const { stateBacklogSizeBytesMax } = limits;
+  const cluster = await MemoryCluster.of(1, 46, { stateBacklogSizeBytesMax, applyUnitsMax: 10 });
+  const { member } = cluster.machines[0]!;
+  const commands = Array.from({ length: 100 }, (_, at): Command => {
+    return { type: 'put', key: encodeUtf8(`k${at}`), value: encodeUtf8(value), lease: 0n, previous: false };
+  });
+  const results = await cluster.settled(member.writeAll(commands, { timeoutMs: 60_000 }));
+  assert.equal(results.length, 100);
+  assert.equal(await cluster.settled(get(member, 'k99')), value);
 });

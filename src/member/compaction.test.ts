@@ -73,3 +73,13 @@ void test('a new leader goes on with what the old one would have forgotten', asy
     [51, 51],
   );
 });
+
+void test('where nothing is due nobody asks for anything', async () => {
+  const cluster = await MemoryCluster.of(1, 64, { compactionRevisions: 100 });
+  const { member } = cluster.leaderMachine();
+  await overwrite(cluster, 50);
+  await cluster.clock.advanceAsync(20 * cluster.options.heartbeatIntervalMs);
+  assert.equal(member.status().compactRevision, -1);
+  const { type } = await cluster.settled(member.write({ type: 'compact', revision: 0 }));
+  assert.equal(type, 'compact', 'as on a fresh store of etcd');
+});

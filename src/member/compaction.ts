@@ -37,7 +37,8 @@ export class Compaction {
   tick(): void {
     const { machine, clock, raft } = this.#parts;
     const due = this.#policy.due(clock.monotonicMs(), machine.revision);
-    if (due > machine.compactRevision && raft.role === 'leader') this.#ask(due);
+    // Nothing due is 0, and a store that was never compacted stands below that.
+    if (due > 0 && due > machine.compactRevision && raft.role === 'leader') this.#ask(due);
     if (this.#timer === undefined) this.#wait(0);
   }
 

@@ -135,6 +135,8 @@ void test('a version that is too old ends at the entry that raises the level, an
   await cluster.settled(put(second.member, 'a', 'of the new level'));
   third.levels = old;
   await cluster.start(third);
+  const joining = third.member.join({ id: 901n, name: 'late', peerAddress: 'late:1' });
+  assert.equal(await cluster.refusal(joining), 'MEMBER_STOPPING', 'it is not the joiner that is too old');
   await endsUnsuitable(cluster, third);
   assert.equal(third.member.status().featureLevel, 1);
   third.levels = newer;

@@ -1,7 +1,5 @@
 import type { Entry, Index } from '../raft/types.js';
-
-/** Appended bytes between two marks; what is kept is counted to this precision. */
-const markSizeBytes = 1024 * 1024;
+import type { MemberOptions } from './options.js';
 
 /** So many times the size that is kept may be kept for followers that catch up behind a snapshot. */
 const catchUpFactor = 4;
@@ -10,20 +8,22 @@ const catchUpFactor = 4;
 export class LogRetention {
   readonly #entriesKept: number;
   readonly #sizeBytesKept: number;
+  readonly #markSizeBytes: number;
   /** Ascending: up to and with `index`, `totalBytes` were appended since the start. */
   #marks: { readonly index: Index; readonly totalBytes: number }[] = [];
   #totalBytes = 0;
 
-  constructor(entriesKept: number, sizeBytesKept: number) {
-    this.#entriesKept = entriesKept;
-    this.#sizeBytesKept = sizeBytesKept;
+  constructor(options: Pick<MemberOptions, 'logEntriesKept' | 'logSizeBytesKept' | 'logMarkSizeBytes'>) {
+    this.#entriesKept = options.logEntriesKept;
+    this.#sizeBytesKept = options.logSizeBytesKept;
+    this.#markSizeBytes = options.logMarkSizeBytes;
   }
 
   appended(entry: Entry): void {
     while (this.#marks.length > 0 && this.#marks.at(-1)!.index >= entry.index) this.#marks.pop();
     this.#totalBytes += entry.data.length;
     const last = this.#marks.at(-1)?.totalBytes ?? 0;
-    if (this.#totalBytes - last >= markSizeBytes) {
+    if (this.#totalBytes - last >= this.#markSizeBytes) {
       this.#marks.push({ index: entry.index, totalBytes: this.#totalBytes });
     }
   }

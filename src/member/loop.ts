@@ -71,9 +71,9 @@ export class Loop {
     this.#reads = waiting.reads;
     this.#configs = waiting.configs;
     this.#listener = listener;
-    this.#retention = new LogRetention(parts.options.logEntriesKept, parts.options.logSizeBytesKept);
+    this.#retention = new LogRetention(parts.options);
     const { id, raft, backend, snapshots, peers, log, machine, clock, levels } = parts;
-    this.#applying = new ApplyQueue(backend, parts.options);
+    this.#applying = new ApplyQueue(backend, parts.machine, parts.options);
     this.snapshots = new SnapshotTransfers({
       id,
       raft,

@@ -134,14 +134,13 @@ function tellRecovered(log: Log, recovered: WalRecovered): void {
 }
 
 async function openState(open: OpenMember, opened: OpenedLog): Promise<StateMachine> {
-  const { backend, id, name, clusterId, peerAddress, clientAddress } = open;
+  const { backend, id, name, clusterId, peerAddress, clientAddress, options } = open;
   const { levels = knownLevels, levelHeldMax = Infinity } = open;
   const foundingUnfinished =
     backend.applied.index === 0 &&
     opened.base.index === foundingPosition.index &&
     opened.entries.length === 0;
-  const sizes = { segmentSizeBytesMax: open.options.revisionSegmentSizeBytesMax };
-  if (!foundingUnfinished) return new StateMachine(backend, sizes, open.passedOver, levels);
+  if (!foundingUnfinished) return new StateMachine(backend, options, open.passedOver, levels);
   const featureLevel = Math.max(levels.min, Math.min(levels.max, levelHeldMax));
   const machine = StateMachine.initialise(
     backend,
@@ -161,7 +160,7 @@ async function openState(open: OpenMember, opened: OpenedLog): Promise<StateMach
       featureLevel,
     },
     foundingPosition,
-    sizes,
+    options,
     levels,
   );
   await backend.flush();
@@ -208,6 +207,8 @@ function startRaft(open: OpenMember, log: OpenedLog, machine: StateMachine): Raf
       messageEntriesSizeBytesMax: options.messageEntriesSizeBytesMax,
       inflightMessagesMax: options.inflightMessagesMax,
       inflightSizeBytesMax: options.inflightSizeBytesMax,
+      raftReadsMax: options.raftReadsMax,
+      proposalsRemembered: options.proposalsRemembered,
       uncommittedSizeBytesMax: options.uncommittedSizeBytesMax,
       committedSizeBytesMax: options.committedSizeBytesMax,
       random: open.random,

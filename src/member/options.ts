@@ -1,8 +1,8 @@
 import { sliceUnits } from '../base/work.js';
-import { segmentSizeBytesMax } from '../fsm/keys/revision-log.js';
+import { stateDefaults, type StateLimits } from '../fsm/keys/limits.js';
 
 /** Named settings and limits of one member. Times in milliseconds, sizes in bytes. */
-export interface MemberOptions {
+export interface MemberOptions extends StateLimits {
   readonly heartbeatIntervalMs: number;
   readonly electionTimeoutMs: number;
   /** Serve reads at the leader under its lease, without a round; trusts clocks to run at like speed. */
@@ -26,12 +26,13 @@ export interface MemberOptions {
   readonly uncommittedSizeBytesMax: number;
   /** Bytes of the state that are applied and not yet on disk; with more, nothing is applied until some are. */
   readonly stateBacklogSizeBytesMax: number;
-  /** Bytes of changes that the state keeps in one row. See fsm/keys/DESIGN.md; a larger change has a row of its own. */
-  readonly revisionSegmentSizeBytesMax: number;
   /** Bytes of entries in one append message, of unacknowledged appends per follower, and applied per turn. */
   readonly messageEntriesSizeBytesMax: number;
   readonly inflightMessagesMax: number;
   readonly inflightSizeBytesMax: number;
+  /** Reads that wait in Raft, and proposals that it remembers: as of RaftOptions. */
+  readonly raftReadsMax: number;
+  readonly proposalsRemembered: number;
   readonly committedSizeBytesMax: number;
   /** Units of work (base/work.ts) after which a turn applies no more. */
   readonly applyUnitsMax: number;
@@ -44,11 +45,14 @@ export interface MemberOptions {
   /** What the log keeps behind the applied index for followers that lag. */
   readonly logEntriesKept: number;
   readonly logSizeBytesKept: number;
+  /** Appended bytes between two marks; the size that is kept is counted to this precision. */
+  readonly logMarkSizeBytes: number;
   /** A learner is promoted when it is at most this many entries behind. */
   readonly promotionLagEntriesMax: number;
 }
 
 export const memberDefaults: MemberOptions = {
+  ...stateDefaults,
   heartbeatIntervalMs: 100,
   electionTimeoutMs: 1000,
   leaseReads: false,
@@ -62,10 +66,11 @@ export const memberDefaults: MemberOptions = {
   entriesInFlightMax: 4,
   uncommittedSizeBytesMax: 64 * 1024 * 1024,
   stateBacklogSizeBytesMax: 64 * 1024 * 1024,
-  revisionSegmentSizeBytesMax: segmentSizeBytesMax,
   messageEntriesSizeBytesMax: 1024 * 1024,
   inflightMessagesMax: 256,
   inflightSizeBytesMax: 16 * 1024 * 1024,
+  raftReadsMax: 16_384,
+  proposalsRemembered: 32,
   committedSizeBytesMax: 8 * 1024 * 1024,
   applyUnitsMax: 2048,
   compactionUnitsMax: sliceUnits,
@@ -73,5 +78,6 @@ export const memberDefaults: MemberOptions = {
   compactionRevisions: 0,
   logEntriesKept: 10_000,
   logSizeBytesKept: 64 * 1024 * 1024,
+  logMarkSizeBytes: 1024 * 1024,
   promotionLagEntriesMax: 16,
 };

@@ -11,6 +11,7 @@ import { DiskError } from '../ports/disk.js';
 import type { PeersHandler, RefusalCode } from '../ports/peers.js';
 import { isLearner, isVoter } from '../raft/config-change.js';
 import type { ClusterConfig } from '../raft/types.js';
+import { isUnsuitable, stoppingFor, storageMessage } from './endings.js';
 import { ConfigProposals } from './config-proposals.js';
 import { Duties } from './duties.js';
 import { LeaderWatch } from './leader-watch.js';
@@ -160,8 +161,8 @@ export class RaftMember implements Member {
       return said === 'wrong-address' || said === 'own-id';
     });
     if (this.#ended !== undefined || taken.length <= voters.length / 2) return;
-    this.#ended = new KvorumError('MEMBER_ADDRESS_TAKEN', reason);
-    void this.#end({ kind: 'failed', error: this.#ended });
+    this.#ended = stoppingFor(reason);
+    void this.#end({ kind: 'failed', error: new KvorumError('MEMBER_ADDRESS_TAKEN', reason) });
   }
 
   #entryApplied(applied: AppliedEntry): void {
@@ -196,8 +197,7 @@ export class RaftMember implements Member {
     if (this.#ended !== undefined) return;
     const message = `member ${name} was removed from the cluster (${how}); its data folder is of no more use: to join anew, start with an empty -data-dir and -join`;
     log.warn({}, message);
-    // Not MEMBER_REMOVED: who waits here to be let in would take it for its own removal.
-    this.#ended = new KvorumError('MEMBER_STOPPING', message);
+    this.#ended = stoppingFor(message);
     // The last messages of a leader that removed itself hand over to the others.
     clock.setTimer(options.heartbeatIntervalMs, () => void this.#end({ kind: 'removed', message }));
   }
@@ -235,8 +235,9 @@ export class RaftMember implements Member {
     const isDisk = error instanceof DiskError;
     const message = isDisk ? storageMessage(error) : error.message;
     this.#parts.log.error({ error: error.stack ?? error.message }, `member stops: ${message}`);
-    const isTold = isDamage(error) || isUnsuitable(error);
-    this.#ended = isTold ? error : new KvorumError('STORAGE_FAILED', message, { cause: error });
+    if (isUnsuitable(error)) this.#ended = stoppingFor(message);
+    else if (isDamage(error)) this.#ended = error;
+    else this.#ended = new KvorumError('STORAGE_FAILED', message, { cause: error });
     void this.#end({ kind: 'failed', error: isDisk ? this.#ended : error });
   }
 
@@ -479,22 +480,5 @@ export class RaftMember implements Member {
       schedule: () => this.#loop.schedule(),
       onChange: (listener) => this.onChange(listener),
     });
-  }
-}
-
-/** The cluster goes on at a feature level that this version does not know. */
-function isUnsuitable(error: Error): error is KvorumError {
-  return error instanceof KvorumError && error.code === 'VERSION_MISMATCH';
-}
-
-function storageMessage({ reason, message }: DiskError): string {
-  const advice = 'start this member again, nothing that was acknowledged is lost';
-  switch (reason) {
-    case 'full':
-      return `the disk is full (${message}): free space and ${advice}`;
-    case 'descriptors':
-      return `no file descriptor is left (${message}): raise the limit (ulimit -n, LimitNOFILE) and ${advice}`;
-    case 'failed':
-      return `the disk failed (${message}): mend it and ${advice}`;
   }
 }

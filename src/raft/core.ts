@@ -45,6 +45,10 @@ export interface RaftOptions {
   readonly inflightMessagesMax: number;
   /** Bytes in them, 16 MiB is usual. */
   readonly inflightSizeBytesMax: number;
+  /** Reads that wait at one member, as leader and as asker each; one more is not answered. Default: raftReadsMax. */
+  readonly raftReadsMax?: number;
+  /** Proposal ids remembered behind the highest of a run, 1 to 32. Default: 32. */
+  readonly proposalsRemembered?: number;
   /** Bytes that a leader takes in before the first of them is committed and applied, 64 MiB is usual. */
   readonly uncommittedSizeBytesMax: number;
   /** Committed entries in one Ready. One entry always fits. */
@@ -163,8 +167,8 @@ export class Core {
     assert(this.term >= this.log.lastTerm, `term ${this.term} is behind the log's ${this.log.lastTerm}`);
     this.voteFreeTick = options.leaseReads ? options.electionTicks : 0;
     this.tracker = new Tracker(this.id, options);
-    this.ledger = new ProposalLedger();
-    this.reads = new ReadQueue();
+    this.ledger = new ProposalLedger(options.proposalsRemembered);
+    this.reads = new ReadQueue(options.raftReadsMax);
     this.#run = randomInt(options.random, 2 ** 20) * 2 ** 32;
     this.drawElectionTimeout();
   }

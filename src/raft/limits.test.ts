@@ -6,7 +6,7 @@ import { encodeConfigChange, votersConfig } from './config-change.js';
 import { indexMax, termJumpMax, termMarkTicks } from './plausible.js';
 import { ProposalLedger, proposerRunsMax } from './proposal-ledger.js';
 import { Raft } from './raft.js';
-import { ReadQueue, pendingReadsMax } from './read-queue.js';
+import { ReadQueue, raftReadsMax } from './read-queue.js';
 import { Cluster, defaultClusterOptions } from './testing/cluster.js';
 import { genesis } from './testing/stable-store.js';
 import type { Message } from './types.js';
@@ -22,18 +22,18 @@ void test('reads beyond the limit are not answered, those before it are', () => 
   const cluster = elected();
   let answered = 0;
   const { raft } = cluster.member(1n);
-  for (let context = 1; context <= pendingReadsMax + 1; context++) raft.readIndex(context);
+  for (let context = 1; context <= raftReadsMax + 1; context++) raft.readIndex(context);
   const message = raft.ready().messages.find((sent) => sent.to === 2n)!;
   assert.equal(message.type, 'heartbeat');
   raft.step({ type: 'heartbeat-response', from: 2n, to: 1n, term: 1, readRound: 1 });
   answered += raft.ready().readStates.length;
-  assert.equal(answered, pendingReadsMax);
+  assert.equal(answered, raftReadsMax);
 });
 
 void test('questions to the leader beyond the limit make the oldest give way', () => {
   const queue = new ReadQueue();
-  for (let wire = 1; wire <= pendingReadsMax + 1; wire++) queue.ask(wire, wire);
-  assert.equal(queue.asked.size, pendingReadsMax);
+  for (let wire = 1; wire <= raftReadsMax + 1; wire++) queue.ask(wire, wire);
+  assert.equal(queue.asked.size, raftReadsMax);
   assert.ok(!queue.asked.has(1));
 });
 

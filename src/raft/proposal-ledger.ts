@@ -1,10 +1,11 @@
+import { assert } from '../base/assert.js';
 import type { MemberId, Term } from './types.js';
 
 /** Runs of one member that may propose to a leader within one term; the oldest is forgotten first. */
 export const proposerRunsMax = 16;
 
-/** Proposal ids remembered behind the highest of a run. */
-const windowSize = 32;
+/** What fits into the bits of a run. */
+const rememberedMax = 32;
 
 interface Run {
   highest: number;
@@ -20,7 +21,14 @@ interface Run {
 export class ProposalLedger {
   /** The newest term that this member led since it started; 0 if none. */
   term: Term = 0;
+  readonly #remembered: number;
   readonly #senders = new Map<MemberId, Map<number, Run>>();
+
+  /** @param remembered proposal ids behind the highest of a run */
+  constructor(remembered = rememberedMax) {
+    assert(remembered >= 1 && remembered <= rememberedMax, `${remembered} proposals are remembered`);
+    this.#remembered = remembered;
+  }
 
   begin(term: Term): void {
     this.term = term;
@@ -32,12 +40,12 @@ export class ProposalLedger {
     const run = this.#run(from, Math.floor(proposalId / 2 ** 32));
     const behind = run.highest - proposalId;
     if (behind < 0) {
-      run.window = -behind < windowSize ? (run.window << -behind) | 1 : 1;
+      run.window = -behind < rememberedMax ? (run.window << -behind) | 1 : 1;
       run.highest = proposalId;
       return true;
     }
     const bit = 1 << behind;
-    if (behind >= windowSize || (run.window & bit) !== 0) return false;
+    if (behind >= this.#remembered || (run.window & bit) !== 0) return false;
     run.window |= bit;
     return true;
   }

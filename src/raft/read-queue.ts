@@ -1,7 +1,7 @@
 import type { Index, MemberId } from './types.js';
 
-/** Reads that wait at one member, as leader and as asker each; one more is not answered. */
-export const pendingReadsMax = 16_384;
+/** Where nothing else is said. */
+export const raftReadsMax = 16_384;
 
 export interface PendingRead {
   /** This member itself, or the follower that asked. */
@@ -37,10 +37,16 @@ export class ReadQueue {
   leaseFromTick = 0;
   /** Asked of the leader by this member: the id on the wire to the caller's context. */
   readonly asked = new Map<number, number>();
+  readonly #readsMax: number;
   #waiting = 0;
 
+  /** @param readsMax reads that wait, as leader and as asker each; one more is not answered */
+  constructor(readsMax = raftReadsMax) {
+    this.#readsMax = readsMax;
+  }
+
   get full(): boolean {
-    return this.#waiting >= pendingReadsMax;
+    return this.#waiting >= this.#readsMax;
   }
 
   addEarly(read: PendingRead): void {
@@ -89,7 +95,7 @@ export class ReadQueue {
 
   /** The asker's side: an answer may never come, so the oldest question gives way. */
   ask(wireContext: number, context: number): void {
-    if (this.asked.size >= pendingReadsMax) this.asked.delete(this.asked.keys().next().value!);
+    if (this.asked.size >= this.#readsMax) this.asked.delete(this.asked.keys().next().value!);
     this.asked.set(wireContext, context);
   }
 

@@ -18,6 +18,12 @@ const memory: BackendKind = {
   },
 };
 
+const memoryOfChunks: BackendKind = {
+  ...memory,
+  name: 'memory, with long keys in chunks',
+  create: () => Promise.resolve(new MemoryBackend(1960)),
+};
+
 const folders = new Map<Backend, string>();
 const clock = new RealClock();
 after(async () => {
@@ -41,7 +47,7 @@ const lmdb: BackendKind = {
   },
 };
 
-for (const kind of [memory, lmdb]) {
+for (const kind of [memory, memoryOfChunks, lmdb]) {
   backendContract(kind);
   cutValuesContract(kind);
 }

@@ -1,10 +1,9 @@
 import { compareBytes } from '../../base/bytes.js';
 import type { Revision } from '../../base/ids.js';
 import type { Work } from '../../base/work.js';
-import type { BackendReader, Row } from '../../ports/backend.js';
-import { HistoryEntries } from './history-entries.js';
+import type { Row } from '../../ports/backend.js';
+import { HistoryEntries, type PastSource } from './history-entries.js';
 import type { KeyBounds } from './key-bounds.js';
-import type { Past } from './past.js';
 import type { Place } from './rows.js';
 import { chargeRow } from './row-cost.js';
 
@@ -36,12 +35,7 @@ export class Candidates {
   #row: Row | null | undefined;
 
   /** Nothing may be written before close(). */
-  constructor(
-    source: { readonly backend: BackendReader; readonly past: Past },
-    bounds: KeyBounds,
-    options: CandidateOptions,
-    work: Work,
-  ) {
+  constructor(source: PastSource, bounds: KeyBounds, options: CandidateOptions, work: Work) {
     const { reverse, revision, valueBytesMax } = options;
     this.#work = work;
     this.#direction = reverse ? -1 : 1;

@@ -1,13 +1,11 @@
 import { assert } from '../../base/assert.js';
 import type { Work } from '../../base/work.js';
 import type { BackendReader, Row } from '../../ports/backend.js';
+import type { StateLimits } from './limits.js';
 import { isBefore, isSamePlace, placeKey, readPlace, readUint32, type Place } from './rows.js';
 import { chargeRow } from './row-cost.js';
 import { changeAt, changesIn, type Change } from './segment.js';
 import { SegmentIndex } from './segment-index.js';
-
-/** Segments that are held for the next look-up, 8 MiB: a chain of 64 links passes as many, and the next key's mostly the same. */
-export const segmentsHeldMax = 512;
 
 /** What a look-up in a segment at hand touches: the index, and a few changes. */
 export const lookUpSizeBytes = 1024;
@@ -24,15 +22,20 @@ interface HeldSegment {
 /** Finds changes in segments that no longer grow. The last ones are held, so that a chain's next link is near. */
 export class ClosedSegments {
   readonly #backend: BackendReader;
+  /** Of a segment of several changes. */
   readonly #sizeBytesMax: number;
+  readonly #heldMax: number;
   /** By place. */
   readonly #held: HeldSegment[] = [];
   #lookUps = 0;
 
-  /** @param sizeBytesMax of a segment of several changes */
-  constructor(backend: BackendReader, sizeBytesMax: number) {
+  constructor(
+    backend: BackendReader,
+    limits: Pick<StateLimits, 'revisionSegmentSizeBytesMax' | 'segmentsHeldMax'>,
+  ) {
     this.#backend = backend;
-    this.#sizeBytesMax = sizeBytesMax;
+    this.#sizeBytesMax = limits.revisionSegmentSizeBytesMax;
+    this.#heldMax = limits.segmentsHeldMax;
   }
 
   /**
@@ -99,7 +102,7 @@ export class ClosedSegments {
   #hold(segment: HeldSegment): void {
     const held = this.#held;
     // Any one: where chain after chain goes over more than are held, the oldest is the one that is needed next.
-    if (held.length >= segmentsHeldMax)
+    if (held.length >= this.#heldMax)
       held.splice((Math.imul(this.#lookUps, 0x9e37_79b1) >>> 0) % held.length, 1);
     held.splice(this.#lowerBound(segment.first), 0, segment);
   }

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { Work } from '../../base/work.js';
 import { MemoryBackend } from '../../storage/backend/memory-backend.js';
 import { KeySpace } from './key-space.js';
-import { versionsPerEntry } from './past.js';
+import { stateDefaults } from './limits.js';
 import type { RangeRead } from './range-read.js';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
@@ -71,7 +71,7 @@ describe('compaction', () => {
     for (let at = 0; at < count; at++) store.put(['k', `${at} ${long}`]);
     const before = store.rows('revisions');
     assert.ok(before >= 4 * 8, 'several segments a step');
-    assert.equal(store.rows('history'), count / versionsPerEntry);
+    assert.equal(store.rows('history'), count / stateDefaults.versionsPerEntry);
     store.compact(store.keys.revision);
     assert.equal(store.rows('revisions'), before, 'nothing yet');
     store.step();

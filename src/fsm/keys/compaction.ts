@@ -3,7 +3,6 @@ import { encodeUtf8 } from '../../base/bytes.js';
 import type { Revision } from '../../base/ids.js';
 import type { Work } from '../../base/work.js';
 import type { Backend } from '../../ports/backend.js';
-import { versionsPerEntry } from './past.js';
 import type { RevisionLog } from './revision-log.js';
 import { historyKey, type Place } from './rows.js';
 import {
@@ -195,7 +194,7 @@ export class Compaction {
     const before = previousRevision(segment, at);
     const wasKept = before > 0 && before < round.keptBefore;
     // Of a deletion it is 0.
-    const hasEntry = versionOfChange(segment, at) % versionsPerEntry === 0;
+    const hasEntry = versionOfChange(segment, at) % this.#log.versionsPerEntry === 0;
     if (!wasKept && !hasEntry) return;
     const { key, place, previous } = changeAt(segment, at, placeOfChange(segment, at));
     if (hasEntry) {

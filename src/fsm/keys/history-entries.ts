@@ -3,16 +3,22 @@ import type { Revision } from '../../base/ids.js';
 import type { Work } from '../../base/work.js';
 import type { BackendReader, Row } from '../../ports/backend.js';
 import { boundsBehind, type KeyBounds } from './key-bounds.js';
+import type { StateLimits } from './limits.js';
 import type { Past } from './past.js';
 import { decodeHistoryKey, historyPrefix, placeSizeBytes, readPlace, type Place } from './rows.js';
 
-/** Entries of one key that are walked over; what more there are is jumped over. */
-const entriesWalkedMax = 4;
+/** What the past of keys is read from. */
+export interface PastSource {
+  readonly backend: BackendReader;
+  readonly past: Past;
+  readonly limits: Pick<StateLimits, 'entriesWalkedMax'>;
+}
 
 /** A walk over the table `history` from key to key, in either direction. Nothing may be written meanwhile. */
 export class HistoryEntries {
   readonly #backend: BackendReader;
   readonly #past: Past;
+  readonly #walkedMax: number;
   readonly #reverse: boolean;
   readonly #revision: Revision;
   readonly #work: Work;
@@ -23,15 +29,10 @@ export class HistoryEntries {
   #key: Uint8Array | undefined;
 
   /** @param revision what is looked for are the first entries behind it */
-  constructor(
-    source: { readonly backend: BackendReader; readonly past: Past },
-    bounds: KeyBounds,
-    reverse: boolean,
-    revision: Revision,
-    work: Work,
-  ) {
+  constructor(source: PastSource, bounds: KeyBounds, reverse: boolean, revision: Revision, work: Work) {
     this.#backend = source.backend;
     this.#past = source.past;
+    this.#walkedMax = source.limits.entriesWalkedMax;
     this.#bounds = bounds;
     this.#reverse = reverse;
     this.#revision = revision;
@@ -50,7 +51,7 @@ export class HistoryEntries {
     const prefix = this.#prefixOf(this.#row!);
     let found: Place | undefined;
     for (let walked = 0; this.#row !== undefined && equalBytes(this.#prefixOf(this.#row), prefix); walked++) {
-      if (walked === entriesWalkedMax) return this.#jump(key, found);
+      if (walked === this.#walkedMax) return this.#jump(key, found);
       const place = readPlace(this.#row.key, this.#row.key.length - placeSizeBytes);
       if (place.revision > this.#revision && (this.#reverse || found === undefined)) found = place;
       this.#advance();

@@ -7,10 +7,11 @@ import type { Backend } from '../../ports/backend.js';
 import type { KeyValue } from '../command.js';
 import { isKeyRange, type KeyRangeQuery, type RangeAnswer, type RangeQuery } from '../range.js';
 import { Compaction } from './compaction.js';
+import { stateDefaults, type StateLimits } from './limits.js';
 import { Past } from './past.js';
 import { PinnedRevisions } from './pinned-revisions.js';
 import { checkRevision, RangeRead, type ReadSource } from './range-read.js';
-import { defaultSizes, RevisionLog, type RevisionLogSizes } from './revision-log.js';
+import { RevisionLog } from './revision-log.js';
 import {
   decodeVersion,
   readUint53,
@@ -45,19 +46,20 @@ export class KeySpace {
   readonly #log: RevisionLog;
   readonly #past: Past;
   readonly #compaction: Compaction;
-  readonly #pins = new PinnedRevisions();
+  readonly #pins: PinnedRevisions;
   readonly #source: ReadSource;
   #generation = 0;
   #revision: Revision = firstRevision;
   #storedRevision: Revision = 0;
   #writing: WriteTxn | undefined;
 
-  constructor(backend: Backend, sizes: RevisionLogSizes = defaultSizes) {
+  constructor(backend: Backend, limits: StateLimits = stateDefaults) {
     this.#backend = backend;
-    this.#log = new RevisionLog(backend, sizes);
+    this.#log = new RevisionLog(backend, limits);
     this.#past = new Past(backend, this.#log);
+    this.#pins = new PinnedRevisions(limits.pinnedRevisionsMax);
     this.#compaction = new Compaction(backend, this.#log);
-    this.#source = { backend, log: this.#log, past: this.#past, pins: this.#pins, state: this };
+    this.#source = { backend, log: this.#log, past: this.#past, pins: this.#pins, limits, state: this };
     this.reload();
   }
 

@@ -10,19 +10,19 @@ import { RangeSize } from './range-size.js';
 type Put = Extract<KeyCommand, { type: 'put' }>;
 type DeleteRange = Extract<KeyCommand, { type: 'delete-range' }>;
 
-/** Of the pairs that the deletion of a range answers with. */
-export const previousSizeBytesMax = 16 * 1024 * 1024;
-
 /** What commands do to the keys. */
 export class KeysPart {
   readonly #backend: Backend;
   readonly #keys: KeySpace;
+  /** As of StateLimits. */
+  readonly #previousSizeBytesMax: number;
   #size: RangeSize | undefined;
   #deletion: RangeDeletion | undefined;
 
-  constructor(backend: Backend, keys: KeySpace) {
+  constructor(backend: Backend, keys: KeySpace, previousSizeBytesMax: number) {
     this.#backend = backend;
     this.#keys = keys;
+    this.#previousSizeBytesMax = previousSizeBytesMax;
     this.#deletion = RangeDeletion.resume(backend, keys);
   }
 
@@ -102,6 +102,7 @@ export class KeysPart {
 
   /** Before anything is deleted: what is done cannot be taken back. @returns undefined: the slice is over */
   #measure(bounds: KeyBounds, work: Work): 'fits' | Refused | undefined {
+    const previousSizeBytesMax = this.#previousSizeBytesMax;
     this.#size ??= new RangeSize(this.#backend, bounds);
     const sizeBytes = this.#size.step(previousSizeBytesMax, work);
     if (sizeBytes === undefined) return undefined;

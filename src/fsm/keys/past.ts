@@ -13,12 +13,9 @@ import {
 } from './rows.js';
 import { changeHeadSizeBytes, linkSizeBytes } from './segment.js';
 
-/** One in so many versions of a key has an entry in `history`: the way from an entry to any version is no longer. */
-export const versionsPerEntry = 64;
-
 /**
  * Older versions of keys. Each change names the place of the version before it; the chain of a key is entered
- * at its newest version, or at an entry of the table `history`: every 64th version and every tombstone has one.
+ * at its newest version, or at an entry of the table `history`: every 64th version (StateLimits) and every tombstone has one.
  * What the revision log no longer has, because it is compacted, and a later change still names, is kept as the
  * value of such an entry.
  */

@@ -1,13 +1,16 @@
 import { KvorumError } from '../../base/errors.js';
 import type { Revision } from '../../base/ids.js';
 
-/** Reads that go on over several turns; each has one. */
-export const pinnedRevisionsMax = 4096;
-
 /** Revisions that somebody reads at: what is seen there is to be removed only when he is done. */
 export class PinnedRevisions {
+  readonly #countMax: number;
   readonly #counts = new Map<Revision, number>();
   #count = 0;
+
+  /** @param countMax reads; each has one */
+  constructor(countMax: number) {
+    this.#countMax = countMax;
+  }
 
   get oldest(): Revision | undefined {
     let oldest: Revision | undefined;
@@ -22,8 +25,8 @@ export class PinnedRevisions {
    * @throws KvorumError LIMIT_EXCEEDED
    */
   pin(revision: Revision): () => void {
-    if (this.#count >= pinnedRevisionsMax) {
-      const limit = `pinnedRevisionsMax: ${pinnedRevisionsMax} reads are under way already`;
+    if (this.#count >= this.#countMax) {
+      const limit = `pinnedRevisionsMax: ${this.#countMax} reads are under way already`;
       throw new KvorumError('LIMIT_EXCEEDED', limit);
     }
     this.#count++;

@@ -6,6 +6,7 @@ import { Work } from '../../base/work.js';
 import { MemoryBackend } from '../../storage/backend/memory-backend.js';
 import type { KeyRangeQuery, RangeAnswer } from '../range.js';
 import { KeySpace } from './key-space.js';
+import { stateDefaults } from './limits.js';
 import type { RangeRead } from './range-read.js';
 import { NaiveVersions, show } from './testing/naive-versions.js';
 
@@ -17,8 +18,8 @@ class Store {
   readonly twin = new NaiveVersions();
   #index = 0;
 
-  constructor(segmentSizeBytesMax = 400) {
-    this.keys = new KeySpace(this.backend, { segmentSizeBytesMax });
+  constructor(revisionSegmentSizeBytesMax = 400) {
+    this.keys = new KeySpace(this.backend, { ...stateDefaults, revisionSegmentSizeBytesMax });
   }
 
   put(key: string, value: string): void {

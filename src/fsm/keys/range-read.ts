@@ -1,4 +1,5 @@
 import { assert } from '../../base/assert.js';
+import { keyAfter } from '../../base/bytes.js';
 import { KvorumError } from '../../base/errors.js';
 import type { Revision } from '../../base/ids.js';
 import type { Work } from '../../base/work.js';
@@ -6,8 +7,8 @@ import type { BackendReader, Row } from '../../ports/backend.js';
 import type { KeyRangeQuery, RangeAnswer } from '../range.js';
 import { Candidates, type Candidate } from './candidates.js';
 import { GatheredPairs } from './gathered-pairs.js';
-import { keyAfter } from '../../base/bytes.js';
 import { boundsBehind, isEmpty, toBounds, type KeyBounds } from './key-bounds.js';
+import type { StateLimits } from './limits.js';
 import { chainEntrance, type Past } from './past.js';
 import type { PinnedRevisions } from './pinned-revisions.js';
 import type { RevisionLog } from './revision-log.js';
@@ -25,6 +26,7 @@ export interface ReadSource {
   readonly log: RevisionLog;
   readonly past: Past;
   readonly pins: PinnedRevisions;
+  readonly limits: StateLimits;
   readonly state: {
     readonly revision: Revision;
     readonly compactRevision: Revision;
@@ -34,9 +36,6 @@ export interface ReadSource {
     readonly generation: number;
   };
 }
-
-/** Of the newest version, where a read of the past may not want it: a longer one is read again where it does. */
-const pastValueBytesMax = 4096;
 
 /** What came of a key; bounds: the page ends before it, and they are what is left. */
 type Looked = 'passed' | 'unfinished' | 'end' | KeyBounds;
@@ -161,9 +160,9 @@ export class RangeRead {
   }
 
   #candidates(work: Work): Candidates {
-    const { state } = this.#source;
+    const { state, limits } = this.#source;
     const isPast = state.unsettled || this.#revision < state.revision;
-    const valueBytesMax = this.#pairs.wantsValues ? (isPast ? pastValueBytesMax : Infinity) : 0;
+    const valueBytesMax = this.#pairs.wantsValues ? (isPast ? limits.pastValueSizeBytesMax : Infinity) : 0;
     const options = {
       reverse: this.#reverse,
       revision: isPast ? this.#revision : undefined,

@@ -2,18 +2,10 @@ import { assert } from '../../base/assert.js';
 import { Work } from '../../base/work.js';
 import type { Backend } from '../../ports/backend.js';
 import { ClosedSegments, lookUpSizeBytes } from './closed-segments.js';
+import type { StateLimits } from './limits.js';
 import { isBefore, placeKey, readPlace, type Place } from './rows.js';
 import { changesIn, changeSizeBytes, writeChange, type Change, type NewChange } from './segment.js';
 import { SegmentIndex } from './segment-index.js';
-
-/** Four pages of the database, less its header before them and the sum behind them. A larger change has one of its own. */
-export const segmentSizeBytesMax = 4 * 4096 - 16 - 4;
-
-export interface RevisionLogSizes {
-  readonly segmentSizeBytesMax: number;
-}
-
-export const defaultSizes: RevisionLogSizes = { segmentSizeBytesMax };
 
 /** The segment that still grows. What is written of it stays as it is: only bytes behind it are added. */
 interface OpenSegment {
@@ -33,15 +25,21 @@ interface OpenSegment {
  */
 export class RevisionLog {
   readonly #backend: Backend;
-  readonly #sizes: RevisionLogSizes;
+  readonly #segmentSizeBytesMax: number;
+  /** As of StateLimits. */
+  readonly versionsPerEntry: number;
   readonly #closed: ClosedSegments;
   #open: OpenSegment | undefined;
   #appended = 0;
 
-  constructor(backend: Backend, sizes: RevisionLogSizes) {
+  constructor(
+    backend: Backend,
+    limits: Pick<StateLimits, 'revisionSegmentSizeBytesMax' | 'segmentsHeldMax' | 'versionsPerEntry'>,
+  ) {
     this.#backend = backend;
-    this.#sizes = sizes;
-    this.#closed = new ClosedSegments(backend, sizes.segmentSizeBytesMax);
+    this.versionsPerEntry = limits.versionsPerEntry;
+    this.#segmentSizeBytesMax = limits.revisionSegmentSizeBytesMax;
+    this.#closed = new ClosedSegments(backend, limits);
   }
 
   /** Takes over what the backend holds now. */
@@ -80,7 +78,7 @@ export class RevisionLog {
 
   #begin(first: Place, sizeBytes: number): OpenSegment {
     assert(first.revision > 0, 'changes begin behind the empty store');
-    const bytes = new Uint8Array(Math.max(this.#sizes.segmentSizeBytesMax, sizeBytes));
+    const bytes = new Uint8Array(Math.max(this.#segmentSizeBytesMax, sizeBytes));
     const index = new SegmentIndex();
     return { key: placeKey(first), first, bytes, index, usedSizeBytes: 0, savedSizeBytes: 0 };
   }

@@ -1,7 +1,6 @@
 import type { LeaseId, Revision } from '../../base/ids.js';
 import type { Backend } from '../../ports/backend.js';
 import type { KeyValue } from '../command.js';
-import { versionsPerEntry } from './past.js';
 import type { RevisionLog } from './revision-log.js';
 import {
   decodeLineage,
@@ -62,7 +61,7 @@ export class WriteTxn {
     const answer = row === undefined || !previous ? undefined : toKeyValue(key, decodeVersion(row), false);
     const newRow = this.#record(key, record, before?.mod ?? nowhere, row);
     this.#backend.put('current', key, newRow);
-    if (record.version % versionsPerEntry === 0) {
+    if (record.version % this.#log.versionsPerEntry === 0) {
       this.#backend.put('history', historyKey(key, record.mod), noBytes);
     }
     return answer;

@@ -12,9 +12,10 @@ import {
 } from '../../ports/backend.js';
 import { DiskError } from '../../ports/disk.js';
 import { checkPair } from './limits.js';
+import { LongKeyTable } from './long-key-table.js';
 import { OrderedTable } from './ordered-table.js';
 
-type Tables = Record<TableName, OrderedTable<Uint8Array>>;
+type Tables = Record<TableName, OrderedTable<Uint8Array> | LongKeyTable>;
 
 interface Change {
   readonly table: TableName;
@@ -42,8 +43,9 @@ export type BackendFaults = (
 
 /** Keeps the state in memory. What is flushed, and so survives crash(), is told apart from what is applied. */
 export class MemoryBackend implements Backend {
-  #live = emptyTables();
-  #durable = emptyTables();
+  readonly #keySizeBytesMax: number;
+  #live: Tables;
+  #durable: Tables;
   #changes: Change[] = [];
   #changesSizeBytes = 0;
   #unflushed: Commit[] = [];
@@ -63,13 +65,20 @@ export class MemoryBackend implements Backend {
   /** Called when a read meets a row that has changed, before it is refused. */
   damageMet: () => void = () => {};
 
+  /** @param keySizeBytesMax of a row below; longer keys stand in chunks, as in LMDB */
+  constructor(keySizeBytesMax = Infinity) {
+    this.#keySizeBytesMax = keySizeBytesMax;
+    this.#live = this.#emptyTables();
+    this.#durable = this.#emptyTables();
+  }
+
   /** The backend as it is found after a crash: somewhere between flushed and applied. */
   crash(commitsKept = 0): MemoryBackend {
     this.#closed = this.#crashed = true;
     for (const commit of this.#unflushed.slice(0, commitsKept)) this.#makeDurable(commit);
-    const after = new MemoryBackend();
+    const after = new MemoryBackend(this.#keySizeBytesMax);
     after.#durable = this.#durable;
-    after.#live = copyTables(this.#durable);
+    after.#live = this.#copyTables(this.#durable);
     after.#applied = after.#flushed = this.#flushed;
     for (const value of this.#rotten) after.#rotten.add(value);
     return after;
@@ -199,16 +208,36 @@ export class MemoryBackend implements Backend {
 
   #makeDurable(commit: Commit): void {
     for (const { table, key, value } of commit.changes) {
-      if (value === undefined) this.#durable[table].delete(key);
-      else this.#durable[table].set(key, value);
+      const rows = this.#durable[table];
+      if (rows instanceof LongKeyTable) rows.add(key, value);
+      else if (value === undefined) rows.delete(key);
+      else rows.set(key, value);
+    }
+    for (const name of tableNames) {
+      const rows = this.#durable[name];
+      if (rows instanceof LongKeyTable) rows.writeAdded();
     }
     this.#flushed = commit.position;
+  }
+
+  #emptyTables(): Tables {
+    const sizeBytesMax = this.#keySizeBytesMax;
+    const make = (): Tables[TableName] =>
+      sizeBytesMax === Infinity ? new OrderedTable() : new LongKeyTable(sizeBytesMax);
+    return { current: make(), history: make(), revisions: make(), meta: make() };
+  }
+
+  #copyTables(tables: Tables): Tables {
+    const copy = this.#emptyTables();
+    for (const name of tableNames)
+      for (const [key, value] of tables[name].range({})) copy[name].set(key, value);
+    return copy;
   }
 
   async view(): Promise<BackendView> {
     await this.flush();
     await this.#checkOpen();
-    const tables = copyTables(this.#durable);
+    const tables = this.#copyTables(this.#durable);
     const state = { ended: false };
     const end = (): void => {
       state.ended = true;
@@ -243,7 +272,7 @@ export class MemoryBackend implements Backend {
     assert(!this.#installing, 'one installation at a time');
     this.#installing = true;
     await this.#checkOpen();
-    const tables = emptyTables();
+    const tables = this.#emptyTables();
     const state = { ended: false };
     const begin = async (operation: BackendOperation): Promise<void> => {
       await this.#begin(operation);
@@ -274,7 +303,7 @@ export class MemoryBackend implements Backend {
   #replace(tables: Tables, position: AppliedPosition, switched: () => void): void {
     this.#endViews();
     this.#durable = tables;
-    this.#live = copyTables(tables);
+    this.#live = this.#copyTables(tables);
     this.#changes = [];
     this.#changesSizeBytes = 0;
     this.#unflushed = [];
@@ -296,15 +325,4 @@ export class MemoryBackend implements Backend {
 function sharedSizeBytes(before: Uint8Array | undefined, value: Uint8Array): number {
   const isSame = before?.buffer === value.buffer && before.byteOffset === value.byteOffset;
   return isSame ? Math.min(before.length, value.length) : 0;
-}
-
-function emptyTables(): Tables {
-  return Object.fromEntries(tableNames.map((name) => [name, new OrderedTable<Uint8Array>()])) as Tables;
-}
-
-function copyTables(tables: Tables): Tables {
-  const copy = emptyTables();
-  for (const name of tableNames)
-    for (const [key, value] of tables[name].range({})) copy[name].set(key, value);
-  return copy;
 }

@@ -1,0 +1,65 @@
+import { sliceUnits } from '../src/base/work.js';
+import type { MemberOptions } from '../src/member/options.js';
+
+type Draw = <T>(knob: string, values: readonly T[]) => T;
+
+/** Bounds of one member, most of them small enough to be come to many times in a run. */
+export function drawOptions(pick: Draw): Partial<MemberOptions> {
+  return {
+    requestTimeoutMs: pick('request timeout', [1000, 3000, 7000]),
+    proposalsWaitingMax: pick('proposals', [2, 16_384, 16_384]),
+    readsWaitingMax: pick('reads', [2, 65_536, 65_536]),
+    // Small, for ranges are short: most take several turns, with writes in between.
+    readSliceUnits: pick('read slices', [1, 5, sliceUnits]),
+    entrySizeBytesMax: pick('entry size', [100, 4 * 1024 * 1024]),
+    logEntriesKept: pick('log entries', [5, 20, 100, 1000]),
+    logSizeBytesKept: pick('log size', [4096, 64 * 1024 * 1024]),
+    entriesInFlightMax: pick('entries in flight', [1, 4]),
+    messageEntriesSizeBytesMax: pick('message size', [256, 4096, 1024 * 1024]),
+    inflightMessagesMax: pick('inflight messages', [2, 16, 256]),
+    uncommittedSizeBytesMax: pick('uncommitted size', [2000, 64 * 1024 * 1024]),
+    // Small, for several of them are filled and removed in one run.
+    revisionSegmentSizeBytesMax: pick('revision segments', [200, 1000, 16_364]),
+    committedSizeBytesMax: pick('committed size', [1, 500, 8 * 1024 * 1024]),
+    applyUnitsMax: pick('apply units', [1, 20, 512]),
+    compactionUnitsMax: pick('compaction units', [1, 20, 400]),
+    promotionLagEntriesMax: pick('promotion lag', [0, 16]),
+  };
+}
+
+/** Bounds that runs were without at first: half of them still are. */
+export function drawLaterOptions(pick: Draw): Partial<MemberOptions> {
+  if (pick('later bounds', [true, false])) return {};
+  return {
+    rangeReadsMax: pick('range reads', [1, 3, 1024]),
+    entryCommandsMax: pick('entry commands', [6, 20, 4096]),
+    inflightSizeBytesMax: pick('inflight size', [100, 2000, 16 * 1024 * 1024]),
+    raftReadsMax: pick('raft reads', [2, 10, 16_384]),
+    proposalsRemembered: pick('proposals remembered', [1, 4, 32]),
+    logMarkSizeBytes: pick('log marks', [50, 1000, 1024 * 1024]),
+    versionsPerEntry: pick('versions per entry', [2, 5, 64]),
+    previousSizeBytesMax: pick('previous size', [0, 50, 16 * 1024 * 1024]),
+    segmentsHeldMax: pick('segments held', [1, 3, 512]),
+    pinnedRevisionsMax: pick('pinned revisions', [1, 3, 4096]),
+    smallEntryCommandsMax: pick('small entries', [0, 2, 64]),
+    entriesWalkedMax: pick('entries walked', [1, 4]),
+    pastValueSizeBytesMax: pick('past values', [0, 10, 4096]),
+  };
+}
+
+/** Which of the past is forgotten by itself; few runs are long enough for the default. */
+export function drawPolicy(
+  pick: Draw,
+): Partial<Pick<MemberOptions, 'compactionAgeMs' | 'compactionRevisions'>> {
+  return pick('compaction policy', [
+    {},
+    {},
+    {},
+    {},
+    { compactionAgeMs: 300 },
+    { compactionAgeMs: 3000 },
+    { compactionAgeMs: 0, compactionRevisions: 5 },
+    { compactionAgeMs: 0, compactionRevisions: 100 },
+    { compactionAgeMs: 1500, compactionRevisions: 40 },
+  ]);
+}
