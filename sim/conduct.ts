@@ -87,7 +87,7 @@ export class Conduct {
     const { progress } = raft.status();
     for (const id of voters) {
       assert(
-        !learners.includes(id) || progress.get(id)?.match !== 0,
+        !learners.includes(id) || (progress.get(id)?.match ?? 0) > 0,
         `${machine.name} makes ${id} a voter at ${index}, and knows of nothing that it holds`,
       );
     }
@@ -98,6 +98,7 @@ export class Conduct {
     if (message.type !== 'timeout-now') return;
     const { raft } = machine.parts;
     const { config, lastIndex, progress } = raft.status();
+    assert(isVoter(config, message.to), `${machine.name} hands over to ${message.to}, which is no voter`);
     // One that removed itself hands over to the best there is.
     if (raft.role !== 'leader' || !isVoter(config, machine.id)) return;
     const match = progress.get(message.to)?.match ?? 0;

@@ -16,6 +16,8 @@ import type { Process } from './process.js';
 /** One run of a member's process. */
 export interface Life {
   readonly number: number;
+  /** The feature levels that its version knows. */
+  readonly levels: LevelRange;
   readonly process: Process;
   /** Its connections, closed when it ends at the latest. */
   readonly peers: GatedPeers;

@@ -8,6 +8,7 @@ import type { Raft } from '../src/raft/raft.js';
 import { Invariants, type ObservedMember } from '../src/raft/testing/invariants.js';
 import type { Entry, Message, Ready } from '../src/raft/types.js';
 import { comparisonsLevel, levelOf } from './builds.js';
+import type { Leadership } from './checkers/membership-truth.js';
 import { Conduct } from './conduct.js';
 import { describeEntries, describeReady } from './describe.js';
 import { DurableLog } from './durable-log.js';
@@ -53,8 +54,10 @@ export class Observer {
   readonly #conduct = new Conduct();
   /** Told of each Ready before anything of it is done. */
   readonly readyListeners = new Set<(machine: Machine, ready: Ready) => void>();
-  /** Who began to lead, in order. */
-  readonly leaders: MemberId[] = [];
+  /** In the order in which they began to lead. */
+  readonly leaders: Leadership[] = [];
+  /** Lives of members, as the clients' history names them, in which a snapshot was installed. */
+  readonly installed = new Set<string>();
   entriesApplied = 0;
   /** The highest that any member has applied. */
   featureLevel: FeatureLevel = 0;
@@ -105,6 +108,7 @@ export class Observer {
     const reload = state.reload.bind(state);
     state.reload = () => {
       reload();
+      this.installed.add(`${machine.name}.${machine.life?.number}`);
       if (!state.unfinished) this.#checkHash(machine, state.applied.index, () => state.hash());
     };
     const { index } = backend.applied;
@@ -226,7 +230,7 @@ export class Observer {
     const { raft, machine } = watched;
     if (raft.role !== 'leader' || raft.term === watched.ledTerm) return;
     watched.ledTerm = raft.term;
-    this.leaders.push(machine.id);
+    this.leaders.push({ id: machine.id, term: raft.term });
   }
 
   #noteRole(watched: Watched): void {

@@ -1,3 +1,4 @@
+import { answerMutants } from './answers.js';
 import { levelMutants } from './level.js';
 import { memberMutants } from './member.js';
 import { mendedMutants } from './mended.js';
@@ -13,6 +14,7 @@ export const mutants: readonly Mutant[] = [
   ...storageMutants,
   ...stateMutants,
   ...levelMutants,
+  ...answerMutants,
   ...mendedMutants,
 ];
 
