@@ -1,4 +1,4 @@
-import type { Operation, Violation } from './history.js';
+import type { Call, Operation, Violation } from './history.js';
 
 /** What the members are told to do, as far as it bears on what they may refuse. */
 export interface RefusalTerms {
@@ -68,8 +68,11 @@ class RefusalCheck {
       case 'LIMIT_EXCEEDED':
         return this.#isRoomFor(operation) ? 'there was room' : undefined;
       case 'REVISION_COMPACTED':
+        // Later pages name what the first one showed.
+        if (isRead && call.paged === true) return undefined;
+        return namesRevision(call) ? undefined : 'it names no revision';
       case 'REVISION_IN_FUTURE':
-        return 'revision' in call && call.revision > 0 ? undefined : 'it names no revision';
+        return namesRevision(call) ? undefined : 'it names no revision';
       case 'FEATURE_NOT_ENABLED':
         if (!('expected' in call)) return 'it needs no new feature';
         return (this.#comparesFrom.get(server) ?? Infinity) < invokedAt ? 'it was enabled' : undefined;
@@ -97,4 +100,8 @@ class RefusalCheck {
     if (call.type !== 'range') return this.#terms.writesUnlimited;
     return call.serializable || this.#terms.readsUnlimited;
   }
+}
+
+function namesRevision(call: Call): boolean {
+  return 'revision' in call && call.revision > 0;
 }

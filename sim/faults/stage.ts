@@ -1,4 +1,5 @@
 import type { MemberId } from '../../src/base/ids.js';
+import type { Parcel } from '../../src/peer/memory-network.js';
 import type { IncomingSnapshot, PeerIdentity, SnapshotHeader } from '../../src/ports/peers.js';
 import type { Message } from '../../src/raft/types.js';
 import type { Cluster } from '../cluster.js';
@@ -63,6 +64,20 @@ export class Stage {
   /** The play has no sense without it. */
   need(holds: boolean): void {
     if (!holds) throw new Missed();
+  }
+
+  /** What leaves, and `holds` chooses, is kept back: it arrives when it is told to, whoever listens there by then. */
+  keepBack(holds: (parcel: Parcel) => boolean): (() => void)[] {
+    const kept: (() => void)[] = [];
+    const { network } = this.cluster;
+    this.lasts(
+      network.hold((parcel, arrive) => {
+        if (!holds(parcel)) return false;
+        kept.push(arrive);
+        return true;
+      }),
+    );
+    return kept;
   }
 
   gate(machine: Machine, holds: (message: Message) => boolean): Gate {

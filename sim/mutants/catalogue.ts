@@ -6,6 +6,7 @@ import type { Mutant, WaitingMutant } from './mutant.js';
 import { raftMutants } from './raft.js';
 import { stateMutants } from './state.js';
 import { storageMutants } from './storage.js';
+import { successionMutants } from './succession.js';
 
 /** Every deliberate fault. */
 export const mutants: readonly Mutant[] = [
@@ -15,6 +16,7 @@ export const mutants: readonly Mutant[] = [
   ...stateMutants,
   ...levelMutants,
   ...answerMutants,
+  ...successionMutants,
   ...mendedMutants,
 ];
 
