@@ -263,6 +263,7 @@ export class Cluster {
     const parts = await this.open(machine, life, contacts, this.dice);
     if (machine.life !== life) return;
     life.parts = parts;
+    if (machine.hollowLog) this.fail(new Error(`${machine.name} starts, and a part of its log is gone`));
     machine.rottenLog = false;
     machine.rottenHeader = false;
     this.observer.attach(machine, parts);

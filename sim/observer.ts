@@ -13,12 +13,9 @@ import { Conduct } from './conduct.js';
 import { describeEntries, describeReady } from './describe.js';
 import { DurableLog } from './durable-log.js';
 import type { Machine } from './machine.js';
+import { SnapshotRows } from './snapshot-rows.js';
 import type { TraceEvent } from './trace.js';
-
-/** Work of rows of these runs: of one that was begun, and of entries that are walked over. */
-const beyondSliceUnitsMax = 16;
-/** An entry of few commands is applied whole, whatever work is left, and a row may be a long one. */
-const beyondApplyUnitsMax = 100;
+import { TurnWork } from './turn-work.js';
 
 /** Every so many entries the states of all members are compared as a whole. */
 const hashEveryEntries = 128;
@@ -52,6 +49,8 @@ export class Observer {
   readonly #votes = new Map<string, MemberId>();
   readonly #flushed = new Map<Machine, Index>();
   readonly #conduct = new Conduct();
+  readonly #snapshotRows = new SnapshotRows();
+  readonly #turnWork = new TurnWork();
   /** Told of each Ready before anything of it is done. */
   readonly readyListeners = new Set<(machine: Machine, ready: Ready) => void>();
   /** In the order in which they began to lead. */
@@ -93,18 +92,17 @@ export class Observer {
     this.#members.set(machine.id, watched);
     this.#watched.set(machine, watched);
     this.#watchRaft(watched);
+    this.invariants.checkStart(watched);
+    this.#snapshotRows.attach(machine, parts);
+    this.#turnWork.attach(machine, parts);
     const apply = state.apply.bind(state);
-    const unitsMax = parts.options.applyUnitsMax + beyondApplyUnitsMax;
     state.apply = (entry, work) => {
       const applied = apply(entry, work);
-      const units = work?.units ?? 0;
-      assert(units <= unitsMax, `${machine.name} applies ${units} units in one turn`);
       if (applied === undefined) return undefined;
       this.#levelApplied(watched, entry);
       this.#entryApplied(machine, entry, () => state.hash());
       return applied;
     };
-    this.#watchReads(machine, parts);
     const reload = state.reload.bind(state);
     state.reload = () => {
       reload();
@@ -114,23 +112,6 @@ export class Observer {
     const { index } = backend.applied;
     if (this.#hashes.has(index) && !state.unfinished) this.#checkHash(machine, index, () => state.hash());
     this.check(machine);
-  }
-
-  /** However much is read, the event loop is held up for no more than a slice, and a row or two. */
-  #watchReads(machine: Machine, { machine: state, options }: MemberParts): void {
-    const unitsMax = options.readSliceUnits + beyondSliceUnitsMax;
-    const read = state.read.bind(state);
-    state.read = (query) => {
-      const begun = read(query);
-      const step = begun.step.bind(begun);
-      begun.step = (work) => {
-        const answer = step(work);
-        // Whoever waits for the read is told, and fails the run.
-        assert(work.units <= unitsMax, `${machine.name} reads ${work.units} units in one turn`);
-        return answer;
-      };
-      return begun;
-    };
   }
 
   #watchRaft(watched: Watched): void {
@@ -168,6 +149,8 @@ export class Observer {
       backend.applied.index >= flushed,
       `${machine.name} starts with state ${backend.applied.index}, and had flushed ${flushed} before`,
     );
+    const lost = machine.durable?.lostIn(raft);
+    assert(lost === undefined, `${machine.name} has forgotten entry ${lost}, which was on its disk`);
   }
 
   /** After anything that has run in the member's process. */

@@ -107,6 +107,7 @@ const faultKnobs: Partial<Record<FaultKind, string>> = {
   'rot-state': 'rot-state 232150',
   'lost-syncs': 'lost-syncs 5267481',
   straggler: 'straggler 1637376',
+  'lost-sector': 'lost-sector 628459',
   'rolling-upgrade': 'rolling-upgrade 9068870',
 };
 

@@ -28,6 +28,7 @@ export const faultKinds = [
   'full-disk',
   'lying-sync',
   'lost-syncs',
+  'lost-sector',
   'rot-log',
   'rot-snapshot',
   'rot-state',
