@@ -18,7 +18,7 @@ import type { TraceEvent } from './trace.js';
 import { TurnWork } from './turn-work.js';
 
 /** Every so many entries the states of all members are compared as a whole. */
-const hashEveryEntries = 128;
+const hashEveryEntries = 16;
 
 interface Watched extends ObservedMember {
   readonly machine: Machine;

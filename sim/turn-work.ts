@@ -1,5 +1,6 @@
 import { assert } from '../src/base/assert.js';
 import { Work } from '../src/base/work.js';
+import { versionsPerEntry } from '../src/fsm/keys/past.js';
 import type { MemberParts } from '../src/member/parts.js';
 import type { Machine } from './machine.js';
 
@@ -29,8 +30,8 @@ const readUnitsBeyond = 16;
 const applyUnitsBeyond = 100;
 /** A segment of the changes is removed whole: each of its changes may have an entry of its own. */
 const changeSizeBytesMin = 8;
-/** A single key, at whatever revision: its row, and the links and entries of its past. */
-const keyRowsMax = 40;
+/** A single key, at whatever revision: its row, and the links of its past up to one that has an entry. */
+const keyRowsMax = 2 * versionsPerEntry + 8;
 
 /**
  * No turn of the event loop does more than its share. Members count their work themselves; here is counted beside them

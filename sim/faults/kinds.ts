@@ -42,7 +42,7 @@ export type FaultKind = (typeof faultKinds)[number];
 
 /** As faultThemes, of runs that chance gives none of those to take its place. */
 export const stragglerThemes: readonly (readonly FaultKind[])[] = [
-  ['straggler'],
+  ['straggler', 'isolate-leader', 'transfer-leadership'],
   ['straggler', 'transfer-leadership', 'chase-leaders', 'cut-one-way'],
   ['straggler', 'kill', 'power-loss', 'isolate-leader', 'late-answers'],
   ['straggler', 'join', 'remove', 'replace', 'transfer-leadership'],
