@@ -26,7 +26,10 @@ export const lostSector: Fault = (scene) => {
   const machine = someRunning(scene);
   if (machine === undefined || !mayLoseOne(cluster, machine)) return undefined;
   cluster.end(machine, dice.chance(0.5) ? 'kill' : 'power-loss');
-  const places = acknowledged(machine).flatMap(({ path, end }) => sectorsUpTo(machine, path, end));
+  const all = acknowledged(machine);
+  // In the last segment alone, damage might be taken for a torn write.
+  const some = dice.chance(0.8) ? all.slice(-1) : all;
+  const places = some.flatMap(({ path, end }) => sectorsUpTo(machine, path, end));
   if (places.length === 0) return `${machine.name} has none to lose`;
   const { path, sector } = dice.pick(places);
   machine.disk.loseSector(path, sector);
