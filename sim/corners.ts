@@ -17,6 +17,7 @@ export const laterCornerKinds = [
   'corner-leaves-one',
   'corner-lease-restart',
   'corner-late-timeout-now',
+  'corner-late-proposal',
 ] as const;
 export type CornerKind = (typeof cornerKinds)[number] | (typeof laterCornerKinds)[number];
 
@@ -151,5 +152,12 @@ export const corners: Readonly<Record<CornerKind, Corner>> = {
     network: { ...network, latencyMsMin: 0.05, latencyMsMax: 1 },
     disk: quickDisk,
     clients: { count: 5, callsPerSecond: 60, valueSizeBytesMax: 50 },
+  },
+  'corner-late-proposal': {
+    members: 3,
+    heartbeatIntervalMs: 20,
+    network: { ...network, latencyMsMin: 0.05, latencyMsMax: 2 },
+    disk: quickDisk,
+    clients: { count: 10, callsPerSecond: 60, valueSizeBytesMax: 50 },
   },
 };

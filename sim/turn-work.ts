@@ -75,8 +75,8 @@ export class TurnWork {
     };
     const apply = state.apply.bind(state);
     let underWay = false;
-    state.apply = (entry, work = Work.unbounded()) =>
-      this.#on(work, applying, (done) => {
+    state.apply = (entry, work?: Work) =>
+      this.#on(work ?? Work.unbounded(), applying, (done) => {
         const applied = apply(entry, work);
         // Of one that takes several turns, the rows tell.
         if (!underWay) done.commands += applied?.batch?.results.length ?? 0;

@@ -5,6 +5,7 @@ import type { Message } from '../../src/raft/types.js';
 import type { Cluster } from '../cluster.js';
 import type { Dice } from '../dice.js';
 import type { Machine } from '../machine.js';
+import { orderTransfer } from './order.js';
 import type { FaultScene } from './scene.js';
 
 /** How often what is waited for is looked at, where the moment counts. */
@@ -123,6 +124,11 @@ export function play(scene: FaultScene, ms: number, acts: (stage: Stage) => Prom
       if (!(error instanceof Missed)) scene.cluster.fail(error);
     })
     .finally(() => stage.end());
+}
+
+export async function handOver(stage: Stage, from: Machine, to: Machine): Promise<void> {
+  orderTransfer(stage.cluster, from, to.id);
+  await stage.until(() => stage.cluster.leader() === to, stage.cluster.options.electionTimeoutMs * 3);
 }
 
 /** An offer of a snapshot that is late. */

@@ -6,7 +6,7 @@ import { castOf, playMsMax } from './cast.js';
 import { removeAt } from './membership.js';
 import { orderTransfer } from './order.js';
 import type { Fault } from './scene.js';
-import { play, type Stage } from './stage.js';
+import { handOver, play, type Stage } from './stage.js';
 
 /** From when a leader has its own removal in the log to its end. */
 const lastWordsMsMax = 8;
@@ -93,7 +93,10 @@ const leaseRestart: Fault = (scene) => {
   return `${giver.name} between ${leader.name} and ${candidate.name}`;
 };
 
-/** The target of a transfer is told to stand when that transfer was given up long ago, and its leader serves again. */
+/**
+ * The target of a transfer is told to stand when that transfer was given up long ago, and its leader serves again, or
+ * another one in a later term. The leader does not hear who stands.
+ */
 const lateTimeoutNow: Fault = (scene) => {
   const { cluster, dice } = scene;
   const cast = castOf(cluster);
@@ -102,7 +105,7 @@ const lateTimeoutNow: Fault = (scene) => {
   const target = dice.pick(cast.others);
   const { electionTimeoutMs } = cluster.options;
   play(scene, playMsMax, async (stage) => {
-    const calls = stage.keepBack(({ type, from }) => type === 'timeout-now' && from === leader.id);
+    const calls = stage.keepBack(({ type, to }) => type === 'timeout-now' && to === target.id);
     const { raft } = leader.parts;
     const { term } = raft;
     orderTransfer(cluster, leader, target.id);
@@ -111,14 +114,60 @@ const lateTimeoutNow: Fault = (scene) => {
     await stage.until(isGivenUp, electionTimeoutMs * 2);
     await stage.pass(dice.ms(0, electionTimeoutMs));
     stage.need(leader.running && raft.role === 'leader' && raft.term === term);
-    stage.tell(`${target.name} is told late to stand`);
+    const third = cast.others.find((each) => each !== target);
+    if (third !== undefined && dice.chance(0.5)) {
+      await handOver(stage, leader, third);
+      await stage.pass(electionTimeoutMs);
+    }
+    const now = cluster.leader();
+    stage.need(now !== undefined && now !== target);
+    stage.tell(`${target.name} is told late to stand, and ${now!.name} does not hear it`);
+    stage.lasts(cluster.network.cut(target.id, now!.id));
     for (const arrive of calls) arrive();
     await stage.pass(electionTimeoutMs * 2);
   });
   return `${leader.name} to ${target.name}`;
 };
 
+/** A proposal that was passed on to a leader comes when that one leads again, in a later term. */
+const lateProposal: Fault = (scene) => {
+  const { cluster, dice } = scene;
+  const cast = castOf(cluster);
+  if (cast === undefined) return undefined;
+  const { leader } = cast;
+  const [proposer] = dice.shuffled(cast.others) as [Machine, ...Machine[]];
+  const { electionTimeoutMs } = cluster.options;
+  play(scene, playMsMax, async (stage) => {
+    let holds = true;
+    const kept = stage.keepBack(
+      ({ type, from, to }) => holds && type === 'propose' && from === proposer.id && to === leader.id,
+    );
+    await stage.until(() => kept.length > 0, playMsMax);
+    holds = false;
+    const others = cast.others.map(({ id }) => id);
+    const mend = stage.lasts(cluster.network.partition([leader.id], others));
+    const next = (): Machine | undefined => cast.others.find((each) => leads(each));
+    await stage.until(() => next() !== undefined, electionTimeoutMs * 6);
+    const { term } = next()!.parts.raft;
+    mend();
+    const knows = (machine: Machine): boolean =>
+      machine.running && machine.parts.machine.applied.term >= term;
+    await stage.until(() => knows(proposer) && knows(leader), electionTimeoutMs * 5);
+    stage.need(next() !== undefined);
+    await handOver(stage, next()!, leader);
+    stage.tell(`${kept.length} proposals come late to ${leader.name}`);
+    for (const arrive of kept) arrive();
+    await stage.pass(electionTimeoutMs);
+  });
+  return `${proposer.name} to ${leader.name}`;
+};
+
+function leads(machine: Machine): boolean {
+  return machine.running && machine.parts.raft.role === 'leader';
+}
+
 export const successionCorners = {
+  'corner-late-proposal': lateProposal,
   'corner-leaves-one': leavesOne,
   'corner-lease-restart': leaseRestart,
   'corner-late-timeout-now': lateTimeoutNow,

@@ -28,13 +28,23 @@ export const successionMutants: readonly Mutant[] = [
     'const result = configVote(core.config.config, (id) => core.votes.get(id));',
     'const result = configVote(core.configs.at(core.commit).config, (id) => core.votes.get(id));',
   ),
-  mutant(
-    'proposal-of-an-earlier-term-taken',
-    'a leader takes a proposal that was meant for an earlier one: its proposer may have made it again',
-    raft('proposals'),
-    'if (message.term !== core.ledger.term || !core',
-    'if (!core',
-  ),
+  {
+    name: 'proposal-of-an-earlier-term-taken',
+    fault:
+      'a leader takes a proposal that was meant for an earlier term: its proposer may have made it again',
+    patches: [
+      {
+        file: raft('proposals'),
+        original: 'if (message.term !== core.ledger.term || !core',
+        replacement: 'if (!core',
+      },
+      {
+        file: raft('proposals'),
+        original: "const leads = core.role === 'leader' && core.term === message.term;",
+        replacement: "const leads = core.role === 'leader';",
+      },
+    ],
+  },
   mutant(
     'call-to-stand-of-an-earlier-term-obeyed',
     'a member that is told late to stand does so in a later term, whose leader trusts its lease',
