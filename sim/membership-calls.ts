@@ -3,6 +3,7 @@ import type { MemberId } from '../src/base/ids.js';
 import type { MemberOptions } from '../src/member/options.js';
 import type { VirtualClock } from '../src/ports/virtual-clock.js';
 import { decodeConfigChange } from '../src/raft/config-change.js';
+import type { History } from './checkers/history.js';
 import {
   checkMembership,
   checkMemberTables,
@@ -34,6 +35,8 @@ interface Scene {
   readonly clock: VirtualClock;
   readonly observer: Observer;
   readonly machines: readonly Machine[];
+  /** Of the clients. */
+  readonly history: History;
   readonly tracing: boolean;
   trace(where: string, event: TraceEvent['event'], text: string): void;
 }
@@ -105,16 +108,16 @@ export class MembershipCalls {
   }
 
   #truth(): MembershipTruth {
-    const { machines, observer } = this.#scene;
+    const { machines, observer, history } = this.#scene;
     const founding = { index: 1, kind: 'add-voter', id: machines[0]!.id } as const;
     const later = observer.invariants.committed.flatMap((entry) => {
       if (entry?.type !== 'config') return [];
       const { index } = entry;
       return decodeConfigChange(entry.data).changes.map((change) => ({ index, ...change }));
     });
-    const running = machines.filter((each) => each.running);
-    const lives = new Map(running.map(({ id, life }) => [id, life!.number]));
-    return { changes: [founding, ...later], leaders: observer.leaders, lives };
+    const answered = history.operations.filter(({ outcome }) => outcome.kind === 'ok');
+    const servedUntilMs = new Map(answered.map(({ server, invokedMs }) => [server, invokedMs]));
+    return { changes: [founding, ...later], leaders: observer.leaders, servedUntilMs };
   }
 
   #terms(): MembershipTerms {

@@ -1,5 +1,6 @@
 import { noMember, type MemberId, type Term } from '../../src/base/ids.js';
 import {
+  lifeName,
   memberName,
   type MembershipAnswer,
   type MembershipCall,
@@ -104,11 +105,12 @@ export class AnswerCheck {
     return [violation('nobody gives up before the time is over', `it had ${givenMs} ms`, operation)];
   }
 
+  /** It takes no more calls. */
   #checkStopping(operation: Answered): MembershipViolation[] {
-    const { id, life } = operation.asked;
-    const isMember = isMemberOf(this.#memberships.at(-1)!, id);
-    if (!isMember || this.#truth.lives.get(id) !== life) return [];
-    return [violation('who says that it stops does so', 'it runs in the end', operation)];
+    const { asked, responded } = operation;
+    const servedUntilMs = this.#truth.servedUntilMs.get(lifeName(asked)) ?? 0;
+    if (servedUntilMs <= responded.ms) return [];
+    return [violation('who says that it stops does so', 'it goes on', operation)];
   }
 
   /** Whether `membership` is a reason to answer so. */

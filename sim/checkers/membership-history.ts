@@ -130,6 +130,11 @@ function describeMoment({ ms, commit }: Moment): string {
   return `${ms.toFixed(1)} ms (commit ${commit})`;
 }
 
+/** As the clients' history names who was asked. */
+export function lifeName({ id, life }: Pick<Asked, 'id' | 'life'>): string {
+  return `${memberName(id)}.${life}`;
+}
+
 /** As the simulator calls its machines. */
 export function memberName(id: MemberId): string {
   return `n${id}`;

@@ -21,8 +21,8 @@ export interface MembershipTruth {
   readonly changes: readonly MembershipChange[];
   /** In the order in which they began to lead. */
   readonly leaders: readonly Leadership[];
-  /** Of each member that runs in the end: which of its lives. */
-  readonly lives: ReadonlyMap<MemberId, number>;
+  /** By life of a member, as `lifeName` has it: when the last call was made that it answered. */
+  readonly servedUntilMs: ReadonlyMap<string, number>;
 }
 
 /** What the members are told to do, as far as it bears on what they may answer. */

@@ -84,7 +84,7 @@ function broken(
   }
   const violations = checkMembership(
     history.operations,
-    { changes, leaders: [{ id: 1n, term: 1 }], lives: new Map(), ...truth },
+    { changes, leaders: [{ id: 1n, term: 1 }], servedUntilMs: new Map(), ...truth },
     { requestTimeoutMs: 1000, clockRateMax: 1, readsUnlimited: true, ...terms },
   );
   for (const each of violations) assert.match(describeMembershipViolation(each), /^[^\n]+: .+/);
@@ -237,8 +237,8 @@ describe('a refusal of a change of members', () => {
 
   it('by one that stops needs its end', () => {
     const stopping = told('remove', 3n, [31, 31], failed('MEMBER_STOPPING'));
-    assert.deepEqual(broken([...calls, stopping], { lives: new Map([[1n, 2]]) }), []);
-    assert.deepEqual(broken([...calls, stopping], { lives: new Map([[1n, 1]]) }), [
+    assert.deepEqual(broken([...calls, stopping], { servedUntilMs: new Map([['n1.1', 31_000]]) }), []);
+    assert.deepEqual(broken([...calls, stopping], { servedUntilMs: new Map([['n1.1', 31_001]]) }), [
       'who says that it stops does so',
     ]);
   });
@@ -328,7 +328,7 @@ describe('the answer to a transfer of leadership', () => {
 describe('the members as each has them in the end', () => {
   const right = { holder: 'n1', applied: 40, members: [1n, 3n], voters: [1n, 3n], removed: [2n] };
   const check = (copy: Partial<typeof right>): number =>
-    checkMemberTables([{ ...right, ...copy }], { changes, leaders: [], lives: new Map() }).length;
+    checkMemberTables([{ ...right, ...copy }], { changes, leaders: [], servedUntilMs: new Map() }).length;
 
   it('are those of the index that it has applied', () => {
     assert.equal(check({}), 0);
