@@ -2,7 +2,7 @@ import { assert } from '../src/base/assert.js';
 import { emptyBytes, encodeUtf8 } from '../src/base/bytes.js';
 import { crc32c } from '../src/base/crc32c.js';
 import { isDamage, KvorumError } from '../src/base/errors.js';
-import { levelsText } from '../src/base/feature-levels.js';
+import { knowsLevel, levelsText } from '../src/base/feature-levels.js';
 import type { MemberId } from '../src/base/ids.js';
 import { silentLog, type Log } from '../src/base/log.js';
 import { Prng } from '../src/base/prng.js';
@@ -226,6 +226,7 @@ export class Cluster {
     });
     const life: Life = {
       number,
+      levels: machine.levels,
       process,
       peers: this.#peersOf(machine, process),
       parts: undefined,
@@ -266,6 +267,7 @@ export class Cluster {
     const parts = await this.open(machine, life, contacts, this.dice);
     if (machine.life !== life) return;
     life.parts = parts;
+    if (machine.hollowLog) this.fail(new Error(`${machine.name} starts, and a part of its log is gone`));
     machine.rottenLog = false;
     machine.rottenHeader = false;
     this.observer.attach(machine, parts);
@@ -360,7 +362,7 @@ export class Cluster {
     }
     if (reason.kind === 'removed') {
       this.trace(machine.name, 'log', 'was removed');
-      machine.retired = true;
+      this.#retire(machine);
     }
     this.end(machine, 'kill');
   }
@@ -369,8 +371,8 @@ export class Cluster {
   #endedByItself(machine: Machine, error: unknown): void {
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     this.trace(machine.name, 'log', `ended by itself: ${text}`);
-    if (error instanceof KvorumError && error.code === 'MEMBER_REMOVED') machine.retired = true;
-    else if (this.#isOutgrown(error)) machine.upgrade();
+    if (error instanceof KvorumError && error.code === 'MEMBER_REMOVED') this.#retire(machine);
+    else if (this.#isOutgrown(machine, error)) machine.upgrade();
     else if (isDamage(error) && machine.mayRefuseToStart) machine.lost = true;
     else if (isDamage(error) && machine.rottenSnapshot) machine.rottenSnapshot = false;
     else if (!isInjected(error)) {
@@ -380,10 +382,18 @@ export class Cluster {
   }
 
   /** It was installed again, or for the first time, when the cluster went on without it: its operator makes that good. */
-  #isOutgrown(error: unknown): boolean {
+  #isOutgrown({ life }: Machine, error: unknown): boolean {
     const { raising, featureLevel } = this.observer;
     const isTold = error instanceof KvorumError && error.code === 'VERSION_MISMATCH';
-    return isTold && (raising || featureLevel === comparisonsLevel);
+    const isOld = life !== undefined && !knowsLevel(life.levels, comparisonsLevel);
+    return isTold && isOld && (raising || featureLevel === comparisonsLevel);
+  }
+
+  /** It has ended for good, and must have been removed for that. */
+  #retire(machine: Machine): void {
+    machine.retired = true;
+    if (this.membershipCalls.isRemoved(machine.id)) return;
+    this.fail(new Error(`${machine.name} takes itself for removed, and was not`));
   }
 
   /** Ends the process. */

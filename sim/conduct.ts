@@ -5,6 +5,9 @@ import type { Raft } from '../src/raft/raft.js';
 import type { Entry, Message } from '../src/raft/types.js';
 import type { Machine } from './machine.js';
 
+/** Version, proposer and sequence of a batch of commands. */
+const headSizeBytes = 17;
+
 /**
  * What members must not do though no harm may come of it in this run: rules whose breach only shows in rare
  * schedules, or costs the cluster its leader.
@@ -14,6 +17,8 @@ export class Conduct {
   #stoodTerm: Term = 1;
   /** The newest term in which somebody has led. */
   #ledTerm: Term = 0;
+  /** Of proposals that were passed on: the term that they were meant for. */
+  readonly #proposed = new Map<string, Term>();
   readonly #commits = new WeakMap<Raft, { readonly ledTerm: Term; readonly commit: Index }>();
 
   /** After anything that has run in the member's process. */
@@ -64,7 +69,9 @@ export class Conduct {
    */
   appended(machine: Machine, raft: Raft, entries: readonly Entry[]): void {
     if (raft.role !== 'leader') return;
-    for (const { type, index, term } of entries) {
+    for (const entry of entries) {
+      const { type, index, term } = entry;
+      if (type === 'normal') this.#checkMeant(machine, entry);
       if (type !== 'config' || term !== raft.term) continue;
       const committedTerm = raft.entryTerm(raft.commit);
       assert(
@@ -80,6 +87,15 @@ export class Conduct {
     }
   }
 
+  /** Who passes on a proposal makes it again once it sees an entry of a later term: no leader takes it then. */
+  #checkMeant(machine: Machine, { index, term, data }: Entry): void {
+    const meant = this.#proposed.get(nameOf(data)) ?? term;
+    assert(
+      meant === term,
+      `${machine.name} takes at ${index} in term ${term} a proposal that was meant for term ${meant}`,
+    );
+  }
+
   /** A learner becomes a voter only when it holds something: it might be needed at once. */
   #checkNewVoters(machine: Machine, raft: Raft, index: Index): void {
     const learners = raft.snapshotMetaAt(index - 1)?.config.learners ?? [];
@@ -87,7 +103,7 @@ export class Conduct {
     const { progress } = raft.status();
     for (const id of voters) {
       assert(
-        !learners.includes(id) || progress.get(id)?.match !== 0,
+        !learners.includes(id) || (progress.get(id)?.match ?? 0) > 0,
         `${machine.name} makes ${id} a voter at ${index}, and knows of nothing that it holds`,
       );
     }
@@ -95,9 +111,12 @@ export class Conduct {
 
   /** A message leaves. */
   sent(machine: Machine, message: Message): void {
+    if (message.type === 'propose' && message.entryType === 'normal')
+      this.#proposed.set(nameOf(message.data), message.term);
     if (message.type !== 'timeout-now') return;
     const { raft } = machine.parts;
     const { config, lastIndex, progress } = raft.status();
+    assert(isVoter(config, message.to), `${machine.name} hands over to ${message.to}, which is no voter`);
     // One that removed itself hands over to the best there is.
     if (raft.role !== 'leader' || !isVoter(config, machine.id)) return;
     const match = progress.get(message.to)?.match ?? 0;
@@ -106,4 +125,9 @@ export class Conduct {
       `${machine.name} hands over to ${message.to}, which holds ${match} of ${lastIndex}`,
     );
   }
+}
+
+/** Proposer and sequence stand at the head of a batch; a change of members has no name, and is not asked for it. */
+function nameOf(data: Uint8Array): string {
+  return Buffer.from(data.buffer, data.byteOffset, Math.min(data.length, headSizeBytes)).toString('latin1');
 }

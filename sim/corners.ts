@@ -12,7 +12,14 @@ export const cornerKinds = [
   'corner-stale-snapshot',
   'corner-lease-given',
 ] as const;
-export type CornerKind = (typeof cornerKinds)[number];
+/** Those that came later: seeds are led there by a chance of their own. */
+export const laterCornerKinds = [
+  'corner-leaves-one',
+  'corner-lease-restart',
+  'corner-late-timeout-now',
+  'corner-late-proposal',
+] as const;
+export type CornerKind = (typeof cornerKinds)[number] | (typeof laterCornerKinds)[number];
 
 /** What a run that is led to a corner is like; what is not said here is as the seed says. */
 export interface Corner {
@@ -122,5 +129,35 @@ export const corners: Readonly<Record<CornerKind, Corner>> = {
     network: { ...network, latencyMsMin: 0.05, latencyMsMax: 1 },
     disk: quickDisk,
     clients: { count: 5, callsPerSecond: 20, valueSizeBytesMax: 50 },
+  },
+  'corner-leaves-one': {
+    members: 2,
+    heartbeatIntervalMs: 20,
+    network: { ...network, latencyMsMin: 0.05, latencyMsMax: 2 },
+    clients: { count: 5, callsPerSecond: 60, valueSizeBytesMax: 50 },
+  },
+  // A process is back in much less than a tick.
+  'corner-lease-restart': {
+    members: 3,
+    heartbeatIntervalMs: 50,
+    leaseReads: [true],
+    network: { ...network, latencyMsMin: 0.05, latencyMsMax: 1 },
+    disk: quickDisk,
+    clients: { count: 5, callsPerSecond: 20, valueSizeBytesMax: 50 },
+  },
+  'corner-late-timeout-now': {
+    members: 3,
+    heartbeatIntervalMs: 50,
+    leaseReads: [true, true, false],
+    network: { ...network, latencyMsMin: 0.05, latencyMsMax: 1 },
+    disk: quickDisk,
+    clients: { count: 5, callsPerSecond: 60, valueSizeBytesMax: 50 },
+  },
+  'corner-late-proposal': {
+    members: 3,
+    heartbeatIntervalMs: 20,
+    network: { ...network, latencyMsMin: 0.05, latencyMsMax: 2 },
+    disk: quickDisk,
+    clients: { count: 10, callsPerSecond: 60, valueSizeBytesMax: 50 },
   },
 };

@@ -39,6 +39,22 @@ export class DurableLog {
     this.#pending = this.#pending.slice(done);
   }
 
+  /**
+   * What a start must find again. From where a write goes that was begun and not reported, anything may be there.
+   * @returns the first index at which it has not
+   */
+  lostIn(found: Raft): Index | undefined {
+    let kept = this.#baseIndex + this.#terms.length - 1;
+    for (const { snapshot, entries } of this.#pending) {
+      if (snapshot !== undefined) return undefined;
+      if (entries[0] !== undefined) kept = Math.min(kept, entries[0].index - 1);
+    }
+    for (let index = Math.max(this.#baseIndex + 1, found.firstIndex); index <= kept; index++) {
+      if (found.entryTerm(index) !== this.term(index)) return index;
+    }
+    return undefined;
+  }
+
   #write({ snapshot, entries }: Ready): void {
     if (snapshot !== undefined) {
       this.#baseIndex = snapshot.index;

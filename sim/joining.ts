@@ -11,6 +11,9 @@ import type { TraceEvent } from './trace.js';
 /** How long a new member waits for the cluster's state. */
 export const joinTimeoutMs = 10_000;
 
+/** Of one attempt to be let in. */
+const askTimeoutMs = 3000;
+
 /** The cluster, as one sees it who wants to be let in. */
 interface Surroundings {
   readonly clock: VirtualClock;
@@ -38,10 +41,10 @@ export async function join(
     const through = around.running().filter((each) => each !== machine);
     if (through.length === 0) continue;
     const contact = dice.pick(through);
-    const caller = membershipCalls.invoke(contact, { type: 'join', target: id });
+    const caller = membershipCalls.invoke(contact, { type: 'join', target: id }, askTimeoutMs);
     try {
       const answer = await callAt(contact, (member) =>
-        member.join({ id, name, peerAddress: address, levels }, { timeoutMs: 3000 }),
+        member.join({ id, name, peerAddress: address, levels }, { timeoutMs: askTimeoutMs }),
       );
       caller.answered({ type: 'join', members: answer.members.map((each) => each.id) });
       around.trace(name, 'log', `was let in by ${contact.name}`);

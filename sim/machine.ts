@@ -16,6 +16,8 @@ import type { Process } from './process.js';
 /** One run of a member's process. */
 export interface Life {
   readonly number: number;
+  /** The feature levels that its version knows. */
+  readonly levels: LevelRange;
   readonly process: Process;
   /** Its connections, closed when it ends at the latest. */
   readonly peers: GatedPeers;
@@ -50,6 +52,8 @@ export class Machine {
   retired = false;
   /** A bit of its log was changed, and it has not started since: it will find that, or lose nothing by it. */
   rottenLog = false;
+  /** A sector of its log is gone that was acknowledged: it must find that, and not start. */
+  hollowLog = false;
   /** A bit of a snapshot on its way was changed: it will be found, and the snapshot sent again. */
   rottenSnapshot = false;
   /** A bit of that snapshot's header was changed, and it has not started since. */

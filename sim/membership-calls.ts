@@ -1,6 +1,9 @@
 import { KvorumError } from '../src/base/errors.js';
+import type { MemberId } from '../src/base/ids.js';
+import type { MemberOptions } from '../src/member/options.js';
 import type { VirtualClock } from '../src/ports/virtual-clock.js';
 import { decodeConfigChange } from '../src/raft/config-change.js';
+import type { History } from './checkers/history.js';
 import {
   checkMembership,
   checkMemberTables,
@@ -16,16 +19,24 @@ import {
   type MembershipOutcome,
   type Moment,
 } from './checkers/membership-history.js';
-import type { MembershipTruth } from './checkers/membership-truth.js';
+import type { MembershipTerms, MembershipTruth } from './checkers/membership-truth.js';
 import type { Machine } from './machine.js';
 import type { Observer } from './observer.js';
+import type { Plan } from './plan.js';
 import type { TraceEvent } from './trace.js';
+
+/** More reads than these never wait at once. */
+const manyReads = 1000;
 
 /** Where the calls are made: the cluster. */
 interface Scene {
+  readonly plan: Plan;
+  readonly options: MemberOptions;
   readonly clock: VirtualClock;
   readonly observer: Observer;
   readonly machines: readonly Machine[];
+  /** Of the clients. */
+  readonly history: History;
   readonly tracing: boolean;
   trace(where: string, event: TraceEvent['event'], text: string): void;
 }
@@ -46,12 +57,14 @@ export class MembershipCalls {
     this.#scene = scene;
   }
 
-  /** `machine` runs and is asked. */
-  invoke(machine: Machine, call: MembershipCall): Caller {
-    const { index } = machine.parts.machine.applied;
-    const asked = { id: machine.id, life: machine.life!.number, applied: index };
+  /** `machine` runs and is asked. @param timeoutMs what it is given for that */
+  invoke(machine: Machine, call: MembershipCall, timeoutMs: number): Caller {
+    const { raft, machine: state } = machine.parts;
+    const { leader, term } = raft;
+    const life = machine.life!.number;
+    const asked = { id: machine.id, life, applied: state.applied.index, leader, term };
     this.#trace(machine, 'invoke', () => describeMembershipCall(call));
-    const respond = this.#history.invoke(asked, call, this.#now());
+    const respond = this.#history.invoke(asked, call, timeoutMs, this.#now());
     const told = (outcome: MembershipOutcome): void => {
       respond(outcome, this.#now());
       const text = (): string => `${describeMembershipCall(call)}: ${describeMembershipOutcome(outcome)}`;
@@ -83,21 +96,37 @@ export class MembershipCalls {
   wrong(): string | undefined {
     const truth = this.#truth();
     const [violation] = [
-      ...checkMembership(this.#history.operations, truth),
+      ...checkMembership(this.#history.operations, truth, this.#terms()),
       ...checkMemberTables(this.#scene.machines.filter(({ running }) => running).map(tableOf), truth),
     ];
     return violation === undefined ? undefined : describeMembershipViolation(violation);
   }
 
+  /** By an entry that is committed. */
+  isRemoved(id: MemberId): boolean {
+    return this.#truth().changes.some((change) => change.kind === 'remove' && change.id === id);
+  }
+
   #truth(): MembershipTruth {
-    const { machines, observer } = this.#scene;
+    const { machines, observer, history } = this.#scene;
     const founding = { index: 1, kind: 'add-voter', id: machines[0]!.id } as const;
     const later = observer.invariants.committed.flatMap((entry) => {
       if (entry?.type !== 'config') return [];
       const { index } = entry;
       return decodeConfigChange(entry.data).changes.map((change) => ({ index, ...change }));
     });
-    return { changes: [founding, ...later], leaders: observer.leaders };
+    const answered = history.operations.filter(({ outcome }) => outcome.kind === 'ok');
+    const servedUntilMs = new Map(answered.map(({ server, invokedMs }) => [server, invokedMs]));
+    return { changes: [founding, ...later], leaders: observer.leaders, servedUntilMs };
+  }
+
+  #terms(): MembershipTerms {
+    const { options, plan } = this.#scene;
+    return {
+      requestTimeoutMs: options.requestTimeoutMs,
+      clockRateMax: 1 + plan.driftMax,
+      readsUnlimited: options.readsWaitingMax >= manyReads,
+    };
   }
 }
 

@@ -8,19 +8,17 @@ import type { Raft } from '../src/raft/raft.js';
 import { Invariants, type ObservedMember } from '../src/raft/testing/invariants.js';
 import type { Entry, Message, Ready } from '../src/raft/types.js';
 import { comparisonsLevel, levelOf } from './builds.js';
+import type { Leadership } from './checkers/membership-truth.js';
 import { Conduct } from './conduct.js';
 import { describeEntries, describeReady } from './describe.js';
 import { DurableLog } from './durable-log.js';
 import type { Machine } from './machine.js';
+import { SnapshotRows } from './snapshot-rows.js';
 import type { TraceEvent } from './trace.js';
-
-/** Rows of these runs: one that was begun, and entries that are walked over. */
-const beyondSliceRowsMax = 16;
-/** An entry of few commands is applied whole, whatever work is left, and a row may be a long one. */
-const beyondApplyUnitsMax = 100;
+import { TurnWork } from './turn-work.js';
 
 /** Every so many entries the states of all members are compared as a whole. */
-const hashEveryEntries = 128;
+const hashEveryEntries = 16;
 
 interface Watched extends ObservedMember {
   readonly machine: Machine;
@@ -51,11 +49,14 @@ export class Observer {
   readonly #votes = new Map<string, MemberId>();
   readonly #flushed = new Map<Machine, Index>();
   readonly #conduct = new Conduct();
-  readonly #rowUnits: number;
+  readonly #snapshotRows = new SnapshotRows();
+  readonly #turnWork: TurnWork;
   /** Told of each Ready before anything of it is done. */
   readonly readyListeners = new Set<(machine: Machine, ready: Ready) => void>();
-  /** Who began to lead, in order. */
-  readonly leaders: MemberId[] = [];
+  /** In the order in which they began to lead. */
+  readonly leaders: Leadership[] = [];
+  /** Lives of members, as the clients' history names them, in which a snapshot was installed. */
+  readonly installed = new Set<string>();
   entriesApplied = 0;
   /** The highest that any member has applied. */
   featureLevel: FeatureLevel = 0;
@@ -68,7 +69,7 @@ export class Observer {
     rowUnits: number,
   ) {
     this.#trace = trace;
-    this.#rowUnits = rowUnits;
+    this.#turnWork = new TurnWork(rowUnits);
     this.invariants.foundedAt({ index: 1, term: 1 });
   }
 
@@ -96,43 +97,26 @@ export class Observer {
     this.#members.set(machine.id, watched);
     this.#watched.set(machine, watched);
     this.#watchRaft(watched);
+    this.invariants.checkStart(watched);
+    this.#snapshotRows.attach(machine, parts);
+    this.#turnWork.attach(machine, parts);
     const apply = state.apply.bind(state);
-    const unitsMax = parts.options.applyUnitsMax + beyondApplyUnitsMax;
     state.apply = (entry, work) => {
       const applied = apply(entry, work);
-      const units = work?.units ?? 0;
-      assert(units <= unitsMax, `${machine.name} applies ${units} units in one turn`);
       if (applied === undefined) return undefined;
       this.#levelApplied(watched, entry);
       this.#entryApplied(machine, entry, () => state.hash());
       return applied;
     };
-    this.#watchReads(machine, parts);
     const reload = state.reload.bind(state);
     state.reload = () => {
       reload();
+      this.installed.add(`${machine.name}.${machine.life?.number}`);
       if (!state.unfinished) this.#checkHash(machine, state.applied.index, () => state.hash());
     };
     const { index } = backend.applied;
     if (this.#hashes.has(index) && !state.unfinished) this.#checkHash(machine, index, () => state.hash());
     this.check(machine);
-  }
-
-  /** However much is read, the event loop is held up for no more than a slice, and a row or two. */
-  #watchReads(machine: Machine, { machine: state, options }: MemberParts): void {
-    const unitsMax = options.readSliceUnits + beyondSliceRowsMax * this.#rowUnits;
-    const read = state.read.bind(state);
-    state.read = (query) => {
-      const begun = read(query);
-      const step = begun.step.bind(begun);
-      begun.step = (work) => {
-        const answer = step(work);
-        // Whoever waits for the read is told, and fails the run.
-        assert(work.units <= unitsMax, `${machine.name} reads ${work.units} units in one turn`);
-        return answer;
-      };
-      return begun;
-    };
   }
 
   #watchRaft(watched: Watched): void {
@@ -170,6 +154,8 @@ export class Observer {
       backend.applied.index >= flushed,
       `${machine.name} starts with state ${backend.applied.index}, and had flushed ${flushed} before`,
     );
+    const lost = machine.durable?.lostIn(raft);
+    assert(lost === undefined, `${machine.name} has forgotten entry ${lost}, which was on its disk`);
   }
 
   /** After anything that has run in the member's process. */
@@ -232,7 +218,7 @@ export class Observer {
     const { raft, machine } = watched;
     if (raft.role !== 'leader' || raft.term === watched.ledTerm) return;
     watched.ledTerm = raft.term;
-    this.leaders.push(machine.id);
+    this.leaders.push({ id: machine.id, term: raft.term });
   }
 
   #noteRole(watched: Watched): void {

@@ -5,12 +5,13 @@ import {
   cornerEveryMs,
   cornerKinds,
   corners,
+  laterCornerKinds,
   type Corner,
   type CornerKind,
 } from './corners.js';
 import { callSizeBytesMax, drawClients, type ClientFrame, type ClientPlan } from './client-plan.js';
 import { Dice } from './dice.js';
-import { faultKinds, faultThemes, type FaultKind } from './faults/kinds.js';
+import { faultKinds, faultThemes, stragglerThemes, type FaultKind } from './faults/kinds.js';
 import { drawLaterOptions, drawOptions, drawPolicy } from './option-plan.js';
 
 /** One fault of a run: when, what, and the seed of everything that it draws itself. */
@@ -70,16 +71,22 @@ export const membersMax = 7;
 
 /** The numbers were chosen so that the seeds which had been written down before draw none of these: they run as they did. */
 const cornerKnob = 'corner 1496';
+const laterCornerKnob = 'later corner 6';
+const stragglerKnob = 'straggler theme 1';
 const sixKnob = 'six 103';
 const cornerLeaseKnob = 'corner lease reads 0';
 const faultKnobs: Partial<Record<FaultKind, string>> = {
   'rot-state': 'rot-state 232150',
   'lost-syncs': 'lost-syncs 5267481',
+  straggler: 'straggler 1637376',
+  'lost-sector': 'lost-sector 628459',
   'rolling-upgrade': 'rolling-upgrade 9068870',
 };
 
 /** Of runs. */
 const cornerPart = 0.1;
+const laterCornerPart = 0.04;
+const stragglerThemePart = 0.06;
 
 export function makePlan(seed: number, changes: PlanChanges = {}): Plan {
   const plan = new Draft(seed).plan();
@@ -111,13 +118,20 @@ class Draft {
 
   constructor(seed: number) {
     this.#seed = seed;
-    const dice = this.#dice(cornerKnob);
-    this.#cornerKind = dice.chance(cornerPart) ? dice.pick(cornerKinds) : undefined;
+    this.#cornerKind =
+      this.#drawn(laterCornerKnob, laterCornerPart, laterCornerKinds) ??
+      this.#drawn(cornerKnob, cornerPart, cornerKinds);
     this.#corner = this.#cornerKind === undefined ? undefined : corners[this.#cornerKind];
   }
 
   #dice(knob: string): Dice {
     return Dice.of(this.#seed, `plan ${knob}`);
+  }
+
+  /** One of the values, in so many of all runs. */
+  #drawn<T>(knob: string, part: number, values: readonly T[]): T | undefined {
+    const dice = this.#dice(knob);
+    return dice.chance(part) ? dice.pick(values) : undefined;
   }
 
   #pick<T>(knob: string, values: readonly T[]): T {
@@ -250,7 +264,8 @@ class Draft {
 
   #faults(durationMs: number): PlannedFault[] {
     const themes = this.#dice('theme');
-    const theme = themes.chance(0.5) ? themes.pick(faultThemes) : undefined;
+    const often = themes.chance(0.5) ? themes.pick(faultThemes) : undefined;
+    const theme = often ?? this.#drawn(stragglerKnob, stragglerThemePart, stragglerThemes);
     const part = this.#pick('faults', [0, 0.15, 0.3, 0.6]);
     const faults: PlannedFault[] = [];
     for (const kind of faultKinds) {

@@ -1,6 +1,7 @@
 import { readable } from './alphabet.js';
 import { checkHistory } from './check-history.js';
-import type { Operation } from './checkers/history.js';
+import { describeViolation, type Operation } from './checkers/history.js';
+import { checkRefusals, type RefusalTerms } from './checkers/refusals.js';
 import { Clients } from './clients.js';
 import { Cluster } from './cluster.js';
 import { Faults } from './faults/faults.js';
@@ -26,6 +27,9 @@ export interface RunResult {
 }
 
 const bootTimeoutMs = 120_000;
+/** More never wait at once. */
+const manyCalls = 1000;
+const manyBytes = 16 * 1024 * 1024;
 
 /** One life of a cluster: it is founded, lives under faults, must serve when they end, and is then looked through. */
 export class Run {
@@ -98,7 +102,25 @@ export class Run {
     this.#undecided = undecided;
     const told = cluster.membershipCalls.wrong();
     if (wrong !== undefined) cluster.fail(new Error(readable(wrong, keysOf(operations))));
+    const [refusal] = checkRefusals(operations, this.#refusalTerms());
+    if (refusal !== undefined) cluster.fail(new Error(describeViolation(refusal)));
     if (told !== undefined) cluster.fail(new Error(told));
+  }
+
+  #refusalTerms(): RefusalTerms {
+    const { options, observer } = this.cluster;
+    const { clients, driftMax } = this.#plan;
+    return {
+      timeoutMs: Math.min(clients.timeoutMs, options.requestTimeoutMs),
+      clockRateMax: 1 + driftMax,
+      cancels: clients.cancelProbability > 0,
+      writesUnlimited:
+        options.proposalsWaitingMax >= manyCalls && options.uncommittedSizeBytesMax >= manyBytes,
+      readsUnlimited: options.readsWaitingMax >= manyCalls && options.raftReadsMax >= manyCalls,
+      rangesUnlimited: options.rangeReadsMax >= manyCalls && options.pinnedRevisionsMax >= manyCalls,
+      previousUnlimited: options.previousSizeBytesMax >= manyBytes,
+      installed: observer.installed,
+    };
   }
 
   #result(): RunResult {

@@ -4,8 +4,8 @@ import { answerOf, type WriteOrder } from './write-order.js';
 type Compact = Operation & { readonly call: Extract<Call, { type: 'compact' }> };
 
 /**
- * What is compacted stays compacted, and nothing else is refused as compacted. Serializable reads may not know
- * of a compaction yet.
+ * What is compacted stays compacted, and nothing else is refused as compacted. Of a compaction that another member
+ * answered, a serializable read may not know yet.
  */
 export function checkCompaction(operations: readonly Operation[], order: WriteOrder): Violation[] {
   const compactions = operations.filter(
@@ -24,9 +24,12 @@ export function checkCompaction(operations: readonly Operation[], order: WriteOr
       const detail = 'no compaction reached its revision';
       return [{ rule: 'only what is compacted is refused as that', detail, operations: [operation] }];
     }
-    if (call.type !== 'range' || call.revision === 0 || call.serializable || outcome.kind !== 'ok') return [];
+    if (call.type !== 'range' || call.revision === 0 || outcome.kind !== 'ok') return [];
     const before = done.find(
-      (each) => each.call.revision > call.revision && each.respondedAt < operation.invokedAt,
+      (each) =>
+        each.call.revision > call.revision &&
+        each.respondedAt < operation.invokedAt &&
+        (!call.serializable || each.server === operation.server),
     );
     if (before === undefined) return [];
     const detail = `revision ${call.revision} was compacted, and is read`;

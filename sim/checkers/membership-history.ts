@@ -1,5 +1,5 @@
 import { assert } from '../../src/base/assert.js';
-import type { Index, MemberId } from '../../src/base/ids.js';
+import type { Index, MemberId, Term } from '../../src/base/ids.js';
 
 /** What whoever changes members asks for. */
 export interface MembershipCall {
@@ -38,6 +38,9 @@ export interface Asked {
   readonly life: number;
   /** What it had applied then. */
   readonly applied: Index;
+  /** Whom it took for the leader then, and of which term; noMember: it knew of none. */
+  readonly leader: MemberId;
+  readonly term: Term;
 }
 
 /** A call and what its caller was told. */
@@ -45,10 +48,19 @@ export interface MembershipOperation {
   readonly id: number;
   readonly asked: Asked;
   readonly call: MembershipCall;
+  /** What the member is given for it. */
+  readonly timeoutMs: number;
   readonly invoked: Moment;
   readonly outcome: MembershipOutcome;
   /** undefined: no response came. */
   readonly responded: Moment | undefined;
+}
+
+/** What is wrong with what the callers were told. */
+export interface MembershipViolation {
+  readonly rule: string;
+  readonly detail: string;
+  readonly operations: readonly MembershipOperation[];
 }
 
 type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
@@ -66,12 +78,14 @@ export class MembershipHistory {
   invoke(
     asked: Asked,
     call: MembershipCall,
+    timeoutMs: number,
     invoked: Moment,
   ): (outcome: MembershipOutcome, responded: Moment) => void {
     const operation: Mutable<MembershipOperation> = {
       id: this.#operations.length,
       asked,
       call,
+      timeoutMs,
       invoked,
       outcome: { kind: 'unknown', code: 'NO_RESPONSE' },
       responded: undefined,
@@ -114,6 +128,11 @@ export function describeMembershipOperation(operation: MembershipOperation): str
 
 function describeMoment({ ms, commit }: Moment): string {
   return `${ms.toFixed(1)} ms (commit ${commit})`;
+}
+
+/** As the clients' history names who was asked. */
+export function lifeName({ id, life }: Pick<Asked, 'id' | 'life'>): string {
+  return `${memberName(id)}.${life}`;
 }
 
 /** As the simulator calls its machines. */

@@ -1,5 +1,6 @@
-import type { Index, MemberId } from '../../src/base/ids.js';
+import type { Index, MemberId, Term } from '../../src/base/ids.js';
 import type { ConfigChangeKind } from '../../src/raft/types.js';
+import { memberNames } from './membership-history.js';
 
 /** One that was committed. */
 export interface MembershipChange {
@@ -8,12 +9,29 @@ export interface MembershipChange {
   readonly id: MemberId;
 }
 
+/** Somebody began to lead. */
+export interface Leadership {
+  readonly id: MemberId;
+  readonly term: Term;
+}
+
 /** What really became of a cluster's members. */
 export interface MembershipTruth {
   /** In the order of the log; the first makes the founder a voter. */
   readonly changes: readonly MembershipChange[];
-  /** Who began to lead, in order. */
-  readonly leaders: readonly MemberId[];
+  /** In the order in which they began to lead. */
+  readonly leaders: readonly Leadership[];
+  /** By life of a member, as `lifeName` has it: when the last call was made that it answered. */
+  readonly servedUntilMs: ReadonlyMap<string, number>;
+}
+
+/** What the members are told to do, as far as it bears on what they may answer. */
+export interface MembershipTerms {
+  readonly requestTimeoutMs: number;
+  /** Of any clock: 1 is right. */
+  readonly clockRateMax: number;
+  /** So many reads may wait that there never are more. */
+  readonly readsUnlimited: boolean;
 }
 
 /** Who the members are from an index on, until the next change. */
@@ -50,4 +68,12 @@ function after(before: Membership, { index, kind, id }: MembershipChange): Membe
 /** Those that held at any index from `from` to `to`, both included. */
 export function membershipsWithin(all: readonly Membership[], from: Index, to: Index): readonly Membership[] {
   return all.filter(({ since }, at) => since <= to && (all[at + 1]?.since ?? Infinity) > from);
+}
+
+export function sameIds(some: readonly MemberId[], others: readonly MemberId[]): boolean {
+  return some.length === others.length && some.every((id) => others.includes(id));
+}
+
+export function describeMembership({ since, voters, learners, removed }: Membership): string {
+  return `voters ${memberNames(voters)}, learners ${memberNames(learners)}, removed ${memberNames(removed)} since ${since}`;
 }

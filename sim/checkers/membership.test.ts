@@ -8,7 +8,7 @@ import {
   type MembershipCall,
   type MembershipOutcome,
 } from './membership-history.js';
-import type { MembershipChange, MembershipTruth } from './membership-truth.js';
+import type { MembershipChange, MembershipTerms, MembershipTruth } from './membership-truth.js';
 
 const founding: MembershipChange = { index: 1, kind: 'add-voter', id: 1n };
 
@@ -32,6 +32,8 @@ interface Told {
   readonly asked: bigint;
   readonly applied: number;
   readonly leaders: number;
+  /** Whom the one that was asked takes for it. */
+  readonly leader: bigint;
 }
 
 const removed: MembershipOutcome = { kind: 'ok', answer: { type: 'remove' } };
@@ -47,7 +49,17 @@ function told(
   outcome: MembershipOutcome,
   more: Partial<Told> = {},
 ): Told {
-  return { call: { type, target }, from, to, outcome, asked: 1n, applied: from, leaders: 1, ...more };
+  return {
+    call: { type, target },
+    from,
+    to,
+    outcome,
+    asked: 1n,
+    applied: from,
+    leaders: 1,
+    leader: 1n,
+    ...more,
+  };
 }
 
 /** Those of the changes that nothing is said of here. */
@@ -58,14 +70,23 @@ const joins = [
 const removal = told('remove', 2n, [29, 30], removed);
 
 /** The rules that the calls break. */
-function broken(calls: readonly Told[], truth: Partial<MembershipTruth> = {}): string[] {
+function broken(
+  calls: readonly Told[],
+  truth: Partial<MembershipTruth> = {},
+  terms: Partial<MembershipTerms> = {},
+): string[] {
   const history = new MembershipHistory();
-  for (const { call, from, to, outcome, asked, applied, leaders } of calls) {
-    const moment = (commit: number) => ({ ms: commit, commit, leaders });
-    const respond = history.invoke({ id: asked, life: 1, applied }, call, moment(from));
+  for (const { call, from, to, outcome, asked, applied, leaders, leader } of calls) {
+    const moment = (commit: number) => ({ ms: commit * 1000, commit, leaders });
+    const at = { id: asked, life: 1, applied, leader, term: 1 };
+    const respond = history.invoke(at, call, 1000, moment(from));
     if (to !== undefined) respond(outcome, moment(to));
   }
-  const violations = checkMembership(history.operations, { changes, leaders: [1n], ...truth });
+  const violations = checkMembership(
+    history.operations,
+    { changes, leaders: [{ id: 1n, term: 1 }], servedUntilMs: new Map(), ...truth },
+    { requestTimeoutMs: 1000, clockRateMax: 1, readsUnlimited: true, ...terms },
+  );
   for (const each of violations) assert.match(describeMembershipViolation(each), /^[^\n]+: .+/);
   return violations.map(({ rule }) => rule);
 }
@@ -173,10 +194,53 @@ describe('a refusal of a change of members', () => {
 
   it('for its quorum needs something that was left to do', () => {
     const refused = failed('QUORUM_WOULD_BE_LOST');
-    assert.deepEqual(broken([...calls, told('remove', 3n, [31, 31], refused)]), []);
+    assert.deepEqual(broken([...calls, told('remove', 1n, [31, 31], refused)]), []);
     assert.deepEqual(broken([...calls, told('remove', 2n, [31, 31], refused)]), untrue);
     assert.deepEqual(broken([...calls, told('join', 4n, [31, 31], refused)]), []);
     assert.deepEqual(broken([...calls, told('join', 3n, [31, 31], refused)]), untrue);
+  });
+
+  it('for its quorum needs voters that may be silent', () => {
+    const refused = failed('QUORUM_WOULD_BE_LOST');
+    // Beside a lone voter nobody is missed.
+    assert.deepEqual(broken([...calls, told('remove', 2n, [10, 11], refused)]), untrue);
+    assert.deepEqual(broken([...calls, told('join', 4n, [10, 11], refused)]), untrue);
+    assert.deepEqual(broken([...calls, told('remove', 1n, [10, 11], refused)]), []);
+    // Of two, the one that leads may miss the other, not itself.
+    assert.deepEqual(broken([...calls, told('remove', 1n, [31, 31], refused)]), []);
+    assert.deepEqual(broken([...calls, told('remove', 3n, [31, 31], refused)]), untrue);
+    assert.deepEqual(broken([...calls, told('remove', 3n, [20, 21], refused)]), []);
+  });
+
+  it('for want of a leader takes all the time that there is', () => {
+    const early = ['nobody gives up before the time is over'];
+    const without = failed('NO_LEADER');
+    assert.deepEqual(broken([...calls, told('remove', 3n, [31, 31], without)]), early);
+    assert.deepEqual(broken([...calls, told('remove', 3n, [31, 32], without)]), []);
+    assert.deepEqual(
+      broken([...calls, told('remove', 3n, [31, 31.8], without)], {}, { clockRateMax: 1.3 }),
+      [],
+    );
+  });
+
+  it('as full needs a limit, and something that waits', () => {
+    const full = failed('LIMIT_EXCEEDED');
+    const unfounded = ['only what is full refuses as full'];
+    assert.deepEqual(broken([...calls, told('remove', 3n, [31, 31], full)]), unfounded);
+    assert.deepEqual(
+      broken([...calls, told('remove', 3n, [31, 31], full)], {}, { readsUnlimited: false }),
+      [],
+    );
+    const transfer = told('transfer', 3n, [31, 31], full);
+    assert.deepEqual(broken([...calls, transfer], {}, { readsUnlimited: false }), unfounded);
+  });
+
+  it('by one that stops needs its end', () => {
+    const stopping = told('remove', 3n, [31, 31], failed('MEMBER_STOPPING'));
+    assert.deepEqual(broken([...calls, stopping], { servedUntilMs: new Map([['n1.1', 31_000]]) }), []);
+    assert.deepEqual(broken([...calls, stopping], { servedUntilMs: new Map([['n1.1', 31_001]]) }), [
+      'who says that it stops does so',
+    ]);
   });
 
   it('has one of the codes that the call may have', () => {
@@ -211,11 +275,37 @@ describe('the answer to a transfer of leadership', () => {
   const leads = (leader: bigint): MembershipOutcome => ok({ type: 'transfer', leader });
 
   it('names one that has led by then', () => {
-    const leaders = [1n, 3n];
+    const leaders = [
+      { id: 1n, term: 1 },
+      { id: 3n, term: 2 },
+    ];
     const call = told('transfer', noMember, [31, 31], leads(3n), { leaders: 2 });
     assert.deepEqual(broken([...calls, call], { leaders }), []);
     const early = told('transfer', noMember, [31, 31], leads(3n), { leaders: 1 });
     assert.deepEqual(broken([...calls, early], { leaders }), ['who is told to lead does so']);
+  });
+
+  it('names one that has begun to lead since, or whom the caller wanted', () => {
+    const leaders = [
+      { id: 1n, term: 1 },
+      { id: 3n, term: 2 },
+    ];
+    const answer = (target: bigint, leader: bigint, known: bigint): string[] =>
+      broken([...calls, told('transfer', target, [31, 31], leads(leader), { leaders: 2, leader: known })], {
+        leaders,
+      });
+    assert.deepEqual(answer(noMember, 1n, 1n), ['who is told to lead has begun to']);
+    assert.deepEqual(answer(3n, 1n, 1n), ['who is told to lead has begun to']);
+    assert.deepEqual(answer(1n, 1n, 1n), []);
+    // It led in the term that the one which was asked knew, and no more.
+    assert.deepEqual(answer(noMember, 1n, 3n), ['who is told to lead does so']);
+  });
+
+  it('tells that there is no leader only if none was known', () => {
+    const refusal = (leader: bigint): string[] =>
+      broken([...calls, told('transfer', noMember, [31, 31], failed('NO_LEADER'), { leader })]);
+    assert.deepEqual(refusal(noMember), []);
+    assert.deepEqual(refusal(1n), untrue);
   });
 
   it('refuses whom the member that was asked may not have known as a voter', () => {
@@ -224,17 +314,21 @@ describe('the answer to a transfer of leadership', () => {
     assert.deepEqual(refusal(3n, 18, 'MEMBER_NOT_FOUND'), []);
     assert.deepEqual(refusal(3n, 21, 'MEMBER_NOT_FOUND'), untrue);
     assert.deepEqual(refusal(2n, 30, 'MEMBER_NOT_FOUND'), []);
+    // What comes while it is under way is no reason.
+    assert.deepEqual(refusal(2n, 29, 'MEMBER_NOT_FOUND'), untrue);
     assert.deepEqual(refusal(3n, 21, 'NOT_A_VOTER'), []);
     assert.deepEqual(refusal(3n, 22, 'NOT_A_VOTER'), untrue);
     assert.deepEqual(refusal(noMember, 11, 'NOT_A_VOTER'), []);
     assert.deepEqual(refusal(noMember, 12, 'NOT_A_VOTER'), untrue);
+    assert.deepEqual(refusal(noMember, 11, 'MEMBER_NOT_FOUND'), untrue);
+    assert.deepEqual(refusal(9n, 11, 'NOT_A_VOTER'), untrue);
   });
 });
 
 describe('the members as each has them in the end', () => {
   const right = { holder: 'n1', applied: 40, members: [1n, 3n], voters: [1n, 3n], removed: [2n] };
   const check = (copy: Partial<typeof right>): number =>
-    checkMemberTables([{ ...right, ...copy }], { changes, leaders: [] }).length;
+    checkMemberTables([{ ...right, ...copy }], { changes, leaders: [], servedUntilMs: new Map() }).length;
 
   it('are those of the index that it has applied', () => {
     assert.equal(check({}), 0);
@@ -254,9 +348,9 @@ describe('the members as each has them in the end', () => {
 describe('the record of such calls', () => {
   it('takes one answer to each, of its kind', () => {
     const moment = { ms: 0, commit: 1, leaders: 1 };
-    const asked = { id: 1n, life: 1, applied: 1 };
+    const asked = { id: 1n, life: 1, applied: 1, leader: 1n, term: 1 };
     const history = new MembershipHistory();
-    const respond = history.invoke(asked, { type: 'remove', target: 2n }, moment);
+    const respond = history.invoke(asked, { type: 'remove', target: 2n }, 1000, moment);
     assert.throws(() => respond(membersAre(1n), moment), /answered as what it is/);
     respond(removed, moment);
     assert.throws(() => respond(removed, moment), /no response yet/);

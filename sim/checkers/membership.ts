@@ -1,30 +1,20 @@
-import { noMember, type Index, type MemberId } from '../../src/base/ids.js';
+import type { Index, MemberId } from '../../src/base/ids.js';
+import { AnswerCheck } from './membership-answers.js';
 import {
   describeMembershipOperation,
   memberName,
   memberNames,
-  type MembershipAnswer,
-  type MembershipCall,
   type MembershipOperation,
+  type MembershipViolation,
 } from './membership-history.js';
 import {
-  isMemberOf,
+  describeMembership,
   membershipsOf,
-  membershipsWithin,
-  type Membership,
+  sameIds,
   type MembershipChange,
+  type MembershipTerms,
   type MembershipTruth,
 } from './membership-truth.js';
-
-/** What is wrong with what the callers were told. */
-export interface MembershipViolation {
-  readonly rule: string;
-  readonly detail: string;
-  readonly operations: readonly MembershipOperation[];
-}
-
-/** Failures that say nothing of the members: the call was not even decided. */
-const undecidedCodes = ['NO_LEADER', 'MEMBER_STOPPING', 'LIMIT_EXCEEDED'];
 
 /**
  * Whether what each caller was told agrees with what was committed. An answer must be true of the members at some
@@ -33,11 +23,12 @@ const undecidedCodes = ['NO_LEADER', 'MEMBER_STOPPING', 'LIMIT_EXCEEDED'];
 export function checkMembership(
   operations: readonly MembershipOperation[],
   truth: MembershipTruth,
+  terms: MembershipTerms,
 ): MembershipViolation[] {
-  const all = membershipsOf(truth);
+  const answers = new AnswerCheck(truth, terms);
   return [
     ...truth.changes.flatMap((change) => checkCause(change, operations)),
-    ...operations.flatMap((operation) => checkAnswer(operation, all, truth.leaders)),
+    ...operations.flatMap((operation) => answers.check(operation)),
   ];
 }
 
@@ -80,67 +71,6 @@ function isOvertakenJoin(
   return unasked && outcome.kind === 'unknown' && change.kind === 'remove';
 }
 
-function checkAnswer(
-  operation: MembershipOperation,
-  all: readonly Membership[],
-  leaders: readonly MemberId[],
-): MembershipViolation[] {
-  const { call, outcome, invoked, asked, responded } = operation;
-  if (responded === undefined || outcome.kind === 'unknown') return [];
-  if (outcome.kind === 'ok' && outcome.answer.type === 'transfer') {
-    const { leader } = outcome.answer;
-    if (leaders.slice(0, responded.leaders).includes(leader)) return [];
-    const detail = `${memberName(leader)} had not led`;
-    return [{ rule: 'who is told to lead does so', detail, operations: [operation] }];
-  }
-  if (outcome.kind === 'failed' && undecidedCodes.includes(outcome.code)) return [];
-  // Transfers are decided from what the member holds, which may be old; all else begins with a linearizable read.
-  const from = call.type === 'transfer' ? asked.applied : invoked.commit;
-  const within = membershipsWithin(all, from, responded.commit);
-  const isTrue =
-    outcome.kind === 'ok'
-      ? within.some((each) => fits(outcome.answer, call, each))
-      : within.some((each) => mayRefuse(operation, outcome.code, each));
-  if (isTrue) return [];
-  const detail = `from index ${from} to ${responded.commit} ${within.map(describeMembership).join('; then ')}`;
-  return [{ rule: 'callers are told the truth', detail, operations: [operation] }];
-}
-
-function fits(answer: MembershipAnswer, { target }: MembershipCall, membership: Membership): boolean {
-  const { voters, learners, removed } = membership;
-  if (answer.type !== 'join') return removed.has(target);
-  if (!isMemberOf(membership, target) && !removed.has(target)) return false;
-  return sameIds(answer.members, [...voters, ...learners]);
-}
-
-/** Whether `membership` is a reason to answer so. */
-function mayRefuse({ call }: MembershipOperation, code: string, membership: Membership): boolean {
-  const { type, target } = call;
-  const { voters, removed } = membership;
-  const isMember = isMemberOf(membership, target);
-  switch (`${type} ${code}`) {
-    case 'remove MEMBER_NOT_FOUND':
-      // One that was removed before is no failure.
-      return !isMember && !removed.has(target);
-    case 'remove QUORUM_WOULD_BE_LOST':
-      return isMember;
-    case 'join MEMBER_REMOVED':
-      return removed.has(target);
-    case 'join VERSION_MISMATCH':
-      // Whether the level is such is looked at where the process ends (cluster.ts).
-      return true;
-    case 'join QUORUM_WOULD_BE_LOST':
-      return !isMember && !removed.has(target);
-    case 'transfer MEMBER_NOT_FOUND':
-      return !isMember;
-    case 'transfer NOT_A_VOTER':
-      return voters.size === 1 || (target !== noMember && !voters.has(target));
-    default:
-      // Names and addresses are each machine's own here, and no change is one that does not fit.
-      return false;
-  }
-}
-
 /** The members as one of them has them in the end. */
 export interface MemberTableCopy {
   readonly holder: string;
@@ -167,14 +97,6 @@ export function checkMemberTables(
     const detail = `at index ${applied} ${holder} has ${memberNames(members)}, of them voters ${memberNames(voters)}, removed ${memberNames(removed)}; in truth ${describeMembership(membership)}`;
     return [{ rule: 'each member knows who belongs to the cluster', detail, operations: [] }];
   });
-}
-
-function sameIds(some: readonly MemberId[], others: readonly MemberId[]): boolean {
-  return some.length === others.length && some.every((id) => others.includes(id));
-}
-
-function describeMembership({ since, voters, learners, removed }: Membership): string {
-  return `voters ${memberNames(voters)}, learners ${memberNames(learners)}, removed ${memberNames(removed)} since ${since}`;
 }
 
 /** One violation as text, a line for each call. */

@@ -30,19 +30,19 @@ export function checkRealTime(operations: readonly Operation[], order: WriteOrde
       if (!isOld) raise(known, revision, operation);
       continue;
     }
-    if (isInFuture(operation) && !isOld && refusedRevision(operation) <= known.revision) {
-      report('the future is newer than what was answered', `revision ${known.revision} was known`, [
-        known.operation,
+    const seen = isOld ? session : known;
+    if (isInFuture(operation) && refusedRevision(operation) <= seen.revision) {
+      report('the future is newer than what was answered', `revision ${seen.revision} was known`, [
+        seen.operation,
         operation,
       ]);
     }
     if (revision === undefined) continue;
     const answer = answerOf(operation);
     const isWrite = made.has(operation) || (answer !== undefined && madeRevision(answer));
-    const floor = isOld ? session : known;
-    if (revision < floor.revision || (isWrite && revision === floor.revision)) {
+    if (revision < seen.revision || (isWrite && revision === seen.revision)) {
       const rule = isOld ? 'a session does not go back' : 'revisions agree with real time';
-      report(rule, `revision ${revision} came after ${floor.revision}`, [floor.operation, operation]);
+      report(rule, `revision ${revision} came after ${seen.revision}`, [seen.operation, operation]);
     }
   }
   return [...violations, ...checkFuture(operations, order)];

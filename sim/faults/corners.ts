@@ -5,6 +5,7 @@ import { castOf, playMsMax } from './cast.js';
 import { leaseGiven } from './lease-given.js';
 import { orderTransfer } from './order.js';
 import type { Fault } from './scene.js';
+import { successionCorners } from './succession-corners.js';
 import { incomingHeader, secondSnapshot, staleSnapshot } from './snapshot-corners.js';
 import { play, type Stage } from './stage.js';
 
@@ -160,4 +161,5 @@ export const cornerFaults = {
   'corner-second-snapshot': secondSnapshot,
   'corner-stale-snapshot': staleSnapshot,
   'corner-lease-given': leaseGiven,
+  ...successionCorners,
 };

@@ -2,6 +2,7 @@ import type { FailingOperation } from '../disk-model.js';
 import { mayLoseOne, possibleConfigs } from '../budget.js';
 import type { Cluster } from '../cluster.js';
 import type { Life, Machine } from '../machine.js';
+import { lostSector } from './lost-sector.js';
 import { lyingDiskFaults } from './lying-disks.js';
 import { someRunning, type Fault, type FaultScene } from './scene.js';
 import { incomingHeader } from './snapshot-corners.js';
@@ -106,6 +107,7 @@ export const diskFaults = {
   'failing-state': failing('flush'),
   'full-disk': fullDisk,
   ...lyingDiskFaults,
+  'lost-sector': lostSector,
   'rot-log': rot('wal/'),
   'rot-snapshot': rot('snapshot/'),
   'rot-state': rotState,

@@ -16,6 +16,7 @@ export const faultKinds = [
   'slow-link',
   'lossy-link',
   'late-answers',
+  'straggler',
   'disconnect',
   'drift',
   'wall-jump',
@@ -27,6 +28,7 @@ export const faultKinds = [
   'full-disk',
   'lying-sync',
   'lost-syncs',
+  'lost-sector',
   'rot-log',
   'rot-snapshot',
   'rot-state',
@@ -37,6 +39,14 @@ export const faultKinds = [
   'replace',
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
+
+/** As faultThemes, of runs that chance gives none of those to take its place. */
+export const stragglerThemes: readonly (readonly FaultKind[])[] = [
+  ['straggler', 'isolate-leader', 'transfer-leadership'],
+  ['straggler', 'transfer-leadership', 'chase-leaders', 'cut-one-way'],
+  ['straggler', 'kill', 'power-loss', 'isolate-leader', 'late-answers'],
+  ['straggler', 'join', 'remove', 'replace', 'transfer-leadership'],
+];
 
 /** Kinds that bring out the worst in each other: some runs have nothing else. */
 export const faultThemes: readonly (readonly FaultKind[])[] = [

@@ -6,6 +6,7 @@ import { membersMax } from '../plan.js';
 import { order, orderTransfer } from './order.js';
 import { someRunning, type Fault, type FaultScene } from './scene.js';
 
+const removalTimeoutMs = 5000;
 /** So long a removal whose outcome is not known may still happen. */
 const afterRemovalMs = 15_000;
 
@@ -25,11 +26,13 @@ const join: Fault = ({ cluster }) => {
   return machine.name;
 };
 
-function removeAt(cluster: Cluster, through: Machine, target: Machine): void {
+/** Asks `through` to have `target` removed. */
+export function removeAt(cluster: Cluster, through: Machine, target: Machine): void {
   cluster.removals++;
   cluster.clock.setTimer(afterRemovalMs, () => cluster.removals--);
-  order(cluster, through, { type: 'remove', target: target.id }, async (member) => {
-    await member.removeMember(target.id, { timeoutMs: 5000 });
+  const call = { type: 'remove', target: target.id } as const;
+  order(cluster, through, call, removalTimeoutMs, async (member, options) => {
+    await member.removeMember(target.id, options);
     return { type: 'remove' };
   });
 }

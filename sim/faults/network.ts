@@ -2,6 +2,7 @@ import type { MemberId } from '../../src/base/ids.js';
 import type { Cluster } from '../cluster.js';
 import type { Machine } from '../machine.js';
 import { someRunning, type Fault, type FaultScene } from './scene.js';
+import { straggler } from './straggler.js';
 
 function machinesOf(cluster: Cluster): Machine[] {
   return cluster.machines.filter((each) => !each.lost && !each.retired);
@@ -225,5 +226,6 @@ export const networkFaults = {
   'slow-link': slowLink,
   'lossy-link': lossyLink,
   'late-answers': lateAnswers,
+  straggler,
   disconnect,
 };

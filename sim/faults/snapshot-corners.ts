@@ -1,9 +1,8 @@
 import type { Ready } from '../../src/raft/types.js';
 import type { Machine } from '../machine.js';
 import { castOf, playMsMax } from './cast.js';
-import { orderTransfer } from './order.js';
 import type { Fault, FaultScene } from './scene.js';
-import { holdOffer, play, type LateOffer, type Stage } from './stage.js';
+import { handOver, holdOffer, play, type LateOffer, type Stage } from './stage.js';
 
 /** What says which snapshot is on its way to a machine. */
 export const incomingHeader = 'snapshot/incoming.json';
@@ -34,11 +33,6 @@ async function comeBackBehind(stage: Stage, away: Machine, others: readonly Mach
     others.every((each) => each.running && each.parts.raft.firstIndex > away.parts.raft.lastIndex + 1);
   await stage.until(isBehind, playMsMax);
   mend();
-}
-
-async function handOver(stage: Stage, from: Machine, to: Machine): Promise<void> {
-  orderTransfer(stage.cluster, from, to.id);
-  await stage.until(() => stage.cluster.leader() === to, stage.cluster.options.electionTimeoutMs * 3);
 }
 
 /** A second leader offers a snapshot while that of the first, which has just arrived, is installed slowly. */

@@ -1,9 +1,11 @@
 import type { MemberId } from '../../src/base/ids.js';
+import type { Parcel } from '../../src/peer/memory-network.js';
 import type { IncomingSnapshot, PeerIdentity, SnapshotHeader } from '../../src/ports/peers.js';
 import type { Message } from '../../src/raft/types.js';
 import type { Cluster } from '../cluster.js';
 import type { Dice } from '../dice.js';
 import type { Machine } from '../machine.js';
+import { orderTransfer } from './order.js';
 import type { FaultScene } from './scene.js';
 
 /** How often what is waited for is looked at, where the moment counts. */
@@ -65,6 +67,20 @@ export class Stage {
     if (!holds) throw new Missed();
   }
 
+  /** What leaves, and `holds` chooses, is kept back: it arrives when it is told to, whoever listens there by then. */
+  keepBack(holds: (parcel: Parcel) => boolean): (() => void)[] {
+    const kept: (() => void)[] = [];
+    const { network } = this.cluster;
+    this.lasts(
+      network.hold((parcel, arrive) => {
+        if (!holds(parcel)) return false;
+        kept.push(arrive);
+        return true;
+      }),
+    );
+    return kept;
+  }
+
   gate(machine: Machine, holds: (message: Message) => boolean): Gate {
     return new Gate(this, machine, holds);
   }
@@ -108,6 +124,11 @@ export function play(scene: FaultScene, ms: number, acts: (stage: Stage) => Prom
       if (!(error instanceof Missed)) scene.cluster.fail(error);
     })
     .finally(() => stage.end());
+}
+
+export async function handOver(stage: Stage, from: Machine, to: Machine): Promise<void> {
+  orderTransfer(stage.cluster, from, to.id);
+  await stage.until(() => stage.cluster.leader() === to, stage.cluster.options.electionTimeoutMs * 3);
 }
 
 /** An offer of a snapshot that is late. */

@@ -1,3 +1,4 @@
+import { answerMutants } from './answers.js';
 import { keyMutants } from './keys.js';
 import { levelMutants } from './level.js';
 import { memberMutants } from './member.js';
@@ -6,6 +7,7 @@ import type { Mutant, WaitingMutant } from './mutant.js';
 import { raftMutants } from './raft.js';
 import { stateMutants } from './state.js';
 import { storageMutants } from './storage.js';
+import { successionMutants } from './succession.js';
 
 /** Every deliberate fault. */
 export const mutants: readonly Mutant[] = [
@@ -15,6 +17,8 @@ export const mutants: readonly Mutant[] = [
   ...stateMutants,
   ...keyMutants,
   ...levelMutants,
+  ...answerMutants,
+  ...successionMutants,
   ...mendedMutants,
 ];
 

@@ -54,6 +54,14 @@ export const mendedMutants: readonly Mutant[] = [
     '',
   ),
   mutant(
+    'deletions-of-nothing-cost-nothing',
+    'the deletion of a range without keys counts as no work: an entry of thousands is applied in one turn',
+    'src/fsm/keys/keys-part.ts',
+    `      work.charge();
+      this.#deletion`,
+    '      this.#deletion',
+  ),
+  mutant(
     'joiner-told-of-anothers-removal',
     'a member that ends because it was removed tells those who join through it that they were',
     'src/member/raft-member.ts',

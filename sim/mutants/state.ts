@@ -151,6 +151,13 @@ export const stateMutants: readonly Mutant[] = [
     '',
   ),
   mutant(
+    'rows-read-for-nothing',
+    'a read of a range does not count the rows that it looks at',
+    fsm('keys/candidates'),
+    'else chargeRow(this.#work, this.#row, this.#valueBytesMax);',
+    '',
+  ),
+  mutant(
     'range-delete-takes-its-end',
     'a delete of a range takes the key at its end too',
     fsm('keys/range-deletion'),

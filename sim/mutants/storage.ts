@@ -50,6 +50,13 @@ export const storageMutants: readonly Mutant[] = [
     "this.#checkTorn(segment, bytes, position, read.kind === 'end');",
     '',
   ),
+  mutant(
+    'later-batches-not-looked-for',
+    'a sector that is lost before the last batch is taken for a torn write, and all behind it is cut away',
+    storage('wal/recover'),
+    'if (head.batch <= batch) continue;',
+    'if (head.batch >= batch || head.batch < batch) continue;',
+  ),
   {
     name: 'checksum-not-chained',
     fault: 'records are valid wherever they stand, and what a torn write left is not cleaned',

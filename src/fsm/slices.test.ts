@@ -83,6 +83,18 @@ void test('an entry of very many commands is applied in slices of bounded work',
   assert.deepEqual([machine.applied.index, count(machine)], [2, 20_000]);
 });
 
+void test('an entry of very many deletions of nothing is too', () => {
+  const { machine } = newMachine();
+  let slices = 0;
+  const entry = entryOf(
+    machine,
+    Array.from({ length: 4096 }, () => removeAll()),
+  );
+  const applied = applyInSlices(machine, entry, () => slices++);
+  assert.ok(slices >= 4096 / sliceUnits - 1, `${slices} slices`);
+  assert.equal(applied.batch?.results.length, 4096);
+});
+
 void test('the deletion of many keys has one revision, is seen at once at its end, and holds nobody up', () => {
   const { machine, backend } = newMachine();
   fill(machine, 20_000);

@@ -72,14 +72,17 @@ export class Compaction {
   #slice(): void {
     const { machine, clock, options } = this.#parts;
     const begunMs = clock.monotonicMs();
-    for (let slices = 1; ; slices++) {
+    let worked = false;
+    for (let slices = 0; slices < slicesInARowMax; slices++) {
       const work = new Work(options.compactionUnitsMax);
       const looked = machine.compactSlice(work);
-      // Something keeps it from going on: it looks again with the next tick.
-      if (work.units === 0) return;
+      if (work.units === 0) break;
+      worked = true;
       this.#pace.sliced(looked, machine.keys.changesWritten, machine.compactionPending);
-      if (!this.#pace.behind || slices === slicesInARowMax) break;
+      if (!this.#pace.behind) break;
     }
+    // Something keeps it from going on: it looks again with the next tick.
+    if (!worked) return;
     machine.commit();
     this.#wait(this.#pace.restMs(clock.monotonicMs() - begunMs));
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { encodeUtf8 } from '../base/bytes.js';
 import { DiskError } from '../ports/disk.js';
 import { get, put } from './testing/key-values.js';
 import { MemoryCluster } from './testing/memory-cluster.js';
@@ -249,6 +250,20 @@ void test('a leader that stops hands over first', async () => {
   const before = cluster.clock.monotonicMs();
   await cluster.settled(put(other!.member, 'key', 'x'));
   assert.ok(cluster.clock.monotonicMs() - before <= 2 * cluster.options.heartbeatIntervalMs);
+});
+
+void test('a member that has stopped answers nothing from its state, which is closed', async () => {
+  const cluster = await MemoryCluster.of(1, 15);
+  const { member } = cluster.machines[0]!;
+  await cluster.settled(put(member, 'key', 'x'));
+  await cluster.settled(member.stop());
+  for (const end of [undefined, encodeUtf8('l')]) {
+    const query = { key: encodeUtf8('key'), end, revision: 0, limit: 0 };
+    const read = member.range(query, { serializable: true });
+    assert.equal(await cluster.refusal(read), 'MEMBER_STOPPING');
+  }
+  const query = { key: encodeUtf8('key'), revision: 0, limit: 1 };
+  assert.throws(() => member.rangeLocal(query), { code: 'MEMBER_STOPPING' });
 });
 
 void test('leadership goes where it is sent', async () => {

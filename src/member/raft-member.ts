@@ -384,6 +384,7 @@ export class RaftMember implements Member {
 
   rangeLocal(query: RangeQuery): RangeAnswer {
     assert(!isKeyRange(query), 'a range is read in slices');
+    this.#checkRunning();
     try {
       return this.#parts.machine.range(query);
     } catch (error) {
@@ -443,8 +444,7 @@ export class RaftMember implements Member {
   }
 
   async members(options: ReadOptions = {}): Promise<readonly MemberView[]> {
-    const { serializable = false } = options;
-    if (!serializable) await this.readBarrier(options);
+    if (options.serializable !== true) await this.readBarrier(options);
     const { machine, raft } = this.#parts;
     return machine.members().map((record) => ({
       ...record,

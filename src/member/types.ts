@@ -109,7 +109,7 @@ export interface Member {
   readBarrier(options?: CallOptions): Promise<void>;
   /** As `readBarrier`, without a promise. */
   startReadBarrier(options: CallOptions | undefined, completion: Completion<void>): void;
-  /** Reads a single key from the local state as it is now. */
+  /** Reads a single key from the local state as it is now. @throws KvorumError MEMBER_STOPPING: it may be closed */
   rangeLocal(query: RangeQuery): RangeAnswer;
 
   /**

@@ -32,6 +32,18 @@ export const perfectNetwork: NetworkConditions = {
   reorders: false,
 };
 
+/** A message, or a part of a snapshot, that leaves one member for another. */
+export interface Parcel {
+  readonly type: Message['type'] | 'snapshot-part';
+  readonly from: MemberId;
+  readonly to: MemberId;
+  /** undefined: a part of a snapshot. */
+  readonly message: Message | undefined;
+}
+
+/** @returns whether it keeps the parcel back; it is then lost unless `arrive` is called, at any time */
+export type Holder = (parcel: Parcel, arrive: () => void) => boolean;
+
 /** What a member of the network does for the others. */
 export interface Station {
   readonly identity: PeerIdentity;
@@ -65,6 +77,7 @@ export class MemoryNetwork {
   readonly #streams = new Set<Stream>();
   /** Of two members: the number of the last message that was sent before their connections were closed. */
   readonly #closings = new Map<string, number>();
+  readonly #holders = new Set<Holder>();
   #sent = 0;
   readonly #writer = new ByteWriter();
   /** By sender, then address. */
@@ -193,9 +206,23 @@ export class MemoryNetwork {
     this.clock.setTimer(this.latencyMs(), action);
   }
 
-  /** Resolves after one latency. */
-  hop(): Promise<void> {
-    return new Promise((resolve) => this.later(resolve));
+  /** Resolves when a part of a snapshot has arrived. */
+  hop(from: MemberId, to: MemberId): Promise<void> {
+    return new Promise((resolve) => {
+      const parcel: Parcel = { type: 'snapshot-part', from, to, message: undefined };
+      if (!this.#isHeld(parcel, resolve)) this.later(resolve);
+    });
+  }
+
+  /** Shows `holder` all that leaves from now on, as long as nobody keeps it back before. @returns ends that */
+  hold(holder: Holder): () => void {
+    this.#holders.add(holder);
+    return () => void this.#holders.delete(holder);
+  }
+
+  #isHeld(parcel: Parcel, arrive: () => void): boolean {
+    for (const holder of this.#holders) if (holder(parcel, arrive)) return true;
+    return false;
   }
 
   /** Brings the message to where the sender believes the receiver to be, encoded and decoded as on a wire. */
@@ -211,13 +238,16 @@ export class MemoryNetwork {
         continue;
       }
       const received = readMessage(new ByteReader(bytes));
-      this.#schedule(from, address, conditions, () => {
+      const arrive = (): void => {
         const arrives = this.reaches(message.from, message.to) && !this.#closedSince(sent, message);
         const receiver = arrives ? this.at(address) : undefined;
         this.watch(receiver === undefined ? 'lost' : 'arrives', message);
         if (receiver === undefined || !this.understands(from, receiver)) return;
         if (this.trusts(from, receiver)) receiver.deliver(from.identity, received);
-      });
+      };
+      const { type, from: sender, to } = message;
+      const isHeld = this.#holders.size > 0 && this.#isHeld({ type, from: sender, to, message }, arrive);
+      if (!isHeld) this.#schedule(from, address, conditions, arrive);
     }
   }
 

@@ -259,9 +259,9 @@ export class MemoryPeers implements Peers, Station {
   }
 
   async #hop(to: MemberId, signal: AbortSignal): Promise<void> {
-    await this.#network.hop();
-    signal.throwIfAborted();
     const self = this.identity.memberId;
+    await this.#network.hop(self, to);
+    signal.throwIfAborted();
     const reaches = this.#network.reaches(self, to) && this.#network.reaches(to, self);
     if (this.#closed || !reaches) throw new Error('the connection was closed');
   }

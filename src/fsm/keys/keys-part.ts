@@ -91,6 +91,8 @@ export class KeysPart {
     if (this.#deletion === undefined) {
       const refused = command.previous ? this.#measure(bounds, work) : 'fits';
       if (refused !== 'fits') return refused;
+      // A range without keys is looked at too, and an entry may have thousands of them.
+      work.charge();
       this.#deletion = RangeDeletion.begin(this.#backend, this.#keys, bounds, command.previous);
     }
     const deletion = this.#deletion;

@@ -63,6 +63,14 @@ export class Invariants {
     }
   }
 
+  /** What a start finds in the log has been written before. */
+  checkStart({ raft }: ObservedMember): void {
+    for (const entry of raft.unapplied()) {
+      const known = this.#entries.get(`${entry.index}:${entry.term}`);
+      assert(known !== undefined && sameEntry(known.entry, entry), `entry ${entry.index} was never written`);
+    }
+  }
+
   checkStep(member: ObservedMember): void {
     const { raft } = member;
     let seen = this.#seen.get(raft);

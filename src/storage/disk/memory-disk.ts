@@ -1,6 +1,6 @@
 import type { RandomSource } from '../../base/prng.js';
 import { DiskError, type Disk, type DiskFile } from '../../ports/disk.js';
-import { Content, MemoryFile, type DiskOperation } from './memory-file.js';
+import { Content, MemoryFile, sectorSizeBytes, type DiskOperation } from './memory-file.js';
 
 /**
  * Lets a test or the simulator decide about each operation before it takes effect: return an error to make it
@@ -64,6 +64,19 @@ export class MemoryDisk implements Disk {
     const content = this.#file(path);
     content.bytes[position]! ^= 1 << bit;
     if (position < content.durable.length) content.durable[position]! ^= 1 << bit;
+  }
+
+  /** A sector of what is stored is gone, as if it had never been written. */
+  loseSector(path: string, sector: number): void {
+    const content = this.#file(path);
+    const at = sector * sectorSizeBytes;
+    for (const bytes of [content.bytes, content.durable]) bytes.fill(0, at, at + sectorSizeBytes);
+    content.dirty.delete(sector);
+  }
+
+  /** What programs see of a file. */
+  contentOf(path: string): Uint8Array {
+    return this.#file(path).bytes.slice();
   }
 
   /** Bytes of all files. */

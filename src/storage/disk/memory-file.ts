@@ -3,7 +3,8 @@ import { DiskError, type DiskFile } from '../../ports/disk.js';
 
 export type DiskOperation = 'open' | 'read' | 'write' | 'sync' | 'rename' | 'remove' | 'list';
 
-const sectorSizeBytes = 512;
+/** What a disk writes as a whole or not at all. */
+export const sectorSizeBytes = 512;
 
 /** The bytes of one file: what is durable, and what a crash may take. */
 export class Content {
