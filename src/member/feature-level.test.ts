@@ -126,8 +126,11 @@ void test('a version that is too old ends at the entry that raises the level, an
   await cluster.settled(put(second.member, 'a', 'of the new level'));
   third.levels = old;
   await cluster.start(third);
+  const request = { id: 903n, name: 'new', peerAddress: 'new:1', levels: newer };
+  const joining = cluster.refusal(third.member.join(request));
   await endsUnsuitable(cluster, third);
   assert.equal(third.member.status().featureLevel, 1);
+  assert.equal(await joining, 'MEMBER_STOPPING', 'it is not the version of the one that joins');
   third.levels = newer;
   third.life = undefined;
   await cluster.start(third);

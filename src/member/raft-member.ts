@@ -235,8 +235,9 @@ export class RaftMember implements Member {
     const isDisk = error instanceof DiskError;
     const message = isDisk ? storageMessage(error) : error.message;
     this.#parts.log.error({ error: error.stack ?? error.message }, `member stops: ${message}`);
-    const isTold = isDamage(error) || isUnsuitable(error);
-    this.#ended = isTold ? error : new KvorumError('STORAGE_FAILED', message, { cause: error });
+    // Who waits here to be let in would take VERSION_MISMATCH for what its own version lacks.
+    const code = isUnsuitable(error) ? 'MEMBER_STOPPING' : 'STORAGE_FAILED';
+    this.#ended = isDamage(error) ? error : new KvorumError(code, message, { cause: error });
     void this.#end({ kind: 'failed', error: isDisk ? this.#ended : error });
   }
 
@@ -311,9 +312,7 @@ export class RaftMember implements Member {
   }
 
   #checkRunning(): void {
-    if (this.#ended !== undefined) {
-      throw new KvorumError('MEMBER_STOPPING', this.#ended.message);
-    }
+    if (this.#ended !== undefined) throw new KvorumError('MEMBER_STOPPING', this.#ended.message);
   }
 
   write(command: Command, options?: CallOptions): Promise<CommandResult> {
@@ -483,7 +482,7 @@ export class RaftMember implements Member {
 }
 
 /** The cluster goes on at a feature level that this version does not know. */
-function isUnsuitable(error: Error): error is KvorumError {
+function isUnsuitable(error: Error): boolean {
   return error instanceof KvorumError && error.code === 'VERSION_MISMATCH';
 }
 
