@@ -77,7 +77,7 @@ describe('a refusal', () => {
   });
 
   it('by one that ends is its last word', () => {
-    for (const code of ['MEMBER_STOPPING', 'STORAGE_FAILED', 'DATA_DAMAGED', 'VERSION_MISMATCH']) {
+    for (const code of ['MEMBER_STOPPING', 'STORAGE_FAILED', 'DATA_DAMAGED']) {
       assert.deepEqual(
         refusals([
           [get, found],

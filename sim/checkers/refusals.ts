@@ -19,7 +19,7 @@ export interface RefusalTerms {
 }
 
 /** By one that ends, and is told so. */
-const endings = ['MEMBER_STOPPING', 'STORAGE_FAILED', 'DATA_DAMAGED', 'VERSION_MISMATCH'];
+const endings = ['MEMBER_STOPPING', 'STORAGE_FAILED', 'DATA_DAMAGED'];
 
 /**
  * Whether each call that was not answered was refused for a reason that there may have been. What compaction and the

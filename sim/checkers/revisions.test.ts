@@ -226,6 +226,18 @@ describe('a history and its revisions', () => {
     ]);
   });
 
+  it('holds serializable reads to what their member has answered', () => {
+    const writes = [put(0, 1, 'a', 'x', 2), put(2, 3, 'a', 'y', 3)];
+    const compact: Line = ['c', 6, 7, calls.compact(3), answers.compact(3)];
+    const call = calls.read('a', { revision: 2, serializable: true });
+    const past: Line = ['p', 10, 11, call, answers.read([item('a=x@2/2.1')], 3)];
+    assert.deepEqual(broken(...writes, compact, past), ['what is compacted stays compacted']);
+    const refused = (client: string): Line => [client, 10, 11, call, failed('REVISION_IN_FUTURE')];
+    const seen: Line = ['p', 8, 9, calls.read('a'), answers.read([item('a=y@3/2.2')], 3)];
+    assert.deepEqual(broken(...writes, seen, refused('p')), ['the future is newer than what was answered']);
+    assert.deepEqual(broken(...writes, seen, refused('q')), []);
+  });
+
   it('takes one compaction after the other, each to a newer revision', () => {
     const compact = (from: number, to: number, revision: number, at: number): Line => [
       `c${from}`,

@@ -312,9 +312,7 @@ export class RaftMember implements Member {
   }
 
   #checkRunning(): void {
-    if (this.#ended !== undefined) {
-      throw new KvorumError('MEMBER_STOPPING', this.#ended.message);
-    }
+    if (this.#ended !== undefined) throw new KvorumError('MEMBER_STOPPING', this.#ended.message);
   }
 
   write(command: Command, options?: CallOptions): Promise<CommandResult> {
