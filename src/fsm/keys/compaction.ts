@@ -5,6 +5,7 @@ import type { Work } from '../../base/work.js';
 import type { Backend } from '../../ports/backend.js';
 import { versionsPerEntry } from './past.js';
 import type { RevisionLog } from './revision-log.js';
+import { chargeLongKey } from './row-cost.js';
 import { decodeVersion, historyKey, type Place } from './rows.js';
 import type { Change } from './segment.js';
 
@@ -128,6 +129,7 @@ export class Compaction {
       // Undefined: an earlier round kept it.
       if (row === undefined) continue;
       work.charge(row.length);
+      chargeLongKey(work, key);
       kept.push({ key: historyKey(key, previous), row: row.slice() });
     }
     for (const { key, row } of kept) this.#backend.put('history', key, row);
@@ -144,6 +146,7 @@ export class Compaction {
       const entries: Uint8Array[] = [];
       for (const change of segment.changes) {
         work.charge();
+        chargeLongKey(work, change.key);
         this.#addEntriesOf(change, round, entries);
       }
       for (const entry of entries) {

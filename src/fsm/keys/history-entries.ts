@@ -4,6 +4,7 @@ import type { Work } from '../../base/work.js';
 import type { BackendReader, Row } from '../../ports/backend.js';
 import { boundsBehind, type KeyBounds } from './key-bounds.js';
 import type { Past } from './past.js';
+import { chargeLongKey } from './row-cost.js';
 import { decodeHistoryKey, historyPrefix, placeSizeBytes, readPlace, type Place } from './rows.js';
 
 /** Entries of one key that are walked over; what more there are is jumped over. */
@@ -52,7 +53,8 @@ export class HistoryEntries {
     for (let walked = 0; this.#row !== undefined && equalBytes(this.#prefixOf(this.#row), prefix); walked++) {
       if (walked === entriesWalkedMax) return this.#jump(key, found);
       const place = readPlace(this.#row.key, this.#row.key.length - placeSizeBytes);
-      if (place.revision > this.#revision && (this.#reverse || found === undefined)) found = place;
+      const counts = this.#row.removed !== true && place.revision > this.#revision;
+      if (counts && (this.#reverse || found === undefined)) found = place;
       this.#advance();
     }
     this.#decode();
@@ -80,6 +82,7 @@ export class HistoryEntries {
       end: end === undefined ? undefined : historyPrefix(end),
       reverse: this.#reverse,
       valueBytesMax: 0,
+      withRemoved: true,
     });
     this.#rows = rows[Symbol.iterator]();
     this.#advance();
@@ -90,6 +93,7 @@ export class HistoryEntries {
     const next = this.#rows!.next();
     this.#row = next.done === true ? undefined : next.value;
     this.#work.charge(this.#row?.key.length);
+    if (this.#row !== undefined) chargeLongKey(this.#work, this.#row.key);
   }
 
   #decode(): void {
