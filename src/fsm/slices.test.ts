@@ -160,6 +160,16 @@ function someCommands(random: RandomSource): Command[] {
   });
 }
 
+void test('the deletion of long keys is done in slices of few', () => {
+  const { machine } = newMachine();
+  const count = 40;
+  for (let at = 0; at < count; at++)
+    applyWhole(machine, [put(String.fromCharCode(at + 1).repeat(64 * 1024))]);
+  let slices = 1;
+  applyInSlices(machine, entryOf(machine, [removeAll()]), () => slices++, 2048);
+  assert.ok(slices >= count / 4, `${slices} slices`);
+});
+
 void test('slices, crashes between them and reads make no difference to what an entry does', () => {
   const seed = Number(process.env.KVORUM_SEED ?? Math.floor(Math.random() * 2 ** 32));
   console.log(`replay with KVORUM_SEED=${seed}`);

@@ -26,6 +26,11 @@ export interface RangeOptions {
    * checked: reading it costs a fraction of what reading all of it does.
    */
   readonly valueBytesMax?: number | undefined;
+  /**
+   * Keys that were removed, and are passed over, may come too, as rows that say so: there may be very many of them, and
+   * whoever bounds his work must hear of each.
+   */
+  readonly withRemoved?: boolean;
 }
 
 export interface Row {
@@ -33,6 +38,8 @@ export interface Row {
   readonly value: Uint8Array;
   /** Of the whole value, where it is cut off. */
   readonly wholeSizeBytes?: number;
+  /** There is no such row any more; see `withRemoved`. */
+  readonly removed?: true;
 }
 
 /** What a read meets that is not as it was written is KvorumError DATA_DAMAGED: thrown, never returned. */

@@ -8,6 +8,7 @@ import { MemoryBackend } from '../../src/storage/backend/memory-backend.js';
 import type { Backend } from '../../src/ports/backend.js';
 import { backendContract, type BackendKind } from './backend.js';
 import { cutValuesContract } from './backend-cut-values.js';
+import { openBatchesContract } from './backend-open-batches.js';
 
 const memory: BackendKind = {
   name: 'memory',
@@ -50,4 +51,5 @@ const lmdb: BackendKind = {
 for (const kind of [memory, memoryOfChunks, lmdb]) {
   backendContract(kind);
   cutValuesContract(kind);
+  openBatchesContract(kind);
 }

@@ -274,35 +274,6 @@ function testBatches(kind: BackendKind): void {
     }
   });
 
-  it('shows whole batches to whoever asks for a view in the middle of one, and whatever begins at its end', async () => {
-    const backend = await kind.create();
-    write(backend, 1, 'before');
-    backend.put('current', bytes('half'), bytes('x'));
-    const views = Promise.all([backend.view(), backend.view()]);
-    await new Promise(setImmediate);
-    backend.put('current', bytes('other half'), bytes('x'));
-    backend.commit({ index: 2, term: 1 });
-    backend.put('current', bytes('next'), bytes('x'));
-    for (const view of await views) {
-      const keys = Array.from(view.rows(), ({ key }) => Buffer.from(key).toString());
-      const whole = ['before', 'half', 'other half'];
-      assert.deepEqual(keys, view.position.index === 1 ? ['before'] : whole);
-      view.close();
-    }
-    backend.commit({ index: 3, term: 1 });
-    await backend.close();
-  });
-
-  it('ends a flush that waits for the end of a batch when it is closed', async () => {
-    for (const flush of [true, false]) {
-      const backend = await kind.create();
-      backend.put('current', bytes('half'), bytes('x'));
-      const flushing = backend.flush().catch((error: unknown) => assert.ok(isDiskError(error)));
-      await backend.close({ flush });
-      await flushing;
-    }
-  });
-
   it('tells what waits for the disk, and when it is there', async () => {
     const backend = await kind.create();
     const told: number[] = [];

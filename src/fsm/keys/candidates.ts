@@ -41,7 +41,9 @@ export class Candidates {
     this.#direction = reverse ? -1 : 1;
     this.#valueBytesMax = valueBytesMax;
     const wanted = valueBytesMax === Infinity ? {} : { valueBytesMax };
-    this.#rows = source.backend.range('current', { ...bounds, reverse, ...wanted })[Symbol.iterator]();
+    this.#rows = source.backend
+      .range('current', { ...bounds, reverse, ...wanted, withRemoved: true })
+      [Symbol.iterator]();
     if (revision !== undefined) this.#entries = new HistoryEntries(source, bounds, reverse, revision, work);
   }
 
@@ -51,13 +53,13 @@ export class Candidates {
     if (entryKey === undefined) {
       if (row === null) return undefined;
       this.#row = undefined;
-      return { key: row.key, row, entry: undefined };
+      return { key: row.key, row: unlessRemoved(row), entry: undefined };
     }
     const order = row === null ? 1 : this.#direction * compareBytes(row.key, entryKey);
     const entry = order < 0 ? undefined : this.#entries!.take();
     if (row === null || order > 0) return { key: entryKey, row: undefined, entry };
     this.#row = undefined;
-    return { key: row.key, row, entry };
+    return { key: row.key, row: unlessRemoved(row), entry };
   }
 
   #peek(): Row | null {
@@ -73,4 +75,9 @@ export class Candidates {
     this.#rows.return?.();
     this.#entries?.close();
   }
+}
+
+/** Of a key that was removed the entry alone counts. */
+function unlessRemoved(row: Row): Row | undefined {
+  return row.removed === true ? undefined : row;
 }

@@ -4,6 +4,7 @@ import type { Revision } from '../../base/ids.js';
 import type { Work } from '../../base/work.js';
 import type { Backend } from '../../ports/backend.js';
 import type { RevisionLog } from './revision-log.js';
+import { chargeLongKey } from './row-cost.js';
 import { historyKey, type Place } from './rows.js';
 import {
   changeAt,
@@ -158,6 +159,7 @@ export class Compaction {
       // Undefined: an earlier round kept it.
       if (row === undefined) continue;
       work.charge(row.length);
+      chargeLongKey(work, key);
       walk.kept.push({ key: historyKey(key, previous), row: row.slice() });
     }
     return true;
@@ -199,6 +201,7 @@ export class Compaction {
     const hasEntry = versionOfChange(segment, at) % this.#log.versionsPerEntry === 0;
     if (!wasKept && !hasEntry) return;
     const { key, place, previous } = changeAt(segment, at, placeOfChange(segment, at));
+    chargeLongKey(work, key);
     if (hasEntry) {
       work.charge();
       const entry = historyKey(key, place);

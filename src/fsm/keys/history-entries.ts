@@ -5,6 +5,7 @@ import type { BackendReader, Row } from '../../ports/backend.js';
 import { boundsBehind, type KeyBounds } from './key-bounds.js';
 import type { StateLimits } from './limits.js';
 import type { Past } from './past.js';
+import { chargeLongKey } from './row-cost.js';
 import { decodeHistoryKey, historyPrefix, placeSizeBytes, readPlace, type Place } from './rows.js';
 
 /** What the past of keys is read from. */
@@ -53,7 +54,8 @@ export class HistoryEntries {
     for (let walked = 0; this.#row !== undefined && equalBytes(this.#prefixOf(this.#row), prefix); walked++) {
       if (walked === this.#walkedMax) return this.#jump(key, found);
       const place = readPlace(this.#row.key, this.#row.key.length - placeSizeBytes);
-      if (place.revision > this.#revision && (this.#reverse || found === undefined)) found = place;
+      const counts = this.#row.removed !== true && place.revision > this.#revision;
+      if (counts && (this.#reverse || found === undefined)) found = place;
       this.#advance();
     }
     this.#decode();
@@ -81,6 +83,7 @@ export class HistoryEntries {
       end: end === undefined ? undefined : historyPrefix(end),
       reverse: this.#reverse,
       valueBytesMax: 0,
+      withRemoved: true,
     });
     this.#rows = rows[Symbol.iterator]();
     this.#advance();
@@ -91,6 +94,7 @@ export class HistoryEntries {
     const next = this.#rows!.next();
     this.#row = next.done === true ? undefined : next.value;
     this.#work.charge(this.#row?.key.length);
+    if (this.#row !== undefined) chargeLongKey(this.#work, this.#row.key);
   }
 
   #decode(): void {

@@ -5,6 +5,7 @@ import { toBounds, type KeyBounds } from './key-bounds.js';
 import type { KeyCommand, KeyResult } from './key-commands.js';
 import type { KeySpace } from './key-space.js';
 import { RangeDeletion } from './range-deletion.js';
+import { chargeLongKey } from './row-cost.js';
 import { RangeSize } from './range-size.js';
 
 type Put = Extract<KeyCommand, { type: 'put' }>;
@@ -70,6 +71,7 @@ export class KeysPart {
   #put(command: Put, work: Work): KeyResult {
     const { key, value, lease } = command;
     work.charge(value.length);
+    chargeLongKey(work, key);
     const unexpected = this.#compare(command);
     if (unexpected !== undefined) return unexpected;
     const previous = this.#keys.write((txn) => txn.put(key, value, lease, command.previous));
@@ -78,6 +80,7 @@ export class KeysPart {
 
   #delete(command: DeleteRange, work: Work): KeyResult {
     work.charge();
+    chargeLongKey(work, command.key);
     const unexpected = this.#compare(command);
     if (unexpected !== undefined) return unexpected;
     const deleted = this.#keys.write((txn) => txn.delete(command.key));

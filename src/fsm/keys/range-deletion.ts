@@ -5,6 +5,7 @@ import type { Backend } from '../../ports/backend.js';
 import type { KeyBounds } from './key-bounds.js';
 import type { KeyValue } from './key-commands.js';
 import type { KeySpace } from './key-space.js';
+import { chargeLongKey } from './row-cost.js';
 import type { WriteTxn } from './write-txn.js';
 
 const rowKey = encodeUtf8('deleting');
@@ -77,13 +78,18 @@ export class RangeDeletion {
   /** All keys of the slice first: the backend must not change while it is being read. */
   #take(work: Work): { readonly keys: readonly Uint8Array[]; readonly more: boolean } {
     const keys: Uint8Array[] = [];
-    for (const { key, value } of this.#backend.range('current', { start: this.#next, end: this.#end })) {
-      if (work.spent && keys.length > 0) {
+    let first = true;
+    const bounds = { start: this.#next, end: this.#end, withRemoved: true };
+    for (const { key, value, removed } of this.#backend.range('current', bounds)) {
+      if (work.spent && !first) {
         this.#next = key.slice();
         return { keys, more: true };
       }
-      for (let row = 1; row < rowsPerKey; row++) work.charge();
+      first = false;
       work.charge(this.previous === undefined ? 0 : value.length);
+      if (removed === true) continue;
+      for (let row = 1; row < rowsPerKey; row++) work.charge();
+      for (let row = 0; row < rowsPerKey; row++) chargeLongKey(work, key);
       keys.push(key.slice());
     }
     return { keys, more: false };

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { sliceUnits, Work } from '../../base/work.js';
-import type { RangeOptions, Row, TableName } from '../../ports/backend.js';
+import type { Backend, RangeOptions, Row, TableName } from '../../ports/backend.js';
+import { RealClock } from '../../ports/real-clock.js';
+import { LmdbBackend } from '../../storage/backend/lmdb-backend.js';
 import { MemoryBackend } from '../../storage/backend/memory-backend.js';
 import type { KeyRangeQuery, RangeAnswer } from '../range.js';
 import { KeySpace } from './key-space.js';
@@ -32,7 +37,7 @@ function filled(puts: Iterable<readonly [number, Uint8Array]>): { backend: Count
   return { backend, keys };
 }
 
-function commit(keys: KeySpace, backend: MemoryBackend, index: number): void {
+function commit(keys: KeySpace, backend: Backend, index: number): void {
   keys.save();
   backend.commit({ index, term: 1 });
 }
@@ -129,6 +134,46 @@ describe('the work of a read', () => {
     let slices = 1;
     while (whole.step(new Work()) === undefined) slices++;
     assert.ok(slices > 10, 'values that are wanted are work');
+  });
+
+  it('is bounded where thousands of keys were removed, and are still on disk', async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'kvorum-removed-'));
+    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    const backend = await LmdbBackend.open(folder, { clock: new RealClock(), flushIntervalMs: 2 ** 30 });
+    const count = 10_000;
+    const keys = new KeySpace(backend);
+    for (let at = 0; at <= count; at++) keys.write((txn) => txn.put(keyOf(at), small, 0n, false));
+    commit(keys, backend, 1);
+    await backend.flush();
+    // In one turn: nothing of it is flushed before it is read.
+    for (let at = 0; at < count; at++) keys.write((txn) => txn.delete(keyOf(at)));
+    commit(keys, backend, 2);
+    for (const reverse of [false, true]) {
+      const { answer, slices } = inSlices(keys, { ...all, reverse });
+      assert.deepEqual([answer.count, answer.items[0]?.key], [1, keyOf(count)]);
+      assert.ok(slices >= count / sliceUnits, `${slices} slices`);
+    }
+    keys.compact(keys.revision);
+    while (keys.compactionPending) keys.compactSlice(new Work());
+    commit(keys, backend, 3);
+    keys.write((txn) => txn.delete(keyOf(count)));
+    const { answer, slices } = inSlices(keys, { ...all, revision: keys.revision - 1 });
+    assert.equal(answer.count, 1);
+    assert.ok(slices >= count / sliceUnits, `${slices} slices`);
+    commit(keys, backend, 4);
+    await backend.close();
+  });
+
+  it('grows with the pieces that long keys are put together of', () => {
+    const count = 20;
+    const { keys } = filled([]);
+    for (let at = 0; at < count; at++) {
+      keys.write((txn) => txn.put(Buffer.alloc(64 * 1024, at + 1), small, 0n, false));
+    }
+    const read = keys.read({ ...all, keysOnly: true });
+    let slices = 1;
+    while (read.step(new Work()) === undefined) slices++;
+    assert.ok(slices >= count / 2, `${slices} slices`);
   });
 
   it('of a count is done in slices', () => {

@@ -1,6 +1,7 @@
 import type { Work } from '../../base/work.js';
 import type { Backend } from '../../ports/backend.js';
 import type { KeyBounds } from './key-bounds.js';
+import { chargeLongKey } from './row-cost.js';
 
 /** Sums up the keys and values of a range in slices, as far as a limit. Nothing is written meanwhile. */
 export class RangeSize {
@@ -18,7 +19,8 @@ export class RangeSize {
   /** @returns the size, or one beyond the limit; undefined: the slice is over */
   step(sizeBytesMax: number, work: Work): number | undefined {
     let first = true;
-    for (const { key, value } of this.#backend.range('current', { start: this.#next, end: this.#end })) {
+    const bounds = { start: this.#next, end: this.#end, withRemoved: true };
+    for (const { key, value, removed } of this.#backend.range('current', bounds)) {
       if (this.#sizeBytes > sizeBytesMax) break;
       if (work.spent && !first) {
         this.#next = key.slice();
@@ -26,6 +28,8 @@ export class RangeSize {
       }
       first = false;
       work.charge(value.length);
+      if (removed === true) continue;
+      chargeLongKey(work, key);
       this.#sizeBytes += key.length + value.length;
     }
     return this.#sizeBytes;

@@ -1,5 +1,5 @@
 import { assert } from '../../base/assert.js';
-import { compareBytes } from '../../base/bytes.js';
+import { compareBytes, emptyBytes } from '../../base/bytes.js';
 import {
   tableNames,
   type AppliedPosition,
@@ -160,7 +160,7 @@ export class Backlog {
   /** Lays what is here over the rows of what is below, both in the order of `options`. */
   over(table: TableName, options: RangeOptions, below: Iterable<Row>): Iterable<Row> {
     if (this.#tables[table].size === 0) return below;
-    return merge(this.#tables[table].range(options), below, options.reverse === true ? -1 : 1);
+    return merge(this.#tables[table].range(options), below, options);
   }
 }
 
@@ -171,8 +171,9 @@ function emptyTransaction(number: number): Transaction {
 function* merge(
   above: Generator<readonly [Uint8Array, Held]>,
   below: Iterable<Row>,
-  direction: 1 | -1,
+  { reverse, withRemoved }: RangeOptions,
 ): Generator<Row> {
+  const direction = reverse === true ? -1 : 1;
   let top = above.next();
   for (const row of below) {
     let shadowed = false;
@@ -181,6 +182,7 @@ function* merge(
       const order = direction * compareBytes(key, row.key);
       if (order > 0) break;
       if (value !== undefined) yield { key, value };
+      else if (withRemoved === true) yield { key, value: emptyBytes, removed: true };
       top = above.next();
       if (order === 0) {
         shadowed = true;
@@ -192,5 +194,6 @@ function* merge(
   for (; top.done !== true; top = above.next()) {
     const [key, { value }] = top.value;
     if (value !== undefined) yield { key, value };
+    else if (withRemoved === true) yield { key, value: emptyBytes, removed: true };
   }
 }

@@ -96,7 +96,7 @@ export class LmdbFlusher {
   #batchEnded(): void {
     const waiting = this.#awaitingBatchEnd;
     this.#awaitingBatchEnd = [];
-    for (const { resolve } of waiting) resolve();
+    for (const each of waiting) each.resolve();
   }
 
   /** Sees to it that what is committed goes to disk: at once if it is much, else soon. */
@@ -147,7 +147,7 @@ export class LmdbFlusher {
   async #whenBatchEnds(): Promise<void> {
     if (this.#stopped) throw closedError();
     if (this.#failure !== undefined) throw this.#failure;
-    await promised<void>((completion) => this.#awaitingBatchEnd.push(completion));
+    await promised((completion: Completion<void>) => this.#awaitingBatchEnd.push(completion));
   }
 
   async #whenDone(sealedCount: number): Promise<void> {
@@ -220,7 +220,7 @@ export class LmdbFlusher {
     this.#stopped = true;
     this.#dropping = !flush;
     this.#stopTimer();
-    for (const { reject } of this.#awaitingBatchEnd) reject(closedError());
+    for (const each of this.#awaitingBatchEnd) each.reject(closedError());
     this.#awaitingBatchEnd = [];
   }
 
