@@ -5,9 +5,6 @@ import { CompactionPace } from './compaction-pace.js';
 import { CompactionPolicy } from './compaction-policy.js';
 import type { MemberParts } from './parts.js';
 
-/** Where it is behind the writes: a turn may have applied as many as some slices look at. */
-const slicesInARowMax = 4;
-
 /**
  * Forgets the past. The leader asks for it, by the rules of the options; every member removes what was asked for, a slice
  * at a time, beside everything else that it does, also when it is idle. While much waits for the disk nothing is added to
@@ -77,7 +74,7 @@ export class Compaction {
       // Something keeps it from going on: it looks again with the next tick.
       if (work.units === 0) return;
       this.#pace.sliced(looked, machine.keys.changesWritten, machine.compactionPending);
-      if (!this.#pace.behind || slices === slicesInARowMax) break;
+      if (slices >= this.#pace.slicesInARow) break;
     }
     machine.commit();
     this.#wait(this.#pace.restMs(clock.monotonicMs() - begunMs));

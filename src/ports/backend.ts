@@ -26,6 +26,11 @@ export interface RangeOptions {
    * checked: reading it costs a fraction of what reading all of it does.
    */
   readonly valueBytesMax?: number | undefined;
+  /**
+   * Rows that are removed, and not yet on disk, may come too, marked as such. To pass over many of them takes as long as
+   * to read them: whoever reads in slices has to count them.
+   */
+  readonly removedToo?: boolean;
 }
 
 export interface Row {
@@ -33,6 +38,8 @@ export interface Row {
   readonly value: Uint8Array;
   /** Of the whole value, where it is cut off. */
   readonly wholeSizeBytes?: number;
+  /** It is not there any more. Only where it was asked for. */
+  readonly removed?: true;
 }
 
 /** What a read meets that is not as it was written is KvorumError DATA_DAMAGED: thrown, never returned. */

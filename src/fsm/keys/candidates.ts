@@ -8,7 +8,7 @@ import type { Past } from './past.js';
 import type { Place } from './rows.js';
 import { chargeRow } from './row-cost.js';
 
-/** A key that may have been there at a revision. */
+/** A key that may have been there at a revision, or that is removed and was not. */
 export interface Candidate {
   readonly key: Uint8Array;
   /** Of `current`; undefined: the key is deleted. */
@@ -47,7 +47,9 @@ export class Candidates {
     this.#direction = reverse ? -1 : 1;
     this.#valueBytesMax = valueBytesMax;
     const wanted = valueBytesMax === Infinity ? {} : { valueBytesMax };
-    this.#rows = source.backend.range('current', { ...bounds, reverse, ...wanted })[Symbol.iterator]();
+    this.#rows = source.backend
+      .range('current', { ...bounds, reverse, ...wanted, removedToo: true })
+      [Symbol.iterator]();
     if (revision !== undefined) this.#entries = new HistoryEntries(source, bounds, reverse, revision, work);
   }
 
@@ -57,13 +59,13 @@ export class Candidates {
     if (entryKey === undefined) {
       if (row === null) return undefined;
       this.#row = undefined;
-      return { key: row.key, row, entry: undefined };
+      return { key: row.key, row: ifThere(row), entry: undefined };
     }
     const order = row === null ? 1 : this.#direction * compareBytes(row.key, entryKey);
     const entry = order < 0 ? undefined : this.#entries!.take();
     if (row === null || order > 0) return { key: entryKey, row: undefined, entry };
     this.#row = undefined;
-    return { key: row.key, row, entry };
+    return { key: row.key, row: ifThere(row), entry };
   }
 
   #peek(): Row | null {
@@ -79,4 +81,8 @@ export class Candidates {
     this.#rows.return?.();
     this.#entries?.close();
   }
+}
+
+function ifThere(row: Row): Row | undefined {
+  return row.removed === true ? undefined : row;
 }

@@ -39,7 +39,7 @@ export class HistoryEntries {
     this.#open();
   }
 
-  /** Whose entries are next; undefined: none are left. */
+  /** Whose entries are next, if only removed ones; undefined: none are left. */
   get key(): Uint8Array | undefined {
     return this.#key;
   }
@@ -52,7 +52,8 @@ export class HistoryEntries {
     for (let walked = 0; this.#row !== undefined && equalBytes(this.#prefixOf(this.#row), prefix); walked++) {
       if (walked === entriesWalkedMax) return this.#jump(key, found);
       const place = readPlace(this.#row.key, this.#row.key.length - placeSizeBytes);
-      if (place.revision > this.#revision && (this.#reverse || found === undefined)) found = place;
+      const isYounger = place.revision > this.#revision && this.#row.removed !== true;
+      if (isYounger && (this.#reverse || found === undefined)) found = place;
       this.#advance();
     }
     this.#decode();
@@ -80,6 +81,7 @@ export class HistoryEntries {
       end: end === undefined ? undefined : historyPrefix(end),
       reverse: this.#reverse,
       valueBytesMax: 0,
+      removedToo: true,
     });
     this.#rows = rows[Symbol.iterator]();
     this.#advance();

@@ -77,10 +77,17 @@ export class RangeDeletion {
   /** All keys of the slice first: the backend must not change while it is being read. */
   #take(work: Work): { readonly keys: readonly Uint8Array[]; readonly more: boolean } {
     const keys: Uint8Array[] = [];
-    for (const { key, value } of this.#backend.range('current', { start: this.#next, end: this.#end })) {
-      if (work.spent && keys.length > 0) {
+    const options = { start: this.#next, end: this.#end, removedToo: true };
+    let first = true;
+    for (const { key, value, removed } of this.#backend.range('current', options)) {
+      if (work.spent && !first) {
         this.#next = key.slice();
         return { keys, more: true };
+      }
+      first = false;
+      if (removed === true) {
+        work.charge();
+        continue;
       }
       for (let row = 1; row < rowsPerKey; row++) work.charge();
       work.charge(this.previous === undefined ? 0 : value.length);

@@ -18,7 +18,8 @@ export class RangeSize {
   /** @returns the size, or one beyond the limit; undefined: the slice is over */
   step(sizeBytesMax: number, work: Work): number | undefined {
     let first = true;
-    for (const { key, value } of this.#backend.range('current', { start: this.#next, end: this.#end })) {
+    const options = { start: this.#next, end: this.#end, removedToo: true };
+    for (const { key, value, removed } of this.#backend.range('current', options)) {
       if (this.#sizeBytes > sizeBytesMax) break;
       if (work.spent && !first) {
         this.#next = key.slice();
@@ -26,6 +27,7 @@ export class RangeSize {
       }
       first = false;
       work.charge(value.length);
+      if (removed === true) continue;
       this.#sizeBytes += key.length + value.length;
     }
     return this.#sizeBytes;

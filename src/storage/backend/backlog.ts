@@ -29,6 +29,8 @@ interface Transaction {
 
 export type SealedTransaction = Readonly<Transaction> & { readonly position: AppliedPosition };
 
+const noBytes = new Uint8Array(0);
+
 /** What a change costs besides its bytes, in the count of bytes held. */
 const changeOverheadBytes = 64;
 
@@ -160,7 +162,8 @@ export class Backlog {
   /** Lays what is here over the rows of what is below, both in the order of `options`. */
   over(table: TableName, options: RangeOptions, below: Iterable<Row>): Iterable<Row> {
     if (this.#tables[table].size === 0) return below;
-    return merge(this.#tables[table].range(options), below, options.reverse === true ? -1 : 1);
+    const direction = options.reverse === true ? -1 : 1;
+    return merge(this.#tables[table].range(options), below, direction, options.removedToo === true);
   }
 }
 
@@ -168,10 +171,15 @@ function emptyTransaction(number: number): Transaction {
   return { number, position: undefined, keys: 0, sizeBytes: 0, superseded: [] };
 }
 
+function aboveRow(key: Uint8Array, value: Uint8Array | undefined): Row {
+  return value === undefined ? { key, value: noBytes, removed: true } : { key, value };
+}
+
 function* merge(
   above: Generator<readonly [Uint8Array, Held]>,
   below: Iterable<Row>,
   direction: 1 | -1,
+  removedToo: boolean,
 ): Generator<Row> {
   let top = above.next();
   for (const row of below) {
@@ -180,7 +188,7 @@ function* merge(
       const [key, { value }] = top.value;
       const order = direction * compareBytes(key, row.key);
       if (order > 0) break;
-      if (value !== undefined) yield { key, value };
+      if (value !== undefined || removedToo) yield aboveRow(key, value);
       top = above.next();
       if (order === 0) {
         shadowed = true;
@@ -191,6 +199,6 @@ function* merge(
   }
   for (; top.done !== true; top = above.next()) {
     const [key, { value }] = top.value;
-    if (value !== undefined) yield { key, value };
+    if (value !== undefined || removedToo) yield aboveRow(key, value);
   }
 }
