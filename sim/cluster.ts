@@ -425,7 +425,7 @@ export class Cluster {
 
 /** Rows of keys as long as LMDB takes are several short ones' work. */
 function rowUnits({ clients, chunkSizeBytes }: Plan): number {
-  return clients.alphabet === 'long' && chunkSizeBytes > 1000 ? 4 : 1;
+  return clients.alphabet === 'long' && chunkSizeBytes > 1000 ? 24 : 1;
 }
 
 function isInjected(error: unknown): boolean {

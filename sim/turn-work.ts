@@ -75,8 +75,8 @@ export class TurnWork {
   #watchApply(machine: Machine, state: MemberParts['machine'], unitsMax: number): void {
     const applying = {
       what: `${machine.name} applies`,
-      unitsMax: unitsMax + applyUnitsBeyond,
-      ...{ rowsPerUnit: 4, rowsBeyond: 16, bytesBeyond: 8 * bytesPerUnit },
+      unitsMax: unitsMax + applyUnitsBeyond * this.#rowUnits,
+      ...{ rowsPerUnit: 4, rowsBeyond: 16, bytesBeyond: 8 * bytesPerUnit * this.#rowUnits },
     };
     const apply = state.apply.bind(state);
     let underWay = false;
@@ -94,8 +94,8 @@ export class TurnWork {
     const segmentChangesMax = options.revisionSegmentSizeBytesMax / changeSizeBytesMin;
     const compacting = {
       what: `${machine.name} compacts`,
-      unitsMax: options.compactionUnitsMax + 2 * segmentChangesMax + readUnitsBeyond,
-      ...{ rowsPerUnit: 2, rowsBeyond: 8, bytesBeyond: 16 * bytesPerUnit },
+      unitsMax: options.compactionUnitsMax + 2 * segmentChangesMax + readUnitsBeyond * this.#rowUnits,
+      ...{ rowsPerUnit: 2, rowsBeyond: 8, bytesBeyond: 16 * bytesPerUnit * this.#rowUnits },
     };
     const compactSlice = state.compactSlice.bind(state);
     state.compactSlice = (work) => this.#on(work, compacting, () => compactSlice(work));
@@ -112,7 +112,8 @@ export class TurnWork {
     const count = (sizeBytes: number): void => this.#count(sizeBytes);
     backend.range = function* (table, bounds) {
       for (const row of range(table, bounds)) {
-        count(row.value.length);
+        // What the caller wants of it: memory gives the whole.
+        count(Math.min(row.value.length, bounds.valueBytesMax ?? Infinity));
         yield row;
       }
     };

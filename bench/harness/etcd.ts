@@ -51,6 +51,10 @@ export function encodePutTransaction(pairs: readonly (readonly [string, string])
 /** Room for the versions of all rounds, which nobody compacts meanwhile; the default is 2 GiB. */
 const quotaBytes = 16 * 1024 ** 3;
 
+/** About as many pairs as Kvorum puts into one answer. */
+const pagePairs = 1000;
+const readTimeoutMs = 60_000;
+
 /** Debian's etcd with its (durable) default settings. */
 export function etcd(name = 'etcd'): System {
   const calls = new Calls();
@@ -100,8 +104,30 @@ export function etcd(name = 'etcd'): System {
       const request = new BinaryWriter().uint32(8).int64(revision).finish();
       await calls.call(endpoint, '/etcdserverpb.KV/Compact', request);
     },
+    list: (endpoint, revision) => listAll(calls, endpoint, revision),
+    count: async (endpoint) => {
+      const request = everyKey().uint32(72).bool(true).finish();
+      await calls.call(endpoint, '/etcdserverpb.KV/Range', request, readTimeoutMs);
+    },
     close: () => calls.close(),
   };
+}
+
+/** RangeRequest: `range_end` (2) of a zero byte is the end of all keys. */
+function everyKey(first: Uint8Array = Uint8Array.of(0)): BinaryWriter {
+  return new BinaryWriter().uint32(10).bytes(first).uint32(18).bytes(Uint8Array.of(0));
+}
+
+/** Page by page at one revision, as Kubernetes does: limit (3), revision (4). */
+async function listAll(calls: Calls, endpoint: string, revision: number): Promise<void> {
+  let at = revision;
+  for (let first: Uint8Array | undefined = Uint8Array.of(0); first !== undefined;) {
+    const request = everyKey(first).uint32(24).int64(pagePairs).uint32(32).int64(at).finish();
+    const answer = decodeFields(await calls.call(endpoint, '/etcdserverpb.KV/Range', request, readTimeoutMs));
+    if (at === 0) at = Number(number(decodeFields(message(answer, 1)), 3));
+    const lastKey = message(decodeFields(message(answer, 2)), 1);
+    first = number(answer, 3) === 0n ? undefined : Buffer.concat([lastKey, Uint8Array.of(0)]);
+  }
 }
 
 function peerUrl(member: MemberPlan): string {

@@ -2,13 +2,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type * as kvorumClient from '../../src/client/index.js';
+import type { KvorumClient, ListOptions } from '../../src/client/index.js';
 import { StatusRequest, StatusResponse } from '../../src/generated/kvorum.js';
 import { GetRequest, GetResponse, SetRequest } from '../../src/generated/kvstore.js';
 import { Calls } from './calls.js';
 import { endpointOf, type KeyValueApi, type MemberPlan, type MemberState, type System } from './system.js';
 
 /** Of one page. */
-const listTimeoutMs = 60_000;
+const callTimeoutMs = 60_000;
 
 export const keyValueStoreApi: KeyValueApi = {
   putMethod: '/proto.KeyValueStore/Set',
@@ -53,19 +54,35 @@ export function kvorum(name: string, root: string, profileFolder?: string): Syst
       return toState(await calls.call(endpoint, '/kvorum.v1.Cluster/Status', request));
     },
     admit: () => Promise.resolve(),
-    list: async (endpoint, revision) => {
-      const path = join(root, 'dist/src/client/index.js');
-      const { connect } = (await import(pathToFileURL(path).href)) as typeof kvorumClient;
-      const client = connect({ endpoints: [endpoint], timeoutMs: listTimeoutMs });
-      try {
-        const pages = client.listPages({ revision });
-        while ((await pages.next()).done !== true);
-      } finally {
-        client.close();
-      }
-    },
+    compact: (endpoint, revision) =>
+      withClient(root, endpoint, async (client) => {
+        await client.compact(revision);
+      }),
+    list: (endpoint, revision) => withClient(root, endpoint, (client) => listAll(client, { revision })),
+    // The API has no other way to count than to list the keys.
+    count: (endpoint) => withClient(root, endpoint, (client) => listAll(client, { keysOnly: true })),
     close: () => calls.close(),
   };
+}
+
+async function withClient(
+  root: string,
+  endpoint: string,
+  action: (client: KvorumClient) => Promise<void>,
+): Promise<void> {
+  const path = join(root, 'dist/src/client/index.js');
+  const { connect } = (await import(pathToFileURL(path).href)) as typeof kvorumClient;
+  const client = connect({ endpoints: [endpoint], timeoutMs: callTimeoutMs });
+  try {
+    await action(client);
+  } finally {
+    client.close();
+  }
+}
+
+async function listAll(client: KvorumClient, options: ListOptions): Promise<void> {
+  const pages = client.listPages(options);
+  while ((await pages.next()).done !== true);
 }
 
 function profileFlags({ name, clientPort }: MemberPlan, folder: string | undefined): string[] {

@@ -51,9 +51,11 @@ export interface System {
   /** Lets a member in before it is started, where that is needed. */
   admit(endpoint: string, member: MemberPlan): Promise<void>;
   /** Forgets what was before `revision`. */
-  compact?(endpoint: string, revision: number): Promise<void>;
+  compact(endpoint: string, revision: number): Promise<void>;
   /** Lists all pairs, page by page, as they were at `revision`; 0: as they are. */
-  list?(endpoint: string, revision: number): Promise<void>;
+  list(endpoint: string, revision: number): Promise<void>;
+  /** Counts all keys, as clients of the system do. */
+  count(endpoint: string): Promise<void>;
   close(): void;
 }
 

@@ -8,6 +8,7 @@ export const metrics = {
   cpu: { unit: 'CPU s/100k', better: 'less' },
   time: { unit: 's', better: 'less' },
   longest: { unit: 'longest ms', better: 'less' },
+  over: { unit: 'longest, ms over nothing', better: 'less' },
   gap: { unit: 'longest gap ms', better: 'less' },
   memory: { unit: 'MiB', better: 'less' },
 } as const;

@@ -29,7 +29,9 @@ function row(figure: Figure, own: string, peers: readonly string[]): string[] {
   const cells = peers.flatMap((peer) => {
     const theirs = medianOf(figure, peer);
     if (theirs === undefined) return ['', ''];
-    return [shortNumber(theirs), mine === undefined ? '' : shortNumber(mine / theirs)];
+    // Differences may be nothing, or less.
+    const hasRatio = mine !== undefined && figure.metric !== 'over';
+    return [shortNumber(theirs), hasRatio ? shortNumber(mine / theirs) : ''];
   });
   const verdicts = judge(figure, own).map(({ text, met }) => `${text} ${met ? 'met' : 'MISSED'}`);
   return [

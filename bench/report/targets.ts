@@ -28,6 +28,7 @@ export const targets: readonly Target[] = [
   { part: 'keys', load: /^resident member, /, metric: 'memory', ...etcd, atMost: 0.6 },
   { part: 'keys', load: /^restart of a follower/, metric: 'time', ...etcd, atMost: 0.3 },
   { part: 'keys', load: /^load/, metric: 'time', ...etcd, atMost: 0.5 },
+  { part: 'stalls', load: /all of these/, metric: 'over', atMost: 20 },
 ];
 
 export interface Verdict {

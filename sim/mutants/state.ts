@@ -161,8 +161,8 @@ export const stateMutants: readonly Mutant[] = [
     'range-delete-takes-its-end',
     'a delete of a range takes the key at its end too',
     fsm('keys/range-deletion'),
-    '{ start: this.#next, end: this.#end })',
-    '{ start: this.#next, end: this.#end && Uint8Array.from([...this.#end, 0x7f]) })',
+    '{ start: this.#next, end: this.#end, withRemoved',
+    '{ start: this.#next, end: this.#end && Uint8Array.from([...this.#end, 0x7f]), withRemoved',
   ),
   {
     name: 'state-depends-on-the-member',

@@ -40,14 +40,29 @@ describe('the pace of the compaction', () => {
   it('owes nothing for what was written while there was nothing to forget', () => {
     const pace = new CompactionPace();
     const steps = [
-      { written: 1e9, pending: true, behind: false },
-      { written: 1e9 + 400, pending: true, behind: true },
-      { written: 1e9 + 800, pending: false, behind: false },
-      { written: 2e9, pending: true, behind: false },
+      { written: 1e9, pending: true, restMs: 3 * workedMs },
+      { written: 1e9 + 400, pending: true, restMs: 1 },
+      { written: 1e9 + 800, pending: false, restMs: 3 * workedMs },
+      { written: 2e9, pending: true, restMs: 3 * workedMs },
     ];
-    for (const { written, pending, behind } of steps) {
+    for (const { written, pending, restMs } of steps) {
       pace.sliced(looked, written, pending);
-      assert.equal(pace.behind, behind, `${written}`);
+      assert.equal(pace.restMs(workedMs), restMs, `${written}`);
+      assert.equal(pace.slicesInARow, 1);
     }
+  });
+
+  it('makes several slices in a row only where short rests have not been enough for long', () => {
+    const pace = new CompactionPace();
+    let inARow = 1;
+    for (let turns = 0; inARow === 1; turns++) {
+      assert.ok(turns < 100);
+      assert.ok(turns < 20 || pace.restMs(workedMs) === 1);
+      pace.sliced(looked, turns * 1000, true);
+      inARow = pace.slicesInARow;
+    }
+    assert.equal(inARow, 4);
+    pace.sliced(100_000, 60_000, true);
+    assert.equal(pace.slicesInARow, 1);
   });
 });

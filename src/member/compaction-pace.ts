@@ -5,6 +5,10 @@ const restMsMin = 1;
 /** Changes that are looked at for each that is written, however little rest is left: each is looked at twice. */
 const aheadFactor = 3;
 
+/** It owes so many changes only where short rests were not enough: turns apply more writes than a slice makes up for. */
+const farBehindMin = 100_000;
+const slicesInARowMax = 4;
+
 /**
  * How long the compaction rests between slices. It takes a small share of the time, but it must not fall behind the
  * writes for ever, or what is forgotten stays on disk: then it makes up for what it owes with next to no rests.
@@ -28,13 +32,13 @@ export class CompactionPace {
     this.#pending = pending;
   }
 
-  /** It has looked at less than it must for what was written. */
-  get behind(): boolean {
-    return this.#owed > 0;
+  /** How many slices there may be without a rest. */
+  get slicesInARow(): number {
+    return this.#owed > farBehindMin ? slicesInARowMax : 1;
   }
 
   /** @param workedMs since the last rest */
   restMs(workedMs: number): number {
-    return this.behind ? restMsMin : Math.max(restMsMin, restFactor * workedMs);
+    return this.#owed > 0 ? restMsMin : Math.max(restMsMin, restFactor * workedMs);
   }
 }

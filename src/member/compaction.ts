@@ -5,9 +5,6 @@ import { CompactionPace } from './compaction-pace.js';
 import { CompactionPolicy } from './compaction-policy.js';
 import type { MemberParts } from './parts.js';
 
-/** Where it is behind the writes: a turn may have applied as many as some slices look at. */
-const slicesInARowMax = 4;
-
 /**
  * Forgets the past. The leader asks for it, by the rules of the options; every member removes what was asked for, a slice
  * at a time, beside everything else that it does, also when it is idle. While much waits for the disk nothing is added to
@@ -73,13 +70,13 @@ export class Compaction {
     const { machine, clock, options } = this.#parts;
     const begunMs = clock.monotonicMs();
     let worked = false;
-    for (let slices = 0; slices < slicesInARowMax; slices++) {
+    for (let slices = 1; ; slices++) {
       const work = new Work(options.compactionUnitsMax);
       const looked = machine.compactSlice(work);
       if (work.units === 0) break;
       worked = true;
       this.#pace.sliced(looked, machine.keys.changesWritten, machine.compactionPending);
-      if (!this.#pace.behind) break;
+      if (slices === this.#pace.slicesInARow) break;
     }
     // Something keeps it from going on: it looks again with the next tick.
     if (!worked) return;

@@ -7,7 +7,7 @@ import type { KeyBounds } from './key-bounds.js';
 import type { Place } from './rows.js';
 import { chargeRow } from './row-cost.js';
 
-/** A key that may have been there at a revision. */
+/** A key that may have been there at a revision, or that is removed and was not. */
 export interface Candidate {
   readonly key: Uint8Array;
   /** Of `current`; undefined: the key is deleted. */

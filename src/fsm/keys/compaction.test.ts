@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Work } from '../../base/work.js';
+import type { RangeOptions, Row, TableName } from '../../ports/backend.js';
 import { MemoryBackend } from '../../storage/backend/memory-backend.js';
 import { KeySpace } from './key-space.js';
 import { stateDefaults } from './limits.js';
@@ -11,10 +12,25 @@ const bytes = (text: string): Uint8Array => Buffer.from(text);
 const segmentUnitsMax = 600;
 const long = 'x'.repeat(1000);
 
+/** Says how often segments were walked over. */
+class CountingBackend extends MemoryBackend {
+  walks = 0;
+
+  override *range(table: TableName, options: RangeOptions): Generator<Row> {
+    if (table === 'revisions') this.walks++;
+    yield* super.range(table, options);
+  }
+}
+
 class Store {
-  backend = new MemoryBackend();
-  keys = new KeySpace(this.backend);
+  backend: MemoryBackend;
+  keys: KeySpace;
   #index = 0;
+
+  constructor(backend = new MemoryBackend()) {
+    this.backend = backend;
+    this.keys = new KeySpace(backend);
+  }
 
   /** Each in a revision of its own. */
   put(...pairs: readonly (readonly [string, string])[]): void {
@@ -201,5 +217,19 @@ describe('compaction', () => {
     }
     assert.equal(store.at('k', 1002), undefined);
     assert.equal(store.at('k', 1), undefined);
+  });
+
+  it('does not look for what it has removed', () => {
+    const backend = new CountingBackend();
+    const store = new Store(backend);
+    for (let at = 0; at < 1000; at++) store.put([`key ${at % 500}`, `${at} ${long}`]);
+    const { revision } = store.keys;
+    store.put(['key 7', 'newer']);
+    store.compact(revision);
+    store.step(100);
+    assert.equal(store.rows('revisions'), 1);
+    const before = backend.walks;
+    assert.equal(store.at('key 7', revision), `507 ${long}`);
+    assert.equal(backend.walks, before, 'walks over the segments that are left');
   });
 });

@@ -10,7 +10,6 @@ import {
   changeAt,
   changeEnd,
   firstChange,
-  lastChange,
   placeOfChange,
   previousRevision,
   versionOfChange,
@@ -153,7 +152,8 @@ export class Compaction {
       walk.looked++;
       work.touch(lookSizeBytes + changeEnd(segment, at) - at);
       const before = previousRevision(segment, at);
-      if (before === 0 || before >= round.revision) continue;
+      // Of what is older than the last round, all that later changes name was kept then, or when they were written.
+      if (before === 0 || before >= round.revision || before < this.#doneRevision) continue;
       const { key, previous } = changeAt(segment, at, place);
       const row = this.#log.find(previous, Infinity, work)?.row;
       // Undefined: an earlier round kept it.
@@ -170,7 +170,7 @@ export class Compaction {
     let looked = 0;
     while (!work.spent) {
       const segment = this.#log.oldestClosed(this.#removedKey);
-      if (segment === undefined || !isBehind(segment.bytes, round.revision)) {
+      if (segment === undefined || segment.last.revision >= round.revision) {
         this.#doneRevision = round.revision;
         this.#round = undefined;
         break;
@@ -209,11 +209,6 @@ export class Compaction {
     }
     if (wasKept) entries.push(historyKey(key, previous));
   }
-}
-
-/** Whether all changes of the segment are older. */
-function isBehind(segment: Uint8Array, revision: Revision): boolean {
-  return placeOfChange(segment, lastChange(segment)).revision < revision;
 }
 
 function readTarget(backend: Backend): Target | undefined {

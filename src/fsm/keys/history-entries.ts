@@ -41,7 +41,7 @@ export class HistoryEntries {
     this.#open();
   }
 
-  /** Whose entries are next; undefined: none are left. */
+  /** Whose entries are next, if only removed ones; undefined: none are left. */
   get key(): Uint8Array | undefined {
     return this.#key;
   }

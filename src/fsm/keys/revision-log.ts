@@ -4,7 +4,15 @@ import type { Backend } from '../../ports/backend.js';
 import { ClosedSegments, lookUpSizeBytes } from './closed-segments.js';
 import type { StateLimits } from './limits.js';
 import { isBefore, placeKey, readPlace, type Place } from './rows.js';
-import { changesIn, changeSizeBytes, writeChange, type Change, type NewChange } from './segment.js';
+import {
+  changesIn,
+  changeSizeBytes,
+  lastChange,
+  placeOfChange,
+  writeChange,
+  type Change,
+  type NewChange,
+} from './segment.js';
 import { SegmentIndex } from './segment-index.js';
 
 /** The segment that still grows. What is written of it stays as it is: only bytes behind it are added. */
@@ -31,6 +39,8 @@ export class RevisionLog {
   readonly #closed: ClosedSegments;
   #open: OpenSegment | undefined;
   #appended = 0;
+  /** Place of the last change that was removed in this life: none is left up to it. */
+  #removed: Place = { revision: 0, sub: 0 };
 
   constructor(
     backend: Backend,
@@ -46,6 +56,7 @@ export class RevisionLog {
   reload(): void {
     this.#closed.clear();
     this.#open = undefined;
+    this.#removed = { revision: 0, sub: 0 };
     for (const { key, value } of this.#backend.range('revisions', { reverse: true })) {
       this.#open = this.#begin(readPlace(key, 0), value.length);
       this.#open.bytes.set(value);
@@ -117,6 +128,8 @@ export class RevisionLog {
   find(place: Place, wantedSizeBytes = Infinity, work = Work.unbounded()): Change | undefined {
     const open = this.#open;
     if (open === undefined) return undefined;
+    // Rows that are removed and not yet on disk would be passed over, all of them.
+    if (!isBefore(this.#removed, place)) return undefined;
     if (isBefore(place, open.first)) return this.#closed.find(place, wantedSizeBytes, work);
     work.touch(lookUpSizeBytes);
     const segment = open.bytes.subarray(0, open.usedSizeBytes);
@@ -139,16 +152,20 @@ export class RevisionLog {
    */
   oldestClosed(
     start?: Uint8Array,
-  ): { readonly key: Uint8Array; readonly bytes: Uint8Array; remove(): void } | undefined {
+  ):
+    | { readonly key: Uint8Array; readonly bytes: Uint8Array; readonly last: Place; remove(): void }
+    | undefined {
     const end = this.#open?.key;
     if (end === undefined) return undefined;
     for (const { key, value } of this.#backend.range('revisions', { start, end })) {
       const own = key.slice();
+      const last = placeOfChange(value, lastChange(value));
       const remove = (): void => {
         this.#backend.delete('revisions', own);
         this.#closed.removed(readPlace(own, 0));
+        this.#removed = last;
       };
-      return { key: own, bytes: value, remove };
+      return { key: own, bytes: value, last, remove };
     }
     return undefined;
   }
