@@ -65,13 +65,6 @@ export const answerMutants: readonly Mutant[] = [
     "    assert(!isKeyRange(query), 'a range is read in slices');",
   ),
   mutant(
-    'joiner-told-of-anothers-version',
-    'a member that ends because it is too old tells those who join through it that they are (it was so once)',
-    member('raft-member'),
-    "const code = isUnsuitable(error) ? 'MEMBER_STOPPING' : 'STORAGE_FAILED';",
-    "const code = isUnsuitable(error) ? 'VERSION_MISMATCH' : 'STORAGE_FAILED';",
-  ),
-  mutant(
     'removal-of-another-taken-for-its-own',
     'a learner that hears of any removal takes itself for removed',
     member('raft-member'),

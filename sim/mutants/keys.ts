@@ -23,8 +23,8 @@ export const keyMutants: readonly Mutant[] = [
     'page-skips-what-ends-with-zero',
     'a page begins behind the key that is right behind the last one',
     keys('key-bounds'),
-    '  after.set(key);\n',
-    '  after.set(key);\n  after[key.length] = 1;\n',
+    'start: keyAfter(key), end',
+    'start: Uint8Array.of(...key, 1), end',
   ),
   mutant(
     'entries-jumped-over-in-reverse',

@@ -78,6 +78,7 @@ export const stateMutants: readonly Mutant[] = [
     fsm('keys/compaction'),
     `if (!wasKept && !hasEntry) return;
     const { key, place, previous } = changeAt(segment, at, placeOfChange(segment, at));
+    chargeLongKey(work, key);
     if (hasEntry) {
       work.charge();
       const entry = historyKey(key, place);
