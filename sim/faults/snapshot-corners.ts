@@ -65,7 +65,10 @@ export const secondSnapshot: Fault = (scene) => {
   return `${away.name} behind ${leader.name} and ${next.name}`;
 };
 
-/** The offer of a snapshot is so late that the next leader's has arrived meanwhile, and is newer. */
+/**
+ * The offer of a snapshot is so late that the next leader's has arrived meanwhile, and is newer. Mostly the first one leads
+ * again by then: of one that does not lead no offer is taken.
+ */
 export const staleSnapshot: Fault = (scene) => {
   const roles = rolesOf(scene);
   if (roles === undefined) return undefined;
@@ -82,6 +85,10 @@ export const staleSnapshot: Fault = (scene) => {
     await handOver(stage, leader, next);
     const { index } = offer!.header.meta;
     await stage.until(() => raft.commit > index && !raft.installing, playMsMax);
+    if (scene.dice.chance(0.7)) {
+      await handOver(stage, next, leader);
+      await stage.until(() => raft.leader === leader.id, playMsMax);
+    }
     stage.tell(`a snapshot of ${index} comes late to ${away.name}, which is at ${raft.commit}`);
     offer!.arrive();
     await stage.pass(cluster.options.electionTimeoutMs);
