@@ -227,6 +227,10 @@ export class StateMachine {
     const batch = decodeCommandBatch(data);
     // The two rows of a part come and go together: no look-up for each entry.
     const row = this.#keysPart.unfinished ? this.#backend.get('meta', unfinishedKey) : undefined;
+    assert(
+      row !== undefined || !this.#keysPart.unfinished,
+      'a command that is half done is of an entry that is',
+    );
     const at = row === undefined ? 0 : new ByteReader(row).varint();
     if (batch.commands.length > this.#smallEntryCommandsMax || batch.commands.some(takesSlices)) {
       this.#commitBefore();

@@ -48,21 +48,23 @@ describe('the pace of the compaction', () => {
     for (const { written, pending, restMs } of steps) {
       pace.sliced(looked, written, pending);
       assert.equal(pace.restMs(workedMs), restMs, `${written}`);
-      assert.equal(pace.slicesInARow, 1);
+      assert.equal(pace.goesOn(1), false);
     }
   });
 
   it('makes several slices in a row only where short rests have not been enough for long', () => {
     const pace = new CompactionPace();
-    let inARow = 1;
-    for (let turns = 0; inARow === 1; turns++) {
+    for (let turns = 0; !pace.goesOn(1); turns++) {
       assert.ok(turns < 100);
       assert.ok(turns < 20 || pace.restMs(workedMs) === 1);
       pace.sliced(looked, turns * 1000, true);
-      inARow = pace.slicesInARow;
     }
-    assert.equal(inARow, 4);
+    assert.deepEqual(
+      [3, 4, 5].map((slices) => pace.goesOn(slices)),
+      [true, false, false],
+    );
     pace.sliced(100_000, 60_000, true);
-    assert.equal(pace.slicesInARow, 1);
+    // It has caught up in the middle of a row: that ends there, however many slices it has had.
+    for (let slices = 1; slices < 5; slices++) assert.equal(pace.goesOn(slices), false);
   });
 });

@@ -32,9 +32,9 @@ export class CompactionPace {
     this.#pending = pending;
   }
 
-  /** How many slices there may be without a rest. */
-  get slicesInARow(): number {
-    return this.#owed > farBehindMin ? slicesInARowMax : 1;
+  /** @param slices without a rest, so far; @returns whether there may be one more */
+  goesOn(slices: number): boolean {
+    return slices < (this.#owed > farBehindMin ? slicesInARowMax : 1);
   }
 
   /** @param workedMs since the last rest */

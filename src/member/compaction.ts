@@ -76,7 +76,7 @@ export class Compaction {
       if (work.units === 0) break;
       worked = true;
       this.#pace.sliced(looked, machine.keys.changesWritten, machine.compactionPending);
-      if (slices === this.#pace.slicesInARow) break;
+      if (!this.#pace.goesOn(slices)) break;
     }
     // Something keeps it from going on: it looks again with the next tick.
     if (!worked) return;

@@ -31,7 +31,7 @@ export class RangeDeletion {
   private constructor(
     backend: Backend,
     keys: KeySpace,
-    at: KeyBounds & { readonly sub: number; readonly deletedCount: number },
+    at: KeyBounds & { readonly sub: number; readonly deletedCount: number; readonly saved: boolean },
     previous: boolean,
   ) {
     this.#backend = backend;
@@ -39,13 +39,13 @@ export class RangeDeletion {
     this.#next = at.start;
     this.#end = at.end;
     this.#deletedCount = at.deletedCount;
-    this.#saved = at.sub > 0;
+    this.#saved = at.saved;
     this.#txn = keys.beginWrite(at.sub);
     this.previous = previous ? [] : undefined;
   }
 
   static begin(backend: Backend, keys: KeySpace, bounds: KeyBounds, previous: boolean): RangeDeletion {
-    return new RangeDeletion(backend, keys, { ...bounds, sub: 0, deletedCount: 0 }, previous);
+    return new RangeDeletion(backend, keys, { ...bounds, sub: 0, deletedCount: 0, saved: false }, previous);
   }
 
   /** The one that the backend holds a part of, if there is such a one. */
@@ -56,7 +56,7 @@ export class RangeDeletion {
     const [sub, deletedCount] = [reader.varint(), reader.varint()];
     const start = reader.bytes().slice();
     const end = reader.remaining > 0 ? reader.bytes().slice() : undefined;
-    return new RangeDeletion(backend, keys, { start, end, sub, deletedCount }, false);
+    return new RangeDeletion(backend, keys, { start, end, sub, deletedCount, saved: true }, false);
   }
 
   get deletedCount(): number {
