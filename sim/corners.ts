@@ -56,6 +56,16 @@ const shortLog = { logEntriesKept: 5 };
 /** The state is soon on disk, so that the log can be cut. */
 const quickDisk = { syncMsMin: 0, syncMsMax: 5, flushIntervalMsMin: 20, flushIntervalMsMax: 50 };
 
+/** An answer, and the restart of a process, take much less than a tick. */
+const quickAnswers: Corner = {
+  members: 3,
+  heartbeatIntervalMs: 50,
+  leaseReads: [true],
+  network: { ...network, latencyMsMin: 0.05, latencyMsMax: 1 },
+  disk: quickDisk,
+  clients: { count: 5, callsPerSecond: 20, valueSizeBytesMax: 50 },
+};
+
 export const corners: Readonly<Record<CornerKind, Corner>> = {
   // What was missed comes in one append, larger than a sector; no new segment comes in between.
   'corner-torn-catch-up': {
@@ -121,30 +131,14 @@ export const corners: Readonly<Record<CornerKind, Corner>> = {
     disk: quickDisk,
     clients: { count: 5, callsPerSecond: 60, valueSizeBytesMax: 50 },
   },
-  // Answers take much less than a tick.
-  'corner-lease-given': {
-    members: 3,
-    heartbeatIntervalMs: 50,
-    leaseReads: [true],
-    network: { ...network, latencyMsMin: 0.05, latencyMsMax: 1 },
-    disk: quickDisk,
-    clients: { count: 5, callsPerSecond: 20, valueSizeBytesMax: 50 },
-  },
+  'corner-lease-given': quickAnswers,
   'corner-leaves-one': {
     members: 2,
     heartbeatIntervalMs: 20,
     network: { ...network, latencyMsMin: 0.05, latencyMsMax: 2 },
     clients: { count: 5, callsPerSecond: 60, valueSizeBytesMax: 50 },
   },
-  // A process is back in much less than a tick.
-  'corner-lease-restart': {
-    members: 3,
-    heartbeatIntervalMs: 50,
-    leaseReads: [true],
-    network: { ...network, latencyMsMin: 0.05, latencyMsMax: 1 },
-    disk: quickDisk,
-    clients: { count: 5, callsPerSecond: 20, valueSizeBytesMax: 50 },
-  },
+  'corner-lease-restart': quickAnswers,
   'corner-late-timeout-now': {
     members: 3,
     heartbeatIntervalMs: 50,

@@ -4,7 +4,7 @@ import { MalformedBytesError } from '../base/byte-stream.js';
 import { encodeUtf8 } from '../base/bytes.js';
 import { Prng, randomInt } from '../base/prng.js';
 import { itHoldsForSeeds } from '../base/testing/seeds.js';
-import { emptyConfig, encodeConfigChange } from '../raft/config-change.js';
+import { encodeConfigChange } from '../raft/config-change.js';
 import { MemoryBackend } from '../storage/backend/memory-backend.js';
 import type { Command } from './command.js';
 import { decodeCommandBatch, encodeCommandBatch } from './command-codec.js';
@@ -12,6 +12,7 @@ import { checkEntry, checkProposal } from './entry-check.js';
 import type { MembershipUpdate } from './members/membership.js';
 import { encodeMembershipUpdate } from './members/membership-codec.js';
 import { StateMachine } from './state-machine.js';
+import { initialState } from './testing/initial-state.js';
 
 const key = encodeUtf8('key');
 const commands: readonly Command[] = [
@@ -31,19 +32,8 @@ function batchOf(...given: Command[]): Uint8Array {
 }
 
 function newMachine(): StateMachine {
-  const members = [
-    {
-      id: 1n,
-      name: 'node1',
-      peerAddress: 'a:1',
-      clientAddress: 'a:2',
-      promoteWhenReady: false,
-      levels: { min: 1, max: 1 },
-    },
-  ];
-  const initial = { clusterId: 5n, config: { ...emptyConfig, voters: [1n] }, members, featureLevel: 1 };
   const known = { min: 1, max: Number.MAX_SAFE_INTEGER };
-  return StateMachine.initialise(new MemoryBackend(), initial, { index: 1, term: 1 }, undefined, known);
+  return StateMachine.initialise(new MemoryBackend(), initialState, { index: 1, term: 1 }, undefined, known);
 }
 
 function passes(data: Uint8Array): boolean {

@@ -64,8 +64,6 @@ export class Compaction {
   #round: Round | undefined;
   /** Of the last round that ended; -1: none has. */
   #doneRevision: Revision = -1;
-  /** Of the segment that was removed last: none is left before it. */
-  #removedKey: Uint8Array | undefined;
 
   constructor(backend: Backend, log: RevisionLog) {
     this.#backend = backend;
@@ -87,7 +85,6 @@ export class Compaction {
     const { round, doneRevision } = readRound(this.#backend);
     this.#round = round;
     this.#doneRevision = doneRevision;
-    this.#removedKey = undefined;
   }
 
   /** @param newest of the store */
@@ -169,13 +166,13 @@ export class Compaction {
   #remove(round: Round, work: Work): number {
     let looked = 0;
     while (!work.spent) {
-      const segment = this.#log.oldestClosed(this.#removedKey);
+      const segment = this.#log.oldestClosed();
       if (segment === undefined || segment.last.revision >= round.revision) {
         this.#doneRevision = round.revision;
         this.#round = undefined;
         break;
       }
-      const { key, bytes } = segment;
+      const { bytes } = segment;
       work.charge(bytes.length);
       const entries: Uint8Array[] = [];
       for (let at = 0; at < bytes.length; at = changeEnd(bytes, at)) {
@@ -188,7 +185,6 @@ export class Compaction {
         this.#backend.delete('history', entry);
       }
       segment.remove();
-      this.#removedKey = key;
     }
     return looked;
   }

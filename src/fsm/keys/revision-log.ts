@@ -146,17 +146,12 @@ export class RevisionLog {
     return undefined;
   }
 
-  /**
-   * The oldest segment, unless it still grows. Its bytes are good until something is written.
-   * @param start none is older: what was removed before it need not be looked over
-   */
-  oldestClosed(
-    start?: Uint8Array,
-  ):
-    | { readonly key: Uint8Array; readonly bytes: Uint8Array; readonly last: Place; remove(): void }
-    | undefined {
+  /** The oldest segment, unless it still grows. Its bytes are good until something is written. */
+  oldestClosed(): { readonly bytes: Uint8Array; readonly last: Place; remove(): void } | undefined {
     const end = this.#open?.key;
     if (end === undefined) return undefined;
+    // What was removed before need not be looked over.
+    const start = this.#removed.revision === 0 ? undefined : placeKey(this.#removed);
     for (const { key, value } of this.#backend.range('revisions', { start, end })) {
       const own = key.slice();
       const last = placeOfChange(value, lastChange(value));
@@ -165,7 +160,7 @@ export class RevisionLog {
         this.#closed.removed(readPlace(own, 0));
         this.#removed = last;
       };
-      return { key: own, bytes: value, last, remove };
+      return { bytes: value, last, remove };
     }
     return undefined;
   }
