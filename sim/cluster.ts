@@ -177,7 +177,10 @@ export class Cluster {
       dice: Dice.of(this.plan.seed, `disk ${id}`),
       done: (operation, path) => this.trace(machine.name, 'disk', `${operation} ${path}`),
     });
-    const machine: Machine = new Machine(id, entrance, storage, this.plan.chunkSizeBytes);
+    const machine: Machine = new Machine(id, entrance, storage, {
+      keySizeBytesMax: this.plan.chunkSizeBytes,
+      flushKeysMax: this.plan.disk.flushKeysMax,
+    });
     if (this.plan.upgradesLogs && this.#upgradeDice.chance(0.8)) {
       machine.logFormat = 1;
       machine.levels = oldBuild;

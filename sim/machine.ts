@@ -4,7 +4,7 @@ import type { MemberId } from '../src/base/ids.js';
 import type { MemberParts } from '../src/member/parts.js';
 import type { RaftMember } from '../src/member/raft-member.js';
 import type { ClusterConfig } from '../src/raft/types.js';
-import { MemoryBackend } from '../src/storage/backend/memory-backend.js';
+import { MemoryBackend, type MemoryBackendOptions } from '../src/storage/backend/memory-backend.js';
 import { MemoryDisk } from '../src/storage/disk/memory-disk.js';
 import { newestLogFormat, type LogFormat } from '../src/storage/wal/format.js';
 import { newBuild } from './builds.js';
@@ -67,9 +67,13 @@ export class Machine {
   /** What is known to be on its disk. */
   durable: DurableLog | undefined;
 
-  /** @param chunkSizeBytes as of Plan */
-  constructor(id: number, entrance: 'founding' | 'joining', storage: DiskModel, chunkSizeBytes: number) {
-    this.backend = new MemoryBackend(chunkSizeBytes);
+  constructor(
+    id: number,
+    entrance: 'founding' | 'joining',
+    storage: DiskModel,
+    state: MemoryBackendOptions,
+  ) {
+    this.backend = new MemoryBackend(state);
     this.name = `n${id}`;
     this.id = BigInt(id);
     this.address = `n${id}:60051`;

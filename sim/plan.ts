@@ -32,6 +32,8 @@ export interface DiskPlan {
   readonly reportDelayProbability: number;
   readonly flushIntervalMsMin: number;
   readonly flushIntervalMsMax: number;
+  /** Changed keys of the state, which are flushed at once when they are so many; Infinity: never. */
+  readonly flushKeysMax: number;
 }
 
 /** Everything about a run that is decided before it begins: drawn from the seed, then changed by what was asked for. */
@@ -104,7 +106,7 @@ export function makePlan(seed: number, changes: PlanChanges = {}): Plan {
 }
 
 /** Besides values: a call may write several keys, each with a row of its own and a change. */
-const stateBytesPerCall = 300;
+const stateBytesPerCall = 600;
 
 /**
  * Draws a plan. Each knob has a stream of its own, so that a knob that is added later leaves the plans of known
@@ -250,6 +252,7 @@ class Draft {
       reportDelayProbability: this.#pick('report delay', [0, 0.02, 0.3]),
       flushIntervalMsMin,
       flushIntervalMsMax: flushIntervalMsMin * this.#pick('flush spread', [1, 4]),
+      flushKeysMax: this.#corner === undefined ? this.#pick('flush keys', [Infinity, Infinity, 8, 64]) : Infinity,
       ...this.#corner?.disk,
     };
   }

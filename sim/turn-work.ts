@@ -111,10 +111,10 @@ export class TurnWork {
     const range = backend.range.bind(backend);
     const count = (sizeBytes: number): void => this.#count(sizeBytes);
     backend.range = function* (table, bounds) {
-      for (const row of range(table, bounds)) {
+      for (const row of range(table, { ...bounds, withRemoved: true })) {
         // What the caller wants of it: memory gives the whole.
         count(Math.min(row.value.length, bounds.valueBytesMax ?? Infinity));
-        yield row;
+        if (row.removed !== true || bounds.withRemoved === true) yield row;
       }
     };
     const put = backend.put.bind(backend);

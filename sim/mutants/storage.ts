@@ -122,4 +122,41 @@ export const storageMutants: readonly Mutant[] = [
     'this.#format = state.end.format;',
     'this.#format = options.format;',
   ),
+  {
+    name: 'half-a-batch-is-flushed',
+    fault: 'a flush in the middle of a batch takes what there is of it, at the position before',
+    patches: [
+      {
+        file: storage('backend/flusher'),
+        original: 'if (this.backlog.midBatch) await this.#whenBatchEnds();',
+        replacement: 'if (this.backlog.openKeys < 0) await this.#whenBatchEnds();',
+      },
+      {
+        file: storage('backend/backlog'),
+        original: "    assert(!this.#midBatch, 'a transaction ends with a whole batch');\n",
+        replacement: '',
+      },
+    ],
+  },
+  mutant(
+    'transaction-without-what-came-later',
+    'what a later transaction changes again is left out of the one before',
+    storage('backend/backlog'),
+    '    for (const change of transaction.superseded) changes.push(change);\n',
+    '',
+  ),
+  mutant(
+    'backlog-outlives-its-state',
+    'what was applied to the state before a snapshot is laid over that of the snapshot',
+    storage('backend/flusher'),
+    '    this.backlog.clear();\n',
+    '',
+  ),
+  mutant(
+    'flushed-before-it-is',
+    'a transaction counts as durable when it begins',
+    storage('backend/flusher'),
+    '        await this.#around.requireWritable(next.sizeBytes);\n',
+    '        this.#flushed = next.position;\n        this.#around.flushed();\n        await this.#around.requireWritable(next.sizeBytes);\n',
+  ),
 ];

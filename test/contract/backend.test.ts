@@ -22,7 +22,7 @@ const memory: BackendKind = {
 const memoryOfChunks: BackendKind = {
   ...memory,
   name: 'memory, with long keys in chunks',
-  create: () => Promise.resolve(new MemoryBackend(1960)),
+  create: () => Promise.resolve(new MemoryBackend({ keySizeBytesMax: 1960 })),
 };
 
 const folders = new Map<Backend, string>();

@@ -18,7 +18,7 @@ const beyondUnitsMax = 16;
 class CountingBackend extends MemoryBackend {
   ranges = 0;
 
-  override range(table: TableName, options: RangeOptions): Generator<Row> {
+  override range(table: TableName, options: RangeOptions): Iterable<Row> {
     this.ranges++;
     return super.range(table, options);
   }

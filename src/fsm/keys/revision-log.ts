@@ -150,8 +150,9 @@ export class RevisionLog {
   oldestClosed(): { readonly bytes: Uint8Array; readonly last: Place; remove(): void } | undefined {
     const end = this.#open?.key;
     if (end === undefined) return undefined;
-    // What was removed before need not be looked over.
-    const start = this.#removed.revision === 0 ? undefined : placeKey(this.#removed);
+    // Behind what was removed before, which may be on disk still and would be passed over.
+    const { revision, sub } = this.#removed;
+    const start = revision === 0 ? undefined : placeKey({ revision, sub: sub + 1 });
     for (const { key, value } of this.#backend.range('revisions', { start, end })) {
       const own = key.slice();
       const last = placeOfChange(value, lastChange(value));

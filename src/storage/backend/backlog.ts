@@ -7,8 +7,14 @@ import {
   type Row,
   type TableName,
 } from '../../ports/backend.js';
-import type { Change } from './lmdb-environment.js';
 import { OrderedTable } from './ordered-table.js';
+
+/** A change to one key; undefined removes it. */
+export interface Change {
+  readonly table: TableName;
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | undefined;
+}
 
 /** The newest change of a key, and the transaction that brings it to disk. No value: the key is removed. */
 interface Held {

@@ -8,16 +8,20 @@ import type {
   Row,
   TableName,
 } from '../../ports/backend.js';
+import type { Clock } from '../../ports/clock.js';
 import type { DescriptorWait } from '../disk/descriptor-wait.js';
+import { diskErrorOf, requireWritable } from './disk-failure.js';
+import { closedError, Flusher, type FlushOptions } from './flusher.js';
 import { checkPair } from './limits.js';
 import type { LmdbEnvironment } from './lmdb-environment.js';
-import { closedError, LmdbFlusher, type FlushOptions } from './lmdb-flusher.js';
+
 import { LmdbInstall } from './lmdb-install.js';
 import { LmdbShrinker, shrinkDefaults, type ShrinkOptions, type ShrinkReport } from './lmdb-shrinker.js';
 import { LmdbStateFolder } from './lmdb-state-folder.js';
 import { LmdbViews } from './lmdb-views.js';
 
 export interface LmdbBackendOptions extends FlushOptions {
+  readonly clock: Clock;
   /** Where what finds no file descriptor waits; without it that is a failure of the disk. */
   readonly descriptors: DescriptorWait | undefined;
   readonly shrink: Partial<ShrinkOptions>;
@@ -40,7 +44,7 @@ const defaults = {
  */
 export class LmdbBackend implements Backend {
   readonly #folder: LmdbStateFolder;
-  readonly #flusher: LmdbFlusher;
+  readonly #flusher: Flusher<LmdbEnvironment>;
   readonly #shrinker: LmdbShrinker;
   readonly #views = new LmdbViews();
   /** Environments that are no longer current, until they are closed and removed. */
@@ -52,7 +56,9 @@ export class LmdbBackend implements Backend {
 
   private constructor(folder: LmdbStateFolder, options: LmdbBackendOptions, environment: LmdbEnvironment) {
     this.#folder = folder;
-    this.#flusher = new LmdbFlusher(folder.path, environment, options, {
+    this.#flusher = new Flusher(environment, options, {
+      requireWritable: (sizeBytes) => requireWritable(folder.path, sizeBytes),
+      errorOf: (error) => diskErrorOf(error, folder.path),
       committed: (changes, sizeBytes) => this.#shrinker.committed(changes, sizeBytes),
       flushed: (error) => {
         if (error !== undefined) void this.#shrinker.cancel();
@@ -71,13 +77,13 @@ export class LmdbBackend implements Backend {
       { ...shrinkDefaults, ...shrink },
       {
         get environment() {
-          return flusher.environment;
+          return flusher.target;
         },
         mayBegin: () =>
           this.#install === undefined && this.#former.size === 0 && flusher.failure === undefined,
         hold: (work) => flusher.hold(work),
         replace: (next) => {
-          const old = flusher.environment;
+          const old = flusher.target;
           flusher.replace(next);
           this.#retire(old);
         },
@@ -123,7 +129,7 @@ export class LmdbBackend implements Backend {
   }
 
   sizeBytes(): number {
-    return this.#flusher.environment.sizeBytes();
+    return this.#flusher.target.sizeBytes();
   }
 
   onFlushed(listener: (error?: Error) => void): void {
@@ -133,12 +139,12 @@ export class LmdbBackend implements Backend {
   get(table: TableName, key: Uint8Array): Uint8Array | undefined {
     const held = this.#flusher.backlog.get(table, key);
     // Null: removed above, whatever is below.
-    return held === undefined ? this.#flusher.environment.get(table, key) : (held ?? undefined);
+    return held === undefined ? this.#flusher.target.get(table, key) : (held ?? undefined);
   }
 
   range(table: TableName, options: RangeOptions): Iterable<Row> {
-    const { backlog, environment } = this.#flusher;
-    return backlog.over(table, options, environment.range(table, options));
+    const { backlog, target } = this.#flusher;
+    return backlog.over(table, options, target.range(table, options));
   }
 
   put(table: TableName, key: Uint8Array, value: Uint8Array): void {
@@ -164,7 +170,7 @@ export class LmdbBackend implements Backend {
   async view(): Promise<BackendView> {
     await this.flush();
     this.#checkOpen();
-    return this.#views.open(this.#flusher.environment);
+    return this.#views.open(this.#flusher.target);
   }
 
   #checkOpen(): void {
@@ -226,7 +232,7 @@ export class LmdbBackend implements Backend {
       await next.close();
       throw error;
     }
-    const old = this.#flusher.environment;
+    const old = this.#flusher.target;
     this.#flusher.replaceAll(next, position);
     this.#applied = position;
     switched();
@@ -251,7 +257,7 @@ export class LmdbBackend implements Backend {
       await this.#flusher.whenIdle();
       this.#views.end();
       await Promise.all(this.#former);
-      await this.#flusher.environment.close();
+      await this.#flusher.target.close();
     }
   }
 }

@@ -6,7 +6,8 @@ import { test } from 'node:test';
 import { tableNames } from '../../ports/backend.js';
 import { RealClock } from '../../ports/real-clock.js';
 import { LmdbCopy } from './lmdb-copy.js';
-import { LmdbEnvironment, type Change } from './lmdb-environment.js';
+import type { Change } from './backlog.js';
+import { LmdbEnvironment } from './lmdb-environment.js';
 
 const clock = new RealClock();
 const position = { index: 3, term: 2 };

@@ -10,6 +10,8 @@ import {
   type Row,
   type TableName,
 } from '../../ports/backend.js';
+import type { Change } from './backlog.js';
+import type { FlushTarget } from './flusher.js';
 import { damaged, databaseFile } from './lmdb-database-file.js';
 import { LongKeyChanges } from './long-key-changes.js';
 import { decodeLevel, encodeLevel, LongKeys, topLevel, type ShortKeyReader } from './long-keys.js';
@@ -19,13 +21,6 @@ import { headEncoder, LargeValueHead, smallValueSizeBytesMax } from './value-hea
 type Table = Database<Uint8Array, Uint8Array>;
 type HeadTable = Database<Uint8Array | LargeValueHead, Uint8Array>;
 export type ReadTransaction = ReturnType<Table['useReadTransaction']>;
-
-/** A change to one key; undefined removes it. */
-export interface Change {
-  readonly table: TableName;
-  readonly key: Uint8Array;
-  readonly value: Uint8Array | undefined;
-}
 
 /** What lmdb-js says of the pages of a tree. */
 interface TreeStats {
@@ -59,7 +54,7 @@ const longSuffix = '-long';
  *
  * LMDB does not survive what Node's own objects do: no view may be open when the environment is closed.
  */
-export class LmdbEnvironment {
+export class LmdbEnvironment implements FlushTarget {
   readonly path: string;
   readonly #root: RootDatabase<Uint8Array, Uint8Array>;
   readonly #own: Table;

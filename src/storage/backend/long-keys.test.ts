@@ -8,7 +8,8 @@ import { compareBytes } from '../../base/bytes.js';
 import { Prng, randomInt, type RandomSource } from '../../base/prng.js';
 import { itHoldsForSeeds } from '../../base/testing/seeds.js';
 import { tableNames, type Row } from '../../ports/backend.js';
-import { LmdbEnvironment, type Change } from './lmdb-environment.js';
+import type { Change } from './backlog.js';
+import { LmdbEnvironment } from './lmdb-environment.js';
 import { LongKeyChanges } from './long-key-changes.js';
 import { decodeLevel, LongKeys, topLevel, type ShortKeyReader } from './long-keys.js';
 

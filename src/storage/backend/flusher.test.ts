@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { encodeUtf8 } from '../../base/bytes.js';
 import { RealClock } from '../../ports/real-clock.js';
-import { LmdbFlusher } from './lmdb-flusher.js';
+import { Flusher } from './flusher.js';
 import { LmdbStateFolder } from './lmdb-state-folder.js';
 
 describe('flushing', () => {
@@ -20,7 +20,9 @@ describe('flushing', () => {
       flushKeysMax: 20,
       flushSizeBytesMax: 1e6,
     };
-    const flusher = new LmdbFlusher(folder, environment, options, {
+    const flusher = new Flusher(environment, options, {
+      requireWritable: () => Promise.resolve(),
+      errorOf: (error) => Promise.reject(error as Error),
       committed: (changes) => handedOver.push(changes.length),
       flushed: () => {},
     });

@@ -3,12 +3,11 @@ import { promised, type Completion } from '../../base/completion.js';
 import type { AppliedPosition } from '../../ports/backend.js';
 import type { Clock, Timer } from '../../ports/clock.js';
 import { DiskError } from '../../ports/disk.js';
-import { Backlog, type SealedTransaction } from './backlog.js';
-import { diskErrorOf, requireWritable } from './disk-failure.js';
-import type { Change, LmdbEnvironment } from './lmdb-environment.js';
+import { Backlog, type Change, type SealedTransaction } from './backlog.js';
 
 export interface FlushOptions {
-  readonly clock: Clock;
+  /** Undefined: nothing is flushed for the time that it waits. */
+  readonly clock: Clock | undefined;
   /** What is applied waits at most about this long for its way to disk. */
   readonly flushIntervalMs: number;
   /**
@@ -19,20 +18,31 @@ export interface FlushOptions {
   readonly flushSizeBytesMax: number;
 }
 
-interface FlushListener {
+/** What lies below, and is durable. */
+export interface FlushTarget {
+  position(): AppliedPosition;
+  /** Makes the changes and the position durable together, or neither. */
+  write(changes: readonly Change[], position: AppliedPosition): Promise<void>;
+}
+
+interface FlushSurroundings {
+  /** Asked before each transaction. Rejects where there is no space for it. */
+  requireWritable(sizeBytes: number): Promise<void>;
+  /** What a write failed with, as the port has it. */
+  errorOf(error: unknown): Promise<DiskError>;
+
   /** A transaction is on disk, with these changes. */
   committed(changes: readonly Change[], sizeBytes: number): void;
   /** `flushed` has moved; or it never will again. */
   flushed(error?: DiskError): void;
 }
 
-/** Brings what is applied to LMDB, transaction by transaction, in the background. */
-export class LmdbFlusher {
+/** Brings what is applied to what lies below, transaction by transaction, in the background. */
+export class Flusher<Target extends FlushTarget> {
   readonly backlog = new Backlog();
-  readonly #folder: string;
   readonly #options: FlushOptions;
-  readonly #listener: FlushListener;
-  #environment: LmdbEnvironment;
+  readonly #around: FlushSurroundings;
+  #target: Target;
   #flushed: AppliedPosition;
   /** Flushes that are under way. Never rejects. */
   #running: Promise<void> | undefined;
@@ -47,17 +57,15 @@ export class LmdbFlusher {
   /** Flushes that were asked for in the middle of a batch: what is committed cannot be told apart from it before its end. */
   #awaitingBatchEnd: Completion<void>[] = [];
 
-  /** @param folder where there must be space, for the messages */
-  constructor(folder: string, environment: LmdbEnvironment, options: FlushOptions, listener: FlushListener) {
-    this.#folder = folder;
-    this.#environment = environment;
-    this.#flushed = environment.position();
+  constructor(target: Target, options: FlushOptions, around: FlushSurroundings) {
+    this.#target = target;
+    this.#flushed = target.position();
     this.#options = options;
-    this.#listener = listener;
+    this.#around = around;
   }
 
-  get environment(): LmdbEnvironment {
-    return this.#environment;
+  get target(): Target {
+    return this.#target;
   }
 
   get flushed(): AppliedPosition {
@@ -69,14 +77,14 @@ export class LmdbFlusher {
   }
 
   /** While held. It is at `flushed`: what was committed since goes there. */
-  replace(environment: LmdbEnvironment): void {
-    assert(this.#held !== undefined, 'a flush belongs to one environment');
-    this.#environment = environment;
+  replace(target: Target): void {
+    assert(this.#held !== undefined, 'a flush belongs to one target');
+    this.#target = target;
   }
 
   /** While held. What was committed went with the old one. */
-  replaceAll(environment: LmdbEnvironment, position: AppliedPosition): void {
-    this.replace(environment);
+  replaceAll(target: Target, position: AppliedPosition): void {
+    this.replace(target);
     this.backlog.clear();
     this.#batchEnded();
     this.#stopTimer();
@@ -113,7 +121,7 @@ export class LmdbFlusher {
       this.#start();
     } else {
       const { clock, flushIntervalMs } = this.#options;
-      this.#timer ??= clock.setTimer(flushIntervalMs, () => {
+      this.#timer ??= clock?.setTimer(flushIntervalMs, () => {
         this.#timer = undefined;
         if (!this.backlog.midBatch) this.#start();
       });
@@ -166,16 +174,16 @@ export class LmdbFlusher {
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
       const changes = this.backlog.changesOf(next);
       try {
-        await requireWritable(this.#folder, next.sizeBytes);
-        await this.#environment.write(changes, next.position);
+        await this.#around.requireWritable(next.sizeBytes);
+        await this.#target.write(changes, next.position);
       } catch (error) {
         await this.fail(error);
         break;
       }
       this.backlog.done();
       this.#flushed = next.position;
-      this.#listener.committed(changes, next.sizeBytes);
-      this.#listener.flushed();
+      this.#around.committed(changes, next.sizeBytes);
+      this.#around.flushed();
     }
     this.#running = undefined;
     this.schedule();
@@ -207,11 +215,11 @@ export class LmdbFlusher {
 
   /** The first failure is final: what is on disk now is not known. */
   async fail(error: unknown): Promise<DiskError> {
-    const failure = await diskErrorOf(error, this.#folder);
+    const failure = await this.#around.errorOf(error);
     this.#stopTimer();
     this.#failure ??= failure;
     this.#batchEnded();
-    this.#listener.flushed(failure);
+    this.#around.flushed(failure);
     return failure;
   }
 
