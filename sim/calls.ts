@@ -17,6 +17,8 @@ export interface Reading {
   readonly limit: number;
   readonly sizeBytesMax: number;
   readonly unitsMax: number;
+  /** What is asked for once more at the revision of the answer, and must agree with it. */
+  readonly again: 'count' | 'keys' | undefined;
 }
 
 /** Calls that go to the member together, and are answered together. */
@@ -27,7 +29,7 @@ export interface Request {
 }
 
 /** Work of a page: a few keys. */
-const plainReading: Reading = { reverse: false, limit: 0, sizeBytesMax: Infinity, unitsMax: 4 };
+const plainReading: Reading = { reverse: false, limit: 0, sizeBytesMax: Infinity, unitsMax: 4, again: undefined };
 
 /** A request as most are. */
 export function plainRequest(calls: readonly Call[]): Request {
@@ -43,6 +45,7 @@ export class Calls {
   readonly #pageDice: Dice;
   readonly #pathDice: Dice;
   readonly #pastDice: Dice;
+  readonly #againDice: Dice;
   readonly #alphabet: Alphabet;
   #values = 0;
   /** The newest revision that anybody has seen. */
@@ -61,6 +64,7 @@ export class Calls {
     this.#pageDice = Dice.of(seed, 'pages');
     this.#pathDice = Dice.of(seed, 'paths');
     this.#pastDice = Dice.of(seed, 'past');
+    this.#againDice = Dice.of(seed, 'reads again');
     this.#alphabet = new Alphabet(seed, clients.alphabet, clients.keyCount, chunkSizeBytes);
   }
 
@@ -113,6 +117,7 @@ export class Calls {
       limit: dice.pick([0, 0, 1, 3]),
       sizeBytesMax: dice.pick([Infinity, 1, 100]),
       unitsMax: dice.pick([1, 4, 20]),
+      again: this.#againDice.pick([undefined, undefined, 'count', 'keys'] as const),
     };
     return { calls, path: dice.chance(0.5) ? 'completion' : 'promise', reading };
   }

@@ -67,12 +67,7 @@ export class Machine {
   /** What is known to be on its disk. */
   durable: DurableLog | undefined;
 
-  constructor(
-    id: number,
-    entrance: 'founding' | 'joining',
-    storage: DiskModel,
-    state: MemoryBackendOptions,
-  ) {
+  constructor(id: number, entrance: 'founding' | 'joining', storage: DiskModel, state: MemoryBackendOptions) {
     this.backend = new MemoryBackend(state);
     this.name = `n${id}`;
     this.id = BigInt(id);

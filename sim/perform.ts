@@ -1,3 +1,4 @@
+import { deepStrictEqual } from 'node:assert/strict';
 import { InvariantError } from '../src/base/assert.js';
 import { promised, type Completion } from '../src/base/completion.js';
 import { KvorumError } from '../src/base/errors.js';
@@ -11,6 +12,7 @@ import type { Path, Request } from './calls.js';
 import type { Answer, Call, Item } from './checkers/history.js';
 
 type RangeCall = Extract<Call, { type: 'range' }>;
+type RangeSeen = Extract<Answer, { type: 'range' }>;
 
 /**
  * Makes the calls of one request at the member.
@@ -109,7 +111,54 @@ async function performRange(
     count += page.count;
     next = page.next;
   }
-  return { type: 'range', revision: first.revision, items: reverse ? items.reverse() : items, count };
+  const answer = {
+    type: 'range',
+    revision: first.revision,
+    items: reverse ? items.reverse() : items,
+    count,
+  } as const;
+  if (reading.again !== undefined && isKeyRange(query)) {
+    await readAgain(member, call, reading.again, answer, options, failed);
+  }
+  return answer;
+}
+
+/** The same range at the same revision, of which less is wanted: it shows no other keys. */
+async function readAgain(
+  member: Member,
+  call: RangeCall,
+  what: 'count' | 'keys',
+  seen: RangeSeen,
+  options: ReadOptions,
+  failed: (error: unknown) => void,
+): Promise<void> {
+  const [key, end] = [toBytes(call.key), toBytes(call.end!)];
+  const { limit } = call;
+  const revision = call.revision === 0 ? seen.revision : call.revision;
+  const query = {
+    key,
+    end,
+    revision,
+    limit,
+    ...(what === 'count' ? { countOnly: true } : { keysOnly: true }),
+  };
+  let answer: RangeAnswer;
+  try {
+    answer = await member.range(query, options);
+  } catch {
+    // It may be compacted by now, or the member no longer asked. Why it is refused, the answers that count tell.
+    return;
+  }
+  const wanted = what === 'count' ? [] : seen.items.map((item) => ({ ...item, value: '' }));
+  try {
+    deepStrictEqual([answer.count, answer.items.map(toItem)], [seen.count, wanted]);
+  } catch (error) {
+    failed(
+      new InvariantError(`reading the ${what} alone at revision ${revision} shows something else`, {
+        cause: error,
+      }),
+    );
+  }
 }
 
 function readOnce(

@@ -252,7 +252,8 @@ class Draft {
       reportDelayProbability: this.#pick('report delay', [0, 0.02, 0.3]),
       flushIntervalMsMin,
       flushIntervalMsMax: flushIntervalMsMin * this.#pick('flush spread', [1, 4]),
-      flushKeysMax: this.#corner === undefined ? this.#pick('flush keys', [Infinity, Infinity, 8, 64]) : Infinity,
+      flushKeysMax:
+        this.#corner === undefined ? this.#pick('flush keys', [Infinity, Infinity, 8, 64]) : Infinity,
       ...this.#corner?.disk,
     };
   }

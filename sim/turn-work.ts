@@ -112,7 +112,7 @@ export class TurnWork {
     const count = (sizeBytes: number): void => this.#count(sizeBytes);
     backend.range = function* (table, bounds) {
       for (const row of range(table, { ...bounds, withRemoved: true })) {
-        // What the caller wants of it: memory gives the whole.
+        // What the caller wants of it: what is not on disk comes whole.
         count(Math.min(row.value.length, bounds.valueBytesMax ?? Infinity));
         if (row.removed !== true || bounds.withRemoved === true) yield row;
       }

@@ -60,7 +60,12 @@ export class MemoryRows implements FlushTarget {
   }
 
   *range(table: TableName, options: RangeOptions): Generator<Row> {
-    for (const [key, value] of this.#tables[table].range(options)) yield { key, value: this.#checked(value) };
+    const { valueBytesMax = Infinity } = options;
+    for (const [key, stored] of this.#tables[table].range(options)) {
+      const value = this.#checked(stored);
+      if (value.length <= valueBytesMax) yield { key, value };
+      else yield { key, value: value.subarray(0, valueBytesMax), wholeSizeBytes: value.length };
+    }
   }
 
   *all(): Generator<Row & { readonly table: TableName }> {
