@@ -29,7 +29,13 @@ export interface Request {
 }
 
 /** Work of a page: a few keys. */
-const plainReading: Reading = { reverse: false, limit: 0, sizeBytesMax: Infinity, unitsMax: 4, again: undefined };
+const plainReading: Reading = {
+  reverse: false,
+  limit: 0,
+  sizeBytesMax: Infinity,
+  unitsMax: 4,
+  again: undefined,
+};
 
 /** A request as most are. */
 export function plainRequest(calls: readonly Call[]): Request {

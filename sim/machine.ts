@@ -13,6 +13,9 @@ import type { DurableLog } from './durable-log.js';
 import type { GatedPeers } from './gated-peers.js';
 import type { Process } from './process.js';
 
+/** Ids are longer than a byte: their order as numbers is not that of the rows in which they stand. */
+const idStep = 1000;
+
 /** One run of a member's process. */
 export interface Life {
   readonly number: number;
@@ -70,7 +73,7 @@ export class Machine {
   constructor(id: number, entrance: 'founding' | 'joining', storage: DiskModel, state: MemoryBackendOptions) {
     this.backend = new MemoryBackend(state);
     this.name = `n${id}`;
-    this.id = BigInt(id);
+    this.id = BigInt(id * idStep);
     this.address = `n${id}:60051`;
     this.entrance = entrance;
     this.storage = storage;

@@ -57,9 +57,8 @@ export const mendedMutants: readonly Mutant[] = [
     'deletions-of-nothing-cost-nothing',
     'the deletion of a range without keys counts as no work: an entry of thousands is applied in one turn',
     'src/fsm/keys/keys-part.ts',
-    `      work.charge();
-      this.#deletion`,
-    '      this.#deletion',
+    '    work.charge();\n    const deletion = this.#deletion;',
+    '    const deletion = this.#deletion;',
   ),
   mutant(
     'joiner-told-of-anothers-removal',
@@ -107,5 +106,12 @@ export const mendedMutants: readonly Mutant[] = [
     'src/member/raft-member.ts',
     'if (isUnsuitable(error)) this.#ended = stoppingFor(message);',
     'if (isUnsuitable(error)) this.#ended = error;',
+  ),
+  mutant(
+    'members-in-the-order-of-their-rows',
+    'after a restart the members stand in another order than at those who did not restart',
+    'src/fsm/members/member-table.ts',
+    'this.#members = inOrder([...members].map((row) => decodeMember(row.value)));',
+    'this.#members = [...members].map((row) => decodeMember(row.value));',
   ),
 ];

@@ -159,4 +159,18 @@ export const storageMutants: readonly Mutant[] = [
     '        await this.#around.requireWritable(next.sizeBytes);\n',
     '        this.#flushed = next.position;\n        this.#around.flushed();\n        await this.#around.requireWritable(next.sizeBytes);\n',
   ),
+  mutant(
+    'removed-rows-untold',
+    'a row that is removed and still on disk is passed over without a word to who counts them',
+    storage('backend/backlog'),
+    '      else if (withRemoved === true) yield { key, value: emptyBytes, removed: true };\n      top = above.next();\n',
+    '      top = above.next();\n',
+  ),
+  mutant(
+    'deletion-saved-before-it-began',
+    'what is left of a deletion is found again, and the row that says so stays if nothing was deleted yet',
+    'src/fsm/keys/range-deletion.ts',
+    'deletedCount, saved: true }',
+    'deletedCount, saved: sub > 0 }',
+  ),
 ];

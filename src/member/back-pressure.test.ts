@@ -9,8 +9,11 @@ import { MemoryCluster, type Machine } from './testing/memory-cluster.js';
 
 const value = 'v'.repeat(1000);
 const limits = { stateBacklogSizeBytesMax: 20_000, uncommittedSizeBytesMax: 30_000 };
-/** What one more write may add, once the limit is not reached: its pair, its revision and their keys. */
-const writeSizeBytesMax = 2500;
+/**
+ * What one more write may add, once the limit is not reached: its pair, its revision and their keys. The changes stand in a
+ * row that grows to 16 KiB, and counts whole in each transaction that has some of them.
+ */
+const writeSizeBytesMax = 2500 + 16 * 1024;
 
 /** From now on nothing of its state reaches the disk. @returns lets it */
 function stall(machine: Machine): () => void {

@@ -94,10 +94,10 @@ export class KeysPart {
     if (this.#deletion === undefined) {
       const refused = command.previous ? this.#measure(bounds, work) : 'fits';
       if (refused !== 'fits') return refused;
-      // A range without keys is looked at too, and an entry may have thousands of them.
-      work.charge();
       this.#deletion = RangeDeletion.begin(this.#backend, this.#keys, bounds, command.previous);
     }
+    // What has no keys, or none any more, is looked at too, and an entry may have thousands of such ranges.
+    work.charge();
     const deletion = this.#deletion;
     if (!deletion.step(work)) return undefined;
     this.#deletion = undefined;

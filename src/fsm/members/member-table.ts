@@ -63,7 +63,8 @@ export class MemberTable {
     const cluster = this.#backend.get('meta', clusterKey);
     this.#clusterId = cluster === undefined ? 0n : new ByteReader(cluster).uint64();
     const members = this.#backend.range('meta', { start: memberPrefix, end: memberEnd });
-    this.#members = [...members].map((row) => decodeMember(row.value));
+    // The rows are in the order of their bytes, which is another.
+    this.#members = inOrder([...members].map((row) => decodeMember(row.value)));
     const removed = this.#backend.range('meta', { start: removedPrefix, end: removedEnd });
     this.#removed = new Set(
       [...removed].map((row) => new ByteReader(row.key, removedPrefix.length).uint64()),
@@ -168,9 +169,7 @@ export class MemberTable {
   }
 
   #put(record: MemberRecord): void {
-    this.#members = [...this.#members.filter((each) => each.id !== record.id), record].sort((left, right) =>
-      left.id < right.id ? -1 : 1,
-    );
+    this.#members = inOrder([...this.#members.filter((each) => each.id !== record.id), record]);
     this.#backend.put('meta', idKey(memberPrefix, record.id), encodeMember(record));
   }
 
@@ -185,6 +184,10 @@ export class MemberTable {
     const row = new ByteWriter(64).varint(index).bytes(encodeConfig(config)).finish();
     this.#backend.put('meta', configKey, row);
   }
+}
+
+function inOrder(members: MemberRecord[]): MemberRecord[] {
+  return members.sort((left, right) => (left.id < right.id ? -1 : 1));
 }
 
 /** Of the state that the backend holds: the one row that every version can read. */

@@ -239,10 +239,12 @@ export class MemoryCluster {
   #flushRegularly(machine: Machine, life: Life): void {
     const backend = machine.backend;
     life.clock.setTimer(flushIntervalMs, () => {
-      backend.flush().catch(() => {
-        // Told through onFlushed; or the member has ended.
-      });
-      this.#flushRegularly(machine, life);
+      backend.flush().then(
+        () => this.#flushRegularly(machine, life),
+        () => {
+          // Told through onFlushed; or the member has ended.
+        },
+      );
     });
   }
 
