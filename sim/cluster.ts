@@ -1,5 +1,5 @@
 import { assert } from '../src/base/assert.js';
-import { emptyBytes, encodeUtf8 } from '../src/base/bytes.js';
+import { encodeUtf8 } from '../src/base/bytes.js';
 import { crc32c } from '../src/base/crc32c.js';
 import { isDamage, KvorumError } from '../src/base/errors.js';
 import { knowsLevel, levelsText } from '../src/base/feature-levels.js';
@@ -300,7 +300,7 @@ export class Cluster {
     const { id, name, address } = machine;
     return openParts({
       clusterId,
-      secret: emptyBytes,
+      secret: machine.secret,
       id,
       name,
       version: 'sim',

@@ -1,5 +1,6 @@
 import { KvorumError } from '../src/base/errors.js';
 import type { MemberRecord } from '../src/fsm/members/membership.js';
+import type { JoinAnswer } from '../src/member/types.js';
 import type { RaftMember } from '../src/member/raft-member.js';
 import type { VirtualClock } from '../src/ports/virtual-clock.js';
 import type { Dice } from './dice.js';
@@ -42,17 +43,20 @@ export async function join(
     if (through.length === 0) continue;
     const contact = dice.pick(through);
     const caller = membershipCalls.invoke(contact, { type: 'join', target: id }, askTimeoutMs);
+    let answer: JoinAnswer;
     try {
-      const answer = await callAt(contact, (member) =>
+      answer = await callAt(contact, (member) =>
         member.join({ id, name, peerAddress: address, levels }, { timeoutMs: askTimeoutMs }),
       );
       caller.answered({ type: 'join', members: answer.members.map((each) => each.id) });
       around.trace(name, 'log', `was let in by ${contact.name}`);
-      return answer.members;
     } catch (error) {
       caller.failed(error);
       if (error instanceof KvorumError && /^(MEMBER_REMOVED|VERSION_MISMATCH)$/.test(error.code)) throw error;
+      continue;
     }
+    machine.learnSecret(answer.secret);
+    return answer.members;
   }
 }
 

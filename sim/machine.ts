@@ -1,4 +1,5 @@
-import { InvariantError } from '../src/base/assert.js';
+import { assert, InvariantError } from '../src/base/assert.js';
+import { emptyBytes, encodeUtf8 } from '../src/base/bytes.js';
 import type { LevelRange } from '../src/base/feature-levels.js';
 import type { MemberId } from '../src/base/ids.js';
 import type { MemberParts } from '../src/member/parts.js';
@@ -49,6 +50,8 @@ export class Machine {
   levels: LevelRange = newBuild;
   /** As the data folder's identity says. */
   entrance: 'founding' | 'joining' | 'member';
+  /** What members know one another by, as the data folder has it; empty: it has none yet. */
+  secret: Uint8Array = emptyBytes;
   /** What it held is lost or damaged: it does not start again. */
   lost = false;
   /** It was removed from the cluster, or never let in: it does not start again. */
@@ -76,6 +79,7 @@ export class Machine {
     this.id = BigInt(id * idStep);
     this.address = `n${id}:60051`;
     this.entrance = entrance;
+    if (entrance === 'founding') this.secret = encodeUtf8('secret');
     this.storage = storage;
   }
 
@@ -105,6 +109,12 @@ export class Machine {
   #isBetweenStateAndLog(): boolean {
     const { applied } = this.backend;
     return this.durable !== undefined && this.durable.term(applied.index) !== applied.term;
+  }
+
+  /** As the answer says that lets it in: empty for one that has it. @throws InvariantError: it would never be let in */
+  learnSecret(secret: Uint8Array): void {
+    if (secret.length > 0) this.secret = secret;
+    assert(this.secret.length > 0, `${this.name} is let in, and not told the secret`);
   }
 
   /** The newer version is installed: from the next start on. */

@@ -216,9 +216,11 @@ class Draft {
     const { count, pauseMsMax } = clients;
     const callSizeBytes = callSizeBytesMax(clients, this.#keys().chunkSizeBytes);
     const callsPerFlush = (flushIntervalMsMax * count * 2) / pauseMsMax;
+    // Of the changes the segment that grows counts whole, in each transaction that has some of it.
+    const { revisionSegmentSizeBytesMax = 0 } = drawOptions(this.#picker());
     return Math.max(
       this.#pick('state backlog', [300, 5000, 64 * 1024 * 1024]),
-      Math.ceil(callsPerFlush * (stateBytesPerCall + callSizeBytes)),
+      Math.ceil(callsPerFlush * (stateBytesPerCall + callSizeBytes)) + 2 * revisionSegmentSizeBytesMax,
     );
   }
 

@@ -193,19 +193,21 @@ class Attempts {
       limit: 0,
       serializable: false,
     } as const;
-    probe(put, (written) => {
-      if (written?.kind !== 'ok' || !machine.running) {
+    const calls: readonly Call[] = [put, get, { ...get, end: 'k1' }];
+    const next = (at: number): void => {
+      const call = calls[at];
+      if (call === undefined) {
+        this.#served = true;
+        done();
         this.#later(done);
         return;
       }
-      probe(get, (read) => {
-        if (read?.kind === 'ok') {
-          this.#served = true;
-          done();
-        }
-        this.#later(done);
+      probe(call, (outcome) => {
+        if (outcome?.kind === 'ok' && machine.running) next(at + 1);
+        else this.#later(done);
       });
-    });
+    };
+    next(0);
   }
 }
 

@@ -1,6 +1,7 @@
 import { assert } from '../src/base/assert.js';
 import { Work } from '../src/base/work.js';
 import type { MemberParts } from '../src/member/parts.js';
+import type { Row } from '../src/ports/backend.js';
 import type { Machine } from './machine.js';
 
 /** What was done on one budget of work. */
@@ -45,7 +46,7 @@ export class TurnWork {
   }
 
   attach(machine: Machine, { machine: state, backend, options }: MemberParts): void {
-    this.#watch(backend);
+    this.#watch(backend, machine.backend);
     this.#watchApply(machine, state, options.applyUnitsMax);
     this.#watchCompaction(machine, state, options);
     const reading = {
@@ -101,7 +102,7 @@ export class TurnWork {
     state.compactSlice = (work) => this.#on(work, compacting, () => compactSlice(work));
   }
 
-  #watch(backend: MemberParts['backend']): void {
+  #watch(backend: MemberParts['backend'], memory: Pick<Machine['backend'], 'below'>): void {
     const get = backend.get.bind(backend);
     backend.get = (table, key) => {
       const value = get(table, key);
@@ -111,7 +112,13 @@ export class TurnWork {
     const range = backend.range.bind(backend);
     const count = (sizeBytes: number): void => this.#count(sizeBytes);
     backend.range = function* (table, bounds) {
+      const below = { rows: 0 };
+      memory.below = (rows) => counted(rows, below);
+      let told = 1;
       for (const row of range(table, { ...bounds, withRemoved: true })) {
+        // The next one is looked at before a row is told. What it is not told of costs the same.
+        for (; below.rows > told; told++) count(0);
+        told++;
         // What the caller wants of it: what is not on disk comes whole.
         count(Math.min(row.value.length, bounds.valueBytesMax ?? Infinity));
         if (row.removed !== true || bounds.withRemoved === true) yield row;
@@ -159,6 +166,13 @@ export class TurnWork {
     assert(sizeBytes <= sizeBytesMax, `${what} ${sizeBytes} bytes, and counts ${units}`);
     assert(commands <= units, `${what} ${commands} commands, and counts ${units}`);
     return result;
+  }
+}
+
+function* counted(rows: Iterable<Row>, met: { rows: number }): Generator<Row> {
+  for (const row of rows) {
+    met.rows++;
+    yield row;
   }
 }
 

@@ -129,7 +129,7 @@ export class Loop {
    * as if there had been none. Ticks that were missed are not made up for: the others' messages may wait unread.
    */
   #passTime(): void {
-    const { clock, options, raft } = this.#parts;
+    const { clock, machine, options, raft } = this.#parts;
     const now = clock.monotonicMs();
     if (now < this.#nextTickMs) return;
     this.#nextTickMs += options.heartbeatIntervalMs;
@@ -140,7 +140,8 @@ export class Loop {
     raft.tick();
     this.#proposals.unstall();
     this.#proposals.sweep();
-    this.#reads.tick();
+    // What is installed is told once the log follows it.
+    this.#reads.tick(this.#installing ? 0 : machine.applied.index);
     this.#listener.ticked();
   }
 

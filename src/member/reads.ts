@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.js';
 import type { Completion } from '../base/completion.js';
 import { KvorumError } from '../base/errors.js';
 import type { Index } from '../base/ids.js';
@@ -94,7 +95,9 @@ export class Reads {
   }
 
   /** Asks again where no answer came; ends the reads whose time is over. */
-  tick(): void {
+  tick(appliedIndex: Index): void {
+    const first = this.#awaitingApply[0];
+    assert(first === undefined || first.index > appliedIndex, 'no read waits for what is applied');
     if (this.#inRound.length > 0 && ++this.#roundAgeTicks >= retryTicks) this.#ask();
     const now = this.#clock.monotonicMs();
     const [noLeader, lagging] = [madeOnce(noLeaderError), madeOnce(laggingError)];
