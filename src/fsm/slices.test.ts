@@ -119,6 +119,21 @@ void test('the deletion of many keys has one revision, is seen at once at its en
   assert.deepEqual([count(machine), count(machine, revision)], [0, 20_000]);
 });
 
+void test('whoever reads while keys are being deleted gets whole values', async () => {
+  const { machine, backend } = newMachine();
+  const value = 'v'.repeat(2 * stateDefaults.pastValueSizeBytesMax);
+  fill(machine, 20, value);
+  await backend.flush();
+  const entry = entryOf(machine, [removeAll()]);
+  assert.equal(machine.apply(entry, new Work(20)), undefined);
+  machine.commit();
+  const answer = machine.read({ key: all, end: all, revision: 0, limit: 0 }).step(Work.unbounded());
+  assert.deepEqual(
+    answer?.items.map((item) => item.value.length),
+    Array.from({ length: 20 }, () => value.length),
+  );
+});
+
 void test('a deletion is refused before it begins if its answer would be too large', () => {
   const { machine } = newMachine();
   fill(machine, 40, 'v'.repeat(stateDefaults.previousSizeBytesMax / 32));

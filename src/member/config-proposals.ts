@@ -9,6 +9,8 @@ export type ConfigOutcome =
   | { readonly kind: 'dropped'; readonly reason: DropReason }
   | { readonly kind: 'unknown' };
 
+type Rafted = Pick<Raft, 'term' | 'appliedIndex' | 'proposeConfig' | 'entryTerm'>;
+
 interface Waiting {
   readonly term: Term;
   at: { readonly term: Term; readonly index: Index } | undefined;
@@ -17,10 +19,10 @@ interface Waiting {
 
 /** Configuration changes on their way, answered when their entry is applied here. */
 export class ConfigProposals {
-  readonly #raft: Raft;
+  readonly #raft: Rafted;
   readonly #waiting = new Map<number, Waiting>();
 
-  constructor(raft: Raft) {
+  constructor(raft: Rafted) {
     this.#raft = raft;
   }
 

@@ -7,6 +7,11 @@ import { clusterMembersMax } from '../raft/config-change.js';
 import { get, put } from './testing/key-values.js';
 import { MemoryCluster } from './testing/memory-cluster.js';
 
+/** Of snapshots, by any member. */
+function installations({ events }: MemoryCluster): number {
+  return events.filter((event) => event.includes('snapshot installed')).length;
+}
+
 void test('whoever joins is a learner first, and becomes a voter without being asked for', async () => {
   const cluster = await MemoryCluster.of(1, 21);
   const [founder] = cluster.machines;
@@ -183,6 +188,18 @@ void test('a learner that has caught up does not vote before it is up', async ()
   await cluster.until(() => cluster.allVoters(2));
 });
 
+void test('a learner that never comes up holds up no other', async () => {
+  const cluster = await MemoryCluster.of(1, 34);
+  const [founder] = cluster.machines;
+  const [never, next] = [cluster.machine(), cluster.machine()];
+  const { id, name, address } = never;
+  assert.ok(id < next.id);
+  await cluster.settled(founder!.member.join({ id, name, peerAddress: address, levels: knownLevels }));
+  await cluster.join(next, founder!);
+  await cluster.until(() => founder!.member.config.voters.includes(next.id));
+  assert.deepEqual(founder!.member.config.learners, [id]);
+});
+
 void test('unknown members are named in the refusal', async () => {
   const cluster = await MemoryCluster.of(1, 29);
   const { member } = cluster.machines[0]!;
@@ -205,6 +222,49 @@ void test('a member away for longer than the log is kept returns by snapshot', a
   await cluster.start(away);
   await cluster.settled(put(away.member, 'again', 'y'));
   assert.equal(away.member.hash(), leader.hash());
+});
+
+void test('a member that returns by snapshot answers the reads that wait for it, though nobody writes', async () => {
+  const cluster = await MemoryCluster.of(3, 35, { logEntriesKept: 20 });
+  const away = cluster.followers()[0]!;
+  cluster.crash(away);
+  const leader = cluster.leader()!;
+  for (let at = 0; at < 100; at++) await cluster.settled(put(leader, `k${at}`, 'x'));
+  await cluster.start(away);
+  const before = installations(cluster);
+  const begun = away.member.readBarrier({ timeoutMs: 20_000 });
+  assert.equal(installations(cluster), before);
+  await cluster.settled(begun);
+  assert.equal(installations(cluster), before + 1);
+  assert.equal(away.member.rangeLocal({ key: encodeUtf8('k99'), revision: 0, limit: 1 }).count, 1);
+});
+
+void test('the log is kept for who is brought a snapshot, from the begin of its making on', async () => {
+  const cluster = await MemoryCluster.of(3, 36, { logEntriesKept: 20 });
+  const away = cluster.followers()[0]!;
+  cluster.crash(away);
+  const leader = cluster.leaderMachine();
+  const write = async (): Promise<void> => {
+    for (let at = 0; at < 100; at++) await cluster.settled(put(leader.member, `k${at}`, 'x'));
+  };
+  await write();
+  const made = { going: false, go: (): void => {} };
+  const slow = new Promise<undefined>((resolve) => {
+    made.go = () => resolve(undefined);
+  });
+  leader.disk.faults = (operation, path) => {
+    if (operation !== 'write' || !path.includes('snapshot')) return undefined;
+    made.going = true;
+    return slow;
+  };
+  const before = installations(cluster);
+  await cluster.start(away);
+  await cluster.until(() => made.going);
+  await write();
+  leader.disk.faults = () => undefined;
+  made.go();
+  await cluster.until(() => away.member.status().appliedIndex >= leader.member.status().commitIndex);
+  assert.equal(installations(cluster), before + 1);
 });
 
 void test('a leader whose state is damaged stops when it is to make a snapshot of it; the next one sends its own', async () => {

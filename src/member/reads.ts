@@ -16,7 +16,7 @@ const retryTicks = 5;
  * is on its way wait for the next, for the index of a round is only good for reads that began before it.
  */
 export class Reads {
-  readonly #raft: Raft;
+  readonly #raft: Pick<Raft, 'readIndex'>;
   readonly #clock: Clock;
   readonly #options: MemberOptions;
   #gathering: Waiter<void>[] = [];
@@ -27,7 +27,7 @@ export class Reads {
   #roundAgeTicks = 0;
   #waitingCount = 0;
 
-  constructor(raft: Raft, clock: Clock, options: MemberOptions) {
+  constructor(raft: Pick<Raft, 'readIndex'>, clock: Clock, options: MemberOptions) {
     this.#raft = raft;
     this.#clock = clock;
     this.#options = options;
