@@ -49,15 +49,6 @@ void test('a turn applies a bounded part of an entry, and other members are answ
   assert.equal(leader.member.status().term, term);
 });
 
-void test('a read waits for all of an entry that takes several turns', async () => {
-  const cluster = await MemoryCluster.of(3, 55, { applyUnitsMax: 20 });
-  const leader = cluster.leaderMachine();
-  const [follower] = cluster.followers();
-  await cluster.settled(leader.member.writeAll(puts(4000)));
-  await cluster.settled(follower!.member.readBarrier());
-  assert.equal(seen(follower!, 4000), '111');
-});
-
 void test('a range is deleted at once for whoever looks, however many turns it takes', async () => {
   const cluster = await MemoryCluster.of(3, 52, { applyUnitsMax: 50 });
   const leader = cluster.leaderMachine();

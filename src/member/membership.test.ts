@@ -230,6 +230,11 @@ void test('a member that returns by snapshot answers the reads that wait for it,
   cluster.crash(away);
   const leader = cluster.leader()!;
   for (let at = 0; at < 100; at++) await cluster.settled(put(leader, `k${at}`, 'x'));
+  // Long enough that the reads have their index before.
+  const slow = new Promise<undefined>((resolve) => {
+    cluster.clock.setTimer(2000, () => resolve(undefined));
+  });
+  away.backend.faults = (operation) => (operation === 'activate' ? slow : undefined);
   await cluster.start(away);
   const before = installations(cluster);
   const begun = away.member.readBarrier({ timeoutMs: 20_000 });

@@ -1,5 +1,7 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { KvorumError } from '../../base/errors.js';
 import type { AnswerRoom, CallTime } from '../../base/rpc.js';
+import { Work } from '../../base/work.js';
 import type { CommandResult } from '../../fsm/command.js';
 import type { Member } from '../../member/types.js';
 import { limitExceeded, type ApiLimits } from '../limits.js';
@@ -22,6 +24,8 @@ export class BatchRun {
   #writePlaces: number[] = [];
   #fresh = false;
   #responseSizeBytes = 0;
+  /** Of gets, in one turn of the event loop. */
+  #work = new Work();
   /** After a get that did not fit nothing later is done: asked again, it must not see a later write of its batch. */
   #full: KvorumError | undefined;
   /** After the member could not serve a step nothing later may take effect: the order would be lost. */
@@ -89,7 +93,12 @@ export class BatchRun {
       const room = this.#context.room();
       if (room !== undefined) await this.#step(() => room);
     }
+    if (this.#work.spent) {
+      await nextTurn();
+      this.#work = new Work();
+    }
     const item = this.#member.rangeLocal({ key, revision: 0, limit: 1 }).items[0];
+    this.#work.charge(key.length + (item?.value.length ?? 0));
     if (item === undefined) return { type: 'get', pair: undefined };
     const sizeBytes = this.#responseSizeBytes + item.key.length + item.value.length;
     // The first always fits, also a value of before the limit was lowered.

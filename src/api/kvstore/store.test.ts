@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { decodeUtf8, encodeUtf8 } from '../../base/bytes.js';
 import { KvorumError } from '../../base/errors.js';
+import { sliceUnits } from '../../base/work.js';
 import {
   BatchRequest,
   BatchResponse,
@@ -229,6 +230,24 @@ describe('kvorum.v1.Store/Batch', () => {
     const request = BatchRequest.encode({ operations: [put('a', '1'), get('a', true)] }).finish();
     await run.run(decodeBatchRequest(request, makeApiLimits()));
     assert.equal(asked, 0);
+  });
+
+  it('reads no more in one turn of the event loop than a slice of work', async () => {
+    const member = new MapMember();
+    const context = { signal: new AbortController().signal, timeoutMs: 1000, ...unlimitedRoom };
+    let [inTurn, most] = [0, 0];
+    const read = member.rangeLocal.bind(member);
+    member.rangeLocal = (query) => {
+      if (inTurn++ === 0) setImmediate(() => (inTurn = 0));
+      most = Math.max(most, inTurn);
+      return read(query);
+    };
+    const gets = Array.from({ length: 4096 }, (_, at) => get(`key-${at}`, true));
+    const request = BatchRequest.encode({ operations: gets }).finish();
+    const limits = makeApiLimits();
+    const results = await new BatchRun(member, limits, context).run(decodeBatchRequest(request, limits));
+    assert.equal(results.length, 4096);
+    assert.ok(most <= sliceUnits, `${most} in one turn`);
   });
 
   it('does nothing more once it was cut short', async () => {
