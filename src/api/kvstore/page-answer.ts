@@ -7,6 +7,7 @@ import type { KeyRangeQuery, Member, RangeAnswer, ReadOptions } from '../../memb
 import type { ApiLimits } from '../limits.js';
 import type { PageTurns, WaitingPage } from './page-turns.js';
 import { encodeRangeResponse } from './range-response.js';
+import { toRevision } from './rules.js';
 
 /** What pages of Range are made with. */
 export interface PageServices {
@@ -130,14 +131,6 @@ function checkBound(field: string, bound: Uint8Array, limits: ApiLimits): void {
   if (bound.length <= limits.keySizeBytesMax + 1) return;
   throw new KvorumError(
     'INVALID_KEY',
-    `${field} is ${bound.length} bytes long, the limit is ${limits.keySizeBytesMax} (keySizeBytesMax)`,
+    `${field} is ${bound.length} bytes long, the limit is ${limits.keySizeBytesMax + 1} (keySizeBytesMax and a byte)`,
   );
-}
-
-function toRevision(revision: bigint): number {
-  if (revision < 0n) throw new KvorumError('INVALID_REQUEST', `revision is negative: ${revision}`);
-  if (revision > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw new KvorumError('REVISION_IN_FUTURE', `revision ${revision} has not been written yet`);
-  }
-  return Number(revision);
 }

@@ -351,7 +351,7 @@ describe('kvorum.v1.Store/Range', () => {
     await batch(client, put('aaaa', ''), put('aaab', ''));
     assert.deepEqual(keys(await range(client, { start: encodeUtf8('aaaa\0') })), ['aaab']);
     const message = await failsWith(range(client, { end: encodeUtf8('aaaa\0\0') }), 'INVALID_KEY');
-    assert.equal(message, 'end is 6 bytes long, the limit is 4 (keySizeBytesMax)');
+    assert.equal(message, 'end is 6 bytes long, the limit is 5 (keySizeBytesMax and a byte)');
   });
 
   it('reads without a leader if that is allowed', async (t) => {
