@@ -23,6 +23,7 @@ import { describeMessage } from './describe.js';
 import { Dice } from './dice.js';
 import { DiskModel, injectedError } from './disk-model.js';
 import { GatedPeers } from './gated-peers.js';
+import { disturbHalfEntries } from './half-entries.js';
 import { join, joinTimeoutMs } from './joining.js';
 import { Machine, type Life } from './machine.js';
 import { MembershipCalls } from './membership-calls.js';
@@ -275,6 +276,7 @@ export class Cluster {
     machine.rottenHeader = false;
     this.observer.attach(machine, parts);
     this.compactions.attach(parts.machine);
+    if (this.plan.disturbsHalfEntries) this.#disturbHalfEntries(machine, life, parts);
     const member = new RaftMember(parts);
     void member.stopped.then((reason) => {
       if (machine.life === life) this.#stopped(machine, reason);
@@ -327,6 +329,15 @@ export class Cluster {
   #joinAgainLater(machine: Machine, life: Life): void {
     life.process.setTimer(joinTimeoutMs, () => {
       if (machine.entrance === 'joining') this.end(machine, 'kill');
+    });
+  }
+
+  #disturbHalfEntries(machine: Machine, life: Life, parts: MemberParts): void {
+    const dice = Dice.of(this.plan.seed, `half entries ${machine.name} ${life.number}`);
+    disturbHalfEntries(parts, dice, () => {
+      this.clock.setTimer(0, () => {
+        if (machine.life === life && this.supervised) this.end(machine, 'kill');
+      });
     });
   }
 

@@ -55,6 +55,8 @@ export interface Plan {
   readonly turnMsMax: number;
   /** Clocks differ from true time by at most this part of it. */
   readonly driftMax: number;
+  /** What leaves an entry half applied is met by flushes, and by the end of the process. */
+  readonly disturbsHalfEntries: boolean;
   /** In the order of their times. */
   readonly faults: readonly PlannedFault[];
 }
@@ -166,6 +168,7 @@ class Draft {
       clients: this.#clients(),
       chunkSizeBytes: this.#keys().chunkSizeBytes,
       turnMsMax: corner?.turnMsMax ?? this.#pick('turn', [0, 0, 0.1, 2]),
+      disturbsHalfEntries: this.#corner === undefined && this.#pick('half entries', [false, true]),
       // A lease trusts clocks to run at like speed.
       driftMax: this.#pick('drift', leaseReads ? [0, 0.001, 0.05] : [0, 0.001, 0.3]),
       faults:
