@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Prng, randomInt, type RandomSource } from '../base/prng.js';
 import { sliceUnits, Work } from '../base/work.js';
+import { tableNames } from '../ports/backend.js';
 import { emptyConfig } from '../raft/config-change.js';
 import type { Entry } from '../raft/types.js';
 import { MemoryBackend } from '../storage/backend/memory-backend.js';
@@ -132,6 +133,35 @@ void test('whoever reads while keys are being deleted gets whole values', async 
     answer?.items.map((item) => item.value.length),
     Array.from({ length: 20 }, () => value.length),
   );
+});
+
+/** As a snapshot of another member does, which has applied what is under way here. */
+async function install(machine: StateMachine, backend: MemoryBackend, other: MemoryBackend): Promise<void> {
+  const replacement = await backend.beginInstall();
+  for (const table of tableNames) {
+    for (const { key, value } of other.range(table, {})) await replacement.add(table, key, value);
+  }
+  await replacement.activate({ index: machine.applied.index + 1, term: 1 }, () => machine.reload());
+}
+
+void test('what was half done is forgotten when a snapshot replaces it', async () => {
+  const limits = { ...stateDefaults, previousSizeBytesMax: 20_000 };
+  const other = newMachine();
+  applyWhole(other.machine, [put('a', 'v'.repeat(30_000))]);
+  const batch = Array.from({ length: 1000 }, (_, nth) => put(`b${nth}`));
+  for (const halfDone of [[removeAll()], [removeAll(true)], batch]) {
+    const { backend } = newMachine();
+    const machine = new StateMachine(backend, limits);
+    fill(machine, 150, '');
+    await backend.flush();
+    assert.equal(machine.apply(entryOf(machine, halfDone), new Work(100)), undefined);
+    machine.commit();
+    await install(machine, backend, other.backend);
+    const { batch: answer } = applyInSlices(machine, entryOf(machine, [removeAll(true), put('z')]), () => {});
+    const [refused] = answer!.results;
+    assert.ok(refused?.type === 'refused' && refused.code === 'LIMIT_EXCEEDED');
+    assert.deepEqual([answer!.results.length, count(machine)], [2, 2]);
+  }
 });
 
 void test('a deletion is refused before it begins if its answer would be too large', () => {

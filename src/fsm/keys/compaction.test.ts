@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Work } from '../../base/work.js';
-import type { RangeOptions, Row, TableName } from '../../ports/backend.js';
+import { tableNames, type RangeOptions, type Row, type TableName } from '../../ports/backend.js';
 import { MemoryBackend } from '../../storage/backend/memory-backend.js';
 import { KeySpace } from './key-space.js';
 import { stateDefaults } from './limits.js';
@@ -61,6 +61,16 @@ class Store {
     this.keys = new KeySpace(this.backend);
   }
 
+  /** The state of another member, as a snapshot brings it. */
+  async install(other: Store): Promise<void> {
+    const replacement = await this.backend.beginInstall();
+    for (const table of tableNames) {
+      for (const { key, value } of other.backend.range(table, {})) await replacement.add(table, key, value);
+    }
+    this.#index = Math.max(this.#index, other.#index);
+    await replacement.activate({ index: this.#index, term: 1 }, () => this.keys.reload());
+  }
+
   step(count = 1): void {
     for (; count > 0; count--) {
       const work = new Work(128);
@@ -97,6 +107,29 @@ describe('compaction', () => {
     assert.equal(store.rows('revisions'), 1);
     assert.ok(store.rows('history') <= 2, 'entries go with their changes');
     assert.equal(store.at('k', 0), `${count - 1} ${long}`);
+  });
+
+  it('begins anew with a state that has not come as far', async () => {
+    const [far, near] = [new Store(), new Store()];
+    const names = Array.from({ length: 300 }, (_, at) => `key ${at}`);
+    for (const store of [far, near]) {
+      store.put(...names.map((name) => [name, `old ${long}`] as const));
+      store.compact(store.keys.revision);
+      store.put(...names.map((name) => [name, `new ${long}`] as const));
+    }
+    const { compactRevision } = near.keys;
+    far.step(40);
+    assert.ok(!far.keys.compactionPending && near.keys.compactionPending);
+    await far.install(near);
+    assert.ok(names.every((name) => far.at(name, compactRevision) === `old ${long}`));
+    far.step(40);
+    near.step(40);
+    assert.ok(!far.keys.compactionPending);
+    assert.ok(names.every((name) => far.at(name, compactRevision) === `old ${long}`));
+    assert.deepEqual(
+      [far.rows('history'), far.rows('revisions')],
+      [near.rows('history'), near.rows('revisions')],
+    );
   });
 
   it('keeps the versions that are seen from its revision on, until a later one removes them', () => {
