@@ -166,11 +166,4 @@ export const storageMutants: readonly Mutant[] = [
     '      else if (withRemoved === true) yield { key, value: emptyBytes, removed: true };\n      top = above.next();\n',
     '      top = above.next();\n',
   ),
-  mutant(
-    'deletion-saved-before-it-began',
-    'what is left of a deletion is found again, and the row that says so stays if nothing was deleted yet',
-    'src/fsm/keys/range-deletion.ts',
-    'deletedCount, saved: true }',
-    'deletedCount, saved: sub > 0 }',
-  ),
 ];
