@@ -26,6 +26,6 @@ export function disturbHalfEntries(
       });
     }
     if (dice.chance(killPart)) kill();
-    return applied;
+    return undefined;
   };
 }

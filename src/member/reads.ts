@@ -78,6 +78,7 @@ export class Reads {
     else this.#awaitingApply.splice(at, 0, round);
   }
 
+  /** At once, before anything else of the member runs: nobody may wait for what is applied. */
   applied(index: Index): void {
     while (this.#awaitingApply.length > 0 && this.#awaitingApply[0]!.index <= index) {
       this.#release(this.#awaitingApply.shift()!.waiters);

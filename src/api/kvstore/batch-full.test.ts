@@ -5,6 +5,7 @@ import { makeApiLimits } from '../limits.js';
 import { MapMember } from '../testing/map-member.js';
 import { unlimitedRoom } from '../testing/unlimited-room.js';
 import { BatchRun } from './batch.js';
+import { GetTurns } from './get-turns.js';
 import type { BatchOperation } from './batch-request.js';
 
 const narrow = makeApiLimits({ keySizeBytesMax: 1, valueSizeBytesMax: 9, responseSizeBytesMax: 30 });
@@ -21,8 +22,13 @@ function get(key: string): BatchOperation {
 
 /** What became of each: its type, or its error's code. */
 async function run(member: MapMember, operations: readonly BatchOperation[], limits = narrow) {
-  const context = { signal: new AbortController().signal, timeoutMs: undefined, ...unlimitedRoom };
-  const results = await new BatchRun(member, limits, context).run(operations);
+  const context = {
+    timeoutMs: undefined,
+    connection: {},
+    ...unlimitedRoom,
+    signal: new AbortController().signal,
+  };
+  const results = await new BatchRun({ member, limits, turns: new GetTurns() }, context).run(operations);
   return results.map((result) => (result.type === 'error' ? result.code : result.type));
 }
 

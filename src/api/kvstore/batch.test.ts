@@ -7,6 +7,7 @@ import { makeApiLimits } from '../limits.js';
 import { unlimitedRoom } from '../testing/unlimited-room.js';
 import { MapMember } from '../testing/map-member.js';
 import { BatchRun } from './batch.js';
+import { GetTurns } from './get-turns.js';
 import { decodeBatchRequest } from './batch-request.js';
 import { encodeBatchResponse } from './batch-response.js';
 
@@ -78,10 +79,15 @@ describe('BatchRun', () => {
       fc.asyncProperty(batches, async (all) => {
         const member = new MapMember();
         const store = new NaiveStore();
-        const context = { signal: new AbortController().signal, timeoutMs: undefined, ...unlimitedRoom };
+        const context = {
+          timeoutMs: undefined,
+          connection: {},
+          ...unlimitedRoom,
+          signal: new AbortController().signal,
+        };
         for (const steps of all) {
           const request = BatchRequest.encode({ operations: steps.map(toOperation) }).finish();
-          const run = new BatchRun(member, makeApiLimits(), context);
+          const run = new BatchRun({ member, limits: makeApiLimits(), turns: new GetTurns() }, context);
           const response = encodeBatchResponse(await run.run(decodeBatchRequest(request, makeApiLimits())));
           const { results } = BatchResponse.decode(response);
           assert.deepEqual(

@@ -1,44 +1,63 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { KvorumError } from '../../base/errors.js';
-import type { AnswerRoom, CallTime } from '../../base/rpc.js';
-import { Work } from '../../base/work.js';
+import type { AnswerRoom, CallContext, CallTime } from '../../base/rpc.js';
 import type { CommandResult } from '../../fsm/command.js';
 import type { Member } from '../../member/types.js';
 import { limitExceeded, type ApiLimits } from '../limits.js';
 import type { BatchOperation, BatchWrite } from './batch-request.js';
 import type { BatchResult } from './batch-response.js';
+import type { GetTurns } from './get-turns.js';
 import { checkKey, checkValue, expectResult } from './rules.js';
+
+/** What batches are run with. */
+export interface BatchServices {
+  readonly member: Member;
+  readonly limits: ApiLimits;
+  readonly turns: GetTurns;
+}
+
+export type BatchContext = CallTime & AnswerRoom & Pick<CallContext, 'connection'>;
 
 /**
  * Runs the operations of one Batch in order. Writes that stand together enter the log together. The first
  * linearizable get needs a read barrier; after that, or after a write of this batch was applied, the local
- * state holds everything acknowledged before the batch began, so later gets are served at once.
+ * state holds everything acknowledged before the batch began, so later gets need no other. They share a slice of work
+ * with the gets of other batches, and others' writes may come between them.
  */
 export class BatchRun {
   readonly #member: Member;
   readonly #limits: ApiLimits;
-  readonly #context: CallTime & AnswerRoom;
+  readonly #turns: GetTurns;
+  readonly #context: BatchContext;
   readonly #results: BatchResult[] = [];
   /** What is to enter the log together, and the places of the results. */
   #writes: BatchWrite[] = [];
   #writePlaces: number[] = [];
   #fresh = false;
   #responseSizeBytes = 0;
-  /** Of gets, in one turn of the event loop. */
-  #work = new Work();
   /** After a get that did not fit nothing later is done: asked again, it must not see a later write of its batch. */
   #full: KvorumError | undefined;
   /** After the member could not serve a step nothing later may take effect: the order would be lost. */
   #failure: KvorumError | undefined;
 
-  constructor(member: Member, limits: ApiLimits, context: CallTime & AnswerRoom) {
+  constructor(services: BatchServices, context: BatchContext) {
+    const { member, limits, turns } = services;
     this.#member = member;
     this.#limits = limits;
+    this.#turns = turns;
     this.#context = context;
   }
 
   /** One result for each operation. Rejects with why the call was cut short; else only with errors that are bugs. */
   async run(operations: readonly BatchOperation[]): Promise<readonly BatchResult[]> {
+    try {
+      await this.#runAll(operations);
+    } finally {
+      this.#turns.pauses();
+    }
+    return this.#results;
+  }
+
+  async #runAll(operations: readonly BatchOperation[]): Promise<void> {
     for (let at = 0; at < operations.length; at++) {
       const operation = operations[at]!;
       // Hundreds of errors that nobody wants take time: a client may cut off as many batches as it likes.
@@ -60,7 +79,6 @@ export class BatchRun {
       }
     }
     await this.#flushWrites();
-    return this.#results;
   }
 
   async #flushWrites(): Promise<void> {
@@ -85,6 +103,10 @@ export class BatchRun {
       await this.#step(() => this.#member.readBarrier(this.#context));
       this.#fresh = true;
     }
+    const turn = this.#turns.enter(this.#context.connection);
+    if (turn !== undefined) await turn;
+    if (this.#context.cutShort !== undefined) throw this.#context.cutShort;
+    // Behind all other waiting: room is for what is read at once.
     // Not before the caller takes what he was sent: values may be large. But what has begun goes on: batches that
     // hold a part of their answers each, and wait for the room that the others hold, would wait for ever.
     if (this.#responseSizeBytes === 0) {
@@ -93,12 +115,8 @@ export class BatchRun {
       const room = this.#context.room();
       if (room !== undefined) await this.#step(() => room);
     }
-    if (this.#work.spent) {
-      await nextTurn();
-      this.#work = new Work();
-    }
     const item = this.#member.rangeLocal({ key, revision: 0, limit: 1 }).items[0];
-    this.#work.charge(key.length + (item?.value.length ?? 0));
+    this.#turns.made(key.length + (item?.value.length ?? 0));
     if (item === undefined) return { type: 'get', pair: undefined };
     const sizeBytes = this.#responseSizeBytes + item.key.length + item.value.length;
     // The first always fits, also a value of before the limit was lowered.
@@ -114,6 +132,7 @@ export class BatchRun {
 
   async #step<T>(step: () => Promise<T>): Promise<T> {
     if (this.#failure !== undefined) throw this.#failure;
+    this.#turns.pauses();
     try {
       return await step();
     } catch (error) {

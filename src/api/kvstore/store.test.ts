@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { decodeUtf8, encodeUtf8 } from '../../base/bytes.js';
 import { KvorumError } from '../../base/errors.js';
-import { sliceUnits } from '../../base/work.js';
 import {
   BatchRequest,
   BatchResponse,
@@ -22,6 +21,7 @@ import {
   type ServeOptions,
 } from '../testing/served-member.js';
 import { BatchRun } from './batch.js';
+import { GetTurns } from './get-turns.js';
 import { decodeBatchRequest } from './batch-request.js';
 import { encodeBatchResponse } from './batch-response.js';
 
@@ -225,29 +225,17 @@ describe('kvorum.v1.Store/Batch', () => {
       asked++;
       return Promise.reject(new KvorumError('CANCELLED', 'the caller has gone'));
     };
-    const context = { signal: new AbortController().signal, timeoutMs: 1, ...unlimitedRoom, room };
-    const run = new BatchRun(member, makeApiLimits(), context);
+    const context = {
+      signal: new AbortController().signal,
+      timeoutMs: 1,
+      connection: {},
+      ...unlimitedRoom,
+      room,
+    };
+    const run = new BatchRun({ member, limits: makeApiLimits(), turns: new GetTurns() }, context);
     const request = BatchRequest.encode({ operations: [put('a', '1'), get('a', true)] }).finish();
     await run.run(decodeBatchRequest(request, makeApiLimits()));
     assert.equal(asked, 0);
-  });
-
-  it('reads no more in one turn of the event loop than a slice of work', async () => {
-    const member = new MapMember();
-    const context = { signal: new AbortController().signal, timeoutMs: 1000, ...unlimitedRoom };
-    let [inTurn, most] = [0, 0];
-    const read = member.rangeLocal.bind(member);
-    member.rangeLocal = (query) => {
-      if (inTurn++ === 0) setImmediate(() => (inTurn = 0));
-      most = Math.max(most, inTurn);
-      return read(query);
-    };
-    const gets = Array.from({ length: 4096 }, (_, at) => get(`key-${at}`, true));
-    const request = BatchRequest.encode({ operations: gets }).finish();
-    const limits = makeApiLimits();
-    const results = await new BatchRun(member, limits, context).run(decodeBatchRequest(request, limits));
-    assert.equal(results.length, 4096);
-    assert.ok(most <= sliceUnits, `${most} in one turn`);
   });
 
   it('does nothing more once it was cut short', async () => {
@@ -255,7 +243,7 @@ describe('kvorum.v1.Store/Batch', () => {
     const gone = new KvorumError('CANCELLED', 'the caller has gone');
     let [asked, cutShort]: [number, Error | undefined] = [0, undefined];
     const context = {
-      ...{ signal: new AbortController().signal, timeoutMs: 1, gathered: () => {} },
+      ...{ signal: new AbortController().signal, timeoutMs: 1, connection: {}, gathered: () => {} },
       get cutShort() {
         return cutShort;
       },
@@ -267,7 +255,7 @@ describe('kvorum.v1.Store/Batch', () => {
     };
     const gets = Array.from({ length: 500 }, (_, at) => get(`key-${at}`, true));
     const request = BatchRequest.encode({ operations: [...gets, put('a', '1')] }).finish();
-    const run = new BatchRun(member, makeApiLimits(), context).run(
+    const run = new BatchRun({ member, limits: makeApiLimits(), turns: new GetTurns() }, context).run(
       decodeBatchRequest(request, makeApiLimits()),
     );
     await assert.rejects(run, gone);
@@ -277,8 +265,8 @@ describe('kvorum.v1.Store/Batch', () => {
   it('lets nothing take effect after a step that failed', async () => {
     const member = new MapMember();
     member.loseLeader();
-    const context = { signal: new AbortController().signal, timeoutMs: 1, ...unlimitedRoom };
-    const run = new BatchRun(member, makeApiLimits(), context);
+    const context = { signal: new AbortController().signal, timeoutMs: 1, connection: {}, ...unlimitedRoom };
+    const run = new BatchRun({ member, limits: makeApiLimits(), turns: new GetTurns() }, context);
     const operations = [get('a', true), put('a', '1'), put('b', '1'), get('a'), remove('a')];
     const request = BatchRequest.encode({ operations }).finish();
     const response = encodeBatchResponse(await run.run(decodeBatchRequest(request, makeApiLimits())));

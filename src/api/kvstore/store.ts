@@ -6,6 +6,7 @@ import { decodeMessage } from '../message.js';
 import { BatchRun } from './batch.js';
 import { decodeBatchRequest } from './batch-request.js';
 import { encodeBatchResponse } from './batch-response.js';
+import { GetTurns } from './get-turns.js';
 import { PageAnswer } from './page-answer.js';
 import { PageTurns } from './page-turns.js';
 
@@ -15,12 +16,13 @@ export function store(member: Member, limits: ApiLimits): Service {
 }
 
 function batch(member: Member, limits: ApiLimits): BoundUnaryMethod {
+  const services = { member, limits, turns: new GetTurns() };
   return unary({
     kind: 'unary',
     name: 'Batch',
     decodeRequest: (bytes) => decodeBatchRequest(bytes, limits),
     encodeResponse: encodeBatchResponse,
-    handle: (operations, context) => new BatchRun(member, limits, context).run(operations),
+    handle: (operations, context) => new BatchRun(services, context).run(operations),
   });
 }
 

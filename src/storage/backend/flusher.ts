@@ -11,8 +11,8 @@ export interface FlushOptions {
   /** What is applied waits at most about this long for its way to disk. */
   readonly flushIntervalMs: number;
   /**
-   * Changed keys, and bytes, of one transaction: so many start a flush at once. The event loop is held up while LMDB
-   * takes them, some 2 µs a change. A backlog that grows makes them more, see largerFactor().
+   * Changed keys, and bytes, of one transaction: so many start a flush at once. The event loop is held up while they
+   * are taken, some 2 µs a change. A backlog that grows makes them more, see largerFactor().
    */
   readonly flushKeysMax: number;
   readonly flushSizeBytesMax: number;
@@ -252,5 +252,5 @@ function largerFactor(backlogSizeBytes: number): number {
 }
 
 export function closedError(): DiskError {
-  return new DiskError('failed', 'the state database is closed');
+  return new DiskError('failed', 'the state is closed');
 }

@@ -14,7 +14,6 @@ import { diskErrorOf, requireWritable } from './disk-failure.js';
 import { closedError, Flusher, type FlushOptions } from './flusher.js';
 import { checkPair } from './limits.js';
 import type { LmdbEnvironment } from './lmdb-environment.js';
-
 import { LmdbInstall } from './lmdb-install.js';
 import { LmdbShrinker, shrinkDefaults, type ShrinkOptions, type ShrinkReport } from './lmdb-shrinker.js';
 import { LmdbStateFolder } from './lmdb-state-folder.js';

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { tableNames } from '../../ports/backend.js';
 import { RealClock } from '../../ports/real-clock.js';
-import { LmdbCopy } from './lmdb-copy.js';
 import type { Change } from './backlog.js';
+import { LmdbCopy } from './lmdb-copy.js';
 import { LmdbEnvironment } from './lmdb-environment.js';
 
 const clock = new RealClock();

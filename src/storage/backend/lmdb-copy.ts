@@ -1,8 +1,8 @@
 import { compareBytes, keyAfter } from '../../base/bytes.js';
 import { tableNames, type AppliedPosition, type TableName } from '../../ports/backend.js';
 import type { Clock } from '../../ports/clock.js';
-import { diskErrorOf, requireWritable } from './disk-failure.js';
 import type { Change } from './backlog.js';
+import { diskErrorOf, requireWritable } from './disk-failure.js';
 import type { LmdbEnvironment } from './lmdb-environment.js';
 
 /** Of what a copy does at once: read in one turn, and written in one transaction. */

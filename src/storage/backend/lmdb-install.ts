@@ -1,8 +1,8 @@
 import type { AppliedPosition, BackendInstall, TableName } from '../../ports/backend.js';
 import { DiskError } from '../../ports/disk.js';
+import type { Change } from './backlog.js';
 import { diskErrorOf, requireWritable } from './disk-failure.js';
 import { checkPair } from './limits.js';
-import type { Change } from './backlog.js';
 import type { LmdbEnvironment } from './lmdb-environment.js';
 
 /** Pairs that an installation hands to LMDB in one transaction. */

@@ -1,8 +1,8 @@
 import type { Clock, Timer } from '../../ports/clock.js';
 import { DiskError } from '../../ports/disk.js';
+import type { Change } from './backlog.js';
 import { freeSizeBytes, requireWritable } from './disk-failure.js';
 import { LmdbCopy, type SliceLimits } from './lmdb-copy.js';
-import type { Change } from './backlog.js';
 import type { LmdbEnvironment } from './lmdb-environment.js';
 import type { LmdbStateFolder } from './lmdb-state-folder.js';
 
