@@ -1,4 +1,3 @@
-import { sliceUnits } from '../src/base/work.js';
 import type { MemberOptions } from '../src/member/options.js';
 
 type Draw = <T>(knob: string, values: readonly T[]) => T;
@@ -10,7 +9,7 @@ export function drawOptions(pick: Draw): Partial<MemberOptions> {
     proposalsWaitingMax: pick('proposals', [2, 16_384, 16_384]),
     readsWaitingMax: pick('reads', [2, 65_536, 65_536]),
     // Small, for ranges are short: most take several turns, with writes in between.
-    readSliceUnits: pick('read slices', [1, 5, sliceUnits]),
+    readSliceUnits: pick('read slices', [1, 5, 400]),
     entrySizeBytesMax: pick('entry size', [100, 4 * 1024 * 1024]),
     logEntriesKept: pick('log entries', [5, 20, 100, 1000]),
     logSizeBytesKept: pick('log size', [4096, 64 * 1024 * 1024]),

@@ -51,7 +51,7 @@ export function makeApiLimits(given: Partial<ApiLimits> = {}): ApiLimits {
     requestsInFlightMax: 16_384,
     batchOperationsMax: 4096,
     rangePairsMax: 1000,
-    rangeUnitsMax: 20 * sliceUnits,
+    rangeUnitsMax: 80 * sliceUnits,
     connectionsMax: 10_000,
     memoryBytesMax: 512 * mebibyte,
     streamsPerConnectionMax: 4096,

@@ -1,8 +1,8 @@
 /** A unit is a row looked at, or so many of its bytes: some 5 µs. */
 const bytesPerUnit = 4096;
 
-/** Of one slice: some 2 ms. */
-export const sliceUnits = 400;
+/** Of one slice: some 0.5 ms. A write goes through several turns, and may find a slice before each. */
+export const sliceUnits = 100;
 
 /**
  * A budget of synchronous work. Whoever does long work on the event loop charges each row that it looks at, and ends its

@@ -5,9 +5,11 @@ const restMsMin = 1;
 /** Changes that are looked at for each that is written, however little rest is left: each is looked at twice. */
 const aheadFactor = 3;
 
-/** It owes so many changes only where short rests were not enough: turns apply more writes than a slice makes up for. */
+/** In a row where it owes something, for no rest is shorter than restMsMin. */
+const slicesOwing = 4;
+/** It owes so many changes only where short rests were not enough: turns apply more writes than a few slices make up for. */
 const farBehindMin = 100_000;
-const slicesInARowMax = 4;
+const slicesFarBehind = 16;
 
 /**
  * How long the compaction rests between slices. It takes a small share of the time, but it must not fall behind the
@@ -34,7 +36,8 @@ export class CompactionPace {
 
   /** @param slices without a rest, so far; @returns whether there may be one more */
   goesOn(slices: number): boolean {
-    return slices < (this.#owed > farBehindMin ? slicesInARowMax : 1);
+    if (this.#owed > farBehindMin) return slices < slicesFarBehind;
+    return slices < (this.#owed > 0 ? slicesOwing : 1);
   }
 
   /** @param workedMs since the last rest */

@@ -82,7 +82,7 @@ describe('the work of a read', () => {
       `${backend.ranges} ranges: no look-up for a key that was created later`,
     );
 
-    const unitsMax = 20 * sliceUnits;
+    const unitsMax = 80 * sliceUnits;
     const found: Uint8Array[] = [];
     let key: Uint8Array = all.key;
     let pages = 0;
