@@ -20,15 +20,15 @@ function run(writesPerMs: number): { readonly share: number; readonly lookedPerW
 }
 
 describe('the pace of the compaction', () => {
-  it('is a quarter of the time while that is enough', () => {
-    for (const writesPerMs of [0, 10, 40]) assert.equal(run(writesPerMs).share, 0.25);
+  it('is an eighth of the time while that is enough', () => {
+    for (const writesPerMs of [0, 10, 20]) assert.equal(run(writesPerMs).share, 0.125);
   });
 
   it('looks at three changes for each that is written, if there is time for it', () => {
     for (const writesPerMs of [50, 80, 110]) {
       const { share, lookedPerWrite } = run(writesPerMs);
       assert.ok(lookedPerWrite > 2.99, `${lookedPerWrite} for each at ${writesPerMs} a ms`);
-      assert.ok(share > 0.25 && share < 2 / 3, `${share} of the time at ${writesPerMs} a ms`);
+      assert.ok(share > 0.125 && share < 2 / 3, `${share} of the time at ${writesPerMs} a ms`);
     }
   });
 
@@ -40,10 +40,10 @@ describe('the pace of the compaction', () => {
   it('owes nothing for what was written while there was nothing to forget', () => {
     const pace = new CompactionPace();
     const steps = [
-      { written: 1e9, pending: true, restMs: 3 * workedMs },
+      { written: 1e9, pending: true, restMs: 7 * workedMs },
       { written: 1e9 + 400, pending: true, restMs: 1 },
-      { written: 1e9 + 800, pending: false, restMs: 3 * workedMs },
-      { written: 2e9, pending: true, restMs: 3 * workedMs },
+      { written: 1e9 + 800, pending: false, restMs: 7 * workedMs },
+      { written: 2e9, pending: true, restMs: 7 * workedMs },
     ];
     for (const { written, pending, restMs } of steps) {
       pace.sliced(looked, written, pending);

@@ -1,5 +1,5 @@
-/** Rests so many times as long as it has worked: a quarter of the event loop at most, while that is enough. */
-const restFactor = 3;
+/** Rests so many times as long as it has worked: an eighth of the event loop at most, while that is enough. */
+const restFactor = 7;
 const restMsMin = 1;
 
 /** Changes that are looked at for each that is written, however little rest is left: each is looked at twice. */
