@@ -6,6 +6,7 @@ import { connect as connectTo, createServer, type Server, type Socket } from 'no
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { KvorumError } from '../base/errors.js';
+import { freePort } from '../base/testing/free-port.js';
 import { connect } from '../client/index.js';
 import type { ServerOptions } from './server.js';
 import { ownLoopback } from '../testing/own-loopback.js';
@@ -34,15 +35,6 @@ async function busyPort(t: TestContext, host = '127.0.0.1'): Promise<number> {
 function codeOf(settled: PromiseSettledResult<unknown>): string | undefined {
   if (settled.status === 'fulfilled') return undefined;
   return settled.reason instanceof KvorumError ? settled.reason.code : String(settled.reason);
-}
-
-/** Free a moment ago. */
-async function freePort(host: string): Promise<number> {
-  const server = createServer();
-  const port = await listening(server, 0, host);
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** Where connections are taken and nothing is ever said. */

@@ -1,22 +1,11 @@
-import { createServer } from 'node:net';
 import { silentLog } from '../../src/base/log.js';
 import { Prng } from '../../src/base/prng.js';
+import { freePort } from '../../src/base/testing/free-port.js';
 import { MemoryNetwork } from '../../src/peer/memory-network.js';
 import { MemoryPeers } from '../../src/peer/memory-peers.js';
 import { TcpPeers } from '../../src/peer/tcp-peers.js';
 import { RealClock } from '../../src/ports/real-clock.js';
 import { testPeers } from './peers.js';
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
-}
 
 const clock = new RealClock();
 

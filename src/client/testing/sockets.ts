@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { formatHostPort } from '../../base/address.js';
+import { freePort } from '../../base/testing/free-port.js';
 
 /** Listens until the test ends. Returns its endpoint. */
 export async function listen(t: TestContext, server: Server, host = '127.0.0.1', port = 0): Promise<string> {
@@ -33,12 +34,7 @@ export function serveSockets(t: TestContext, onSocket: (socket: Socket) => void)
 
 /** An endpoint where nothing listens. */
 export async function deadEndpoint(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const endpoint = endpointOf(server);
-  server.close();
-  await once(server, 'close');
-  return endpoint;
+  return `127.0.0.1:${await freePort()}`;
 }
 
 const neverAccepts = `
