@@ -1,7 +1,7 @@
 import { KvorumError } from '../src/base/errors.js';
 import type { MemberRecord } from '../src/fsm/members/membership.js';
-import type { JoinAnswer } from '../src/member/types.js';
 import type { RaftMember } from '../src/member/raft-member.js';
+import type { JoinAnswer } from '../src/member/types.js';
 import type { VirtualClock } from '../src/ports/virtual-clock.js';
 import type { Dice } from './dice.js';
 import type { Machine } from './machine.js';

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { encodeUtf8 } from '../../base/bytes.js';
 import { makeApiLimits } from '../limits.js';
+import { batchContext } from '../testing/batch-context.js';
 import { MapMember } from '../testing/map-member.js';
-import { unlimitedRoom } from '../testing/unlimited-room.js';
 import { BatchRun } from './batch.js';
-import { GetTurns } from './get-turns.js';
 import type { BatchOperation } from './batch-request.js';
+import { GetTurns } from './get-turns.js';
 
 const narrow = makeApiLimits({ keySizeBytesMax: 1, valueSizeBytesMax: 9, responseSizeBytesMax: 30 });
 const wide = makeApiLimits();
@@ -22,13 +22,9 @@ function get(key: string): BatchOperation {
 
 /** What became of each: its type, or its error's code. */
 async function run(member: MapMember, operations: readonly BatchOperation[], limits = narrow) {
-  const context = {
-    timeoutMs: undefined,
-    connection: {},
-    ...unlimitedRoom,
-    signal: new AbortController().signal,
-  };
-  const results = await new BatchRun({ member, limits, turns: new GetTurns() }, context).run(operations);
+  const results = await new BatchRun({ member, limits, turns: new GetTurns() }, batchContext()).run(
+    operations,
+  );
   return results.map((result) => (result.type === 'error' ? result.code : result.type));
 }
 

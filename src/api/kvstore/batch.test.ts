@@ -4,12 +4,12 @@ import fc from 'fast-check';
 import { decodeUtf8, encodeUtf8 } from '../../base/bytes.js';
 import { BatchRequest, BatchResponse, type Operation, type OperationResult } from '../../generated/kvorum.js';
 import { makeApiLimits } from '../limits.js';
-import { unlimitedRoom } from '../testing/unlimited-room.js';
+import { batchContext } from '../testing/batch-context.js';
 import { MapMember } from '../testing/map-member.js';
 import { BatchRun } from './batch.js';
-import { GetTurns } from './get-turns.js';
 import { decodeBatchRequest } from './batch-request.js';
 import { encodeBatchResponse } from './batch-response.js';
+import { GetTurns } from './get-turns.js';
 
 interface Step {
   readonly what: 'put' | 'get' | 'delete';
@@ -79,12 +79,7 @@ describe('BatchRun', () => {
       fc.asyncProperty(batches, async (all) => {
         const member = new MapMember();
         const store = new NaiveStore();
-        const context = {
-          timeoutMs: undefined,
-          connection: {},
-          ...unlimitedRoom,
-          signal: new AbortController().signal,
-        };
+        const context = batchContext();
         for (const steps of all) {
           const request = BatchRequest.encode({ operations: steps.map(toOperation) }).finish();
           const run = new BatchRun({ member, limits: makeApiLimits(), turns: new GetTurns() }, context);

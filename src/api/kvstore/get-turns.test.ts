@@ -4,8 +4,8 @@ import { encodeUtf8 } from '../../base/bytes.js';
 import { KvorumError } from '../../base/errors.js';
 import { sliceUnits } from '../../base/work.js';
 import { makeApiLimits } from '../limits.js';
+import { batchContext } from '../testing/batch-context.js';
 import { MapMember } from '../testing/map-member.js';
-import { unlimitedRoom } from '../testing/unlimited-room.js';
 import { BatchRun, type BatchContext } from './batch.js';
 import type { BatchOperation } from './batch-request.js';
 import { GetTurns } from './get-turns.js';
@@ -40,11 +40,6 @@ function gets(count: number, last?: string): BatchOperation[] {
   return keys.map((key) => ({ type: 'get', key: encodeUtf8(key), serializable: true }));
 }
 
-function contextOf(room: Partial<BatchContext> = {}): BatchContext {
-  const { signal } = new AbortController();
-  return { signal, timeoutMs: 60_000, connection: {}, ...unlimitedRoom, ...room };
-}
-
 function put(key: string, value: Uint8Array): Parameters<MapMember['write']>[0] {
   return { type: 'put', key: encodeUtf8(key), value, lease: 0n, previous: false };
 }
@@ -54,7 +49,7 @@ describe('the gets of batches', () => {
     const member = new CountedMember();
     const services = { member, limits, turns: new GetTurns() };
     member.begin();
-    const runs = Array.from({ length: 50 }, () => new BatchRun(services, contextOf()).run(gets(1000)));
+    const runs = Array.from({ length: 50 }, () => new BatchRun(services, batchContext()).run(gets(1000)));
     for (const results of await Promise.all(runs)) {
       assert.equal(results.length, 1000);
       assert.ok(results.every((each) => each.type === 'get'));
@@ -71,8 +66,8 @@ describe('the gets of batches', () => {
     const ended: string[] = [];
     const run = (name: string, context: BatchContext, count: number): Promise<void> =>
       new BatchRun(services, context).run(gets(count)).then(() => void ended.push(name));
-    const many = Array.from({ length: 20 }, () => run('many', contextOf({ connection }), 2000));
-    await Promise.all([...many, run('one', contextOf(), 2000)]);
+    const many = Array.from({ length: 20 }, () => run('many', batchContext({ connection }), 2000));
+    await Promise.all([...many, run('one', batchContext(), 2000)]);
     assert.ok(ended.indexOf('one') <= 2, `${ended.indexOf('one')} ended before it`);
   });
 
@@ -95,7 +90,7 @@ describe('the gets of batches', () => {
         },
       };
       const runs = Array.from({ length: 64 }, async () => {
-        await new BatchRun(services, contextOf(room)).run(gets(misses, 'large'));
+        await new BatchRun(services, batchContext(room)).run(gets(misses, 'large'));
         held.sizeBytes -= valueSizeBytes + 'large'.length;
         waiting.shift()?.();
       });
@@ -109,12 +104,12 @@ describe('the gets of batches', () => {
     const gone = new KvorumError('CANCELLED', 'the caller has gone');
     const cut: { short?: Error } = {};
     const context = {
-      ...contextOf(),
+      ...batchContext(),
       get cutShort() {
         return cut.short;
       },
     };
-    const other = new BatchRun(services, contextOf()).run(gets(3000));
+    const other = new BatchRun(services, batchContext()).run(gets(3000));
     const run = new BatchRun(services, context).run(gets(3000));
     setImmediate(() => (cut.short = gone));
     await assert.rejects(run, gone);

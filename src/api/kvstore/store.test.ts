@@ -12,7 +12,7 @@ import {
 } from '../../generated/kvorum.js';
 import { makeApiLimits } from '../limits.js';
 import { failsWith } from '../testing/errors.js';
-import { unlimitedRoom } from '../testing/unlimited-room.js';
+import { batchContext } from '../testing/batch-context.js';
 import { MapMember } from '../testing/map-member.js';
 import {
   serveMember,
@@ -21,9 +21,9 @@ import {
   type ServeOptions,
 } from '../testing/served-member.js';
 import { BatchRun } from './batch.js';
-import { GetTurns } from './get-turns.js';
 import { decodeBatchRequest } from './batch-request.js';
 import { encodeBatchResponse } from './batch-response.js';
+import { GetTurns } from './get-turns.js';
 
 function put(key: string, value: string): Operation {
   return { kind: { $case: 'put', value: { key: encodeUtf8(key), value: encodeUtf8(value) } } };
@@ -225,13 +225,7 @@ describe('kvorum.v1.Store/Batch', () => {
       asked++;
       return Promise.reject(new KvorumError('CANCELLED', 'the caller has gone'));
     };
-    const context = {
-      signal: new AbortController().signal,
-      timeoutMs: 1,
-      connection: {},
-      ...unlimitedRoom,
-      room,
-    };
+    const context = batchContext({ timeoutMs: 1, room });
     const run = new BatchRun({ member, limits: makeApiLimits(), turns: new GetTurns() }, context);
     const request = BatchRequest.encode({ operations: [put('a', '1'), get('a', true)] }).finish();
     await run.run(decodeBatchRequest(request, makeApiLimits()));
@@ -243,7 +237,7 @@ describe('kvorum.v1.Store/Batch', () => {
     const gone = new KvorumError('CANCELLED', 'the caller has gone');
     let [asked, cutShort]: [number, Error | undefined] = [0, undefined];
     const context = {
-      ...{ signal: new AbortController().signal, timeoutMs: 1, connection: {}, gathered: () => {} },
+      ...batchContext({ timeoutMs: 1 }),
       get cutShort() {
         return cutShort;
       },
@@ -265,7 +259,7 @@ describe('kvorum.v1.Store/Batch', () => {
   it('lets nothing take effect after a step that failed', async () => {
     const member = new MapMember();
     member.loseLeader();
-    const context = { signal: new AbortController().signal, timeoutMs: 1, connection: {}, ...unlimitedRoom };
+    const context = batchContext({ timeoutMs: 1 });
     const run = new BatchRun({ member, limits: makeApiLimits(), turns: new GetTurns() }, context);
     const operations = [get('a', true), put('a', '1'), put('b', '1'), get('a'), remove('a')];
     const request = BatchRequest.encode({ operations }).finish();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { Prng, randomInt } from '../../base/prng.js';
+import { itHoldsForSeeds } from '../../base/testing/seeds.js';
 import type { Row } from '../../ports/backend.js';
 import { Backlog } from './backlog.js';
 
@@ -94,15 +94,12 @@ function shown(rows: Iterable<Row>): (readonly [string, string])[] {
   return Array.from(rows, ({ key, value }) => [text(key), text(value)] as const);
 }
 
-void test('the backlog shows what is applied, and each transaction is what was committed up to it', () => {
-  const given = process.env.KVORUM_SEED;
-  const first = Number(given ?? Math.floor(Math.random() * 2 ** 32));
-  for (let seed = first; seed < first + (given === undefined ? 50 : 1); seed++) {
+itHoldsForSeeds(
+  'the backlog shows what is applied, and each transaction is what was committed up to it',
+  50,
+  [],
+  (seed) => {
     const twin = new Twin(seed);
-    try {
-      for (let step = 0; step < 400; step++) twin.step();
-    } catch (error) {
-      throw new Error(`replay with KVORUM_SEED=${seed}`, { cause: error });
-    }
-  }
-});
+    for (let step = 0; step < 400; step++) twin.step();
+  },
+);

@@ -45,7 +45,6 @@ export interface MemoryBackendOptions {
  */
 export class MemoryBackend implements Backend {
   readonly #options: MemoryBackendOptions;
-  readonly #keySizeBytesMax: number;
   readonly #flusher: Flusher<MemoryRows>;
   #changes: Change[] = [];
   #unflushed: Commit[] = [];
@@ -64,7 +63,6 @@ export class MemoryBackend implements Backend {
 
   constructor(options: MemoryBackendOptions = {}, rows?: MemoryRows) {
     this.#options = options;
-    this.#keySizeBytesMax = options.keySizeBytesMax ?? Infinity;
     const { flushKeysMax = Infinity } = options;
     const limits = { clock: undefined, flushIntervalMs: Infinity, flushKeysMax, flushSizeBytesMax: Infinity };
     this.#flusher = new Flusher(rows ?? this.#emptyRows(), limits, {
@@ -78,7 +76,7 @@ export class MemoryBackend implements Backend {
   }
 
   #emptyRows(): MemoryRows {
-    return new MemoryRows(this.#keySizeBytesMax, nowhere);
+    return new MemoryRows(this.#options.keySizeBytesMax ?? Infinity, nowhere);
   }
 
   #watch(rows: MemoryRows): void {

@@ -1,8 +1,0 @@
-import type { AnswerRoom } from '../../base/rpc.js';
-
-/** For callers that take whatever they asked for. */
-export const unlimitedRoom: AnswerRoom = {
-  cutShort: undefined,
-  room: () => undefined,
-  gathered: () => {},
-};
