@@ -9,7 +9,7 @@ export const newBuild: LevelRange = { min: 1, max: 2 };
 export const comparisonsLevel: FeatureLevel = 2;
 
 /** The feature level that whoever reads the entry must know. */
-export function levelOf({ type, data }: Entry): FeatureLevel {
+export function levelOf({ type, data }: Pick<Entry, 'type' | 'data'>): FeatureLevel {
   if (type !== 'normal') return 1;
   try {
     const isNew = decodeCommandBatch(data).commands.some(
@@ -27,7 +27,12 @@ const unknownCommand = Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 255);
 
 /** What the version that knows `levels` makes of the message: what is above them means nothing to it. */
 export function asReadBy({ max }: LevelRange, message: Message): Message {
-  if (max >= comparisonsLevel || message.type !== 'append') return message;
+  if (max >= comparisonsLevel) return message;
+  if (message.type === 'propose') {
+    const { entryType: type, data } = message;
+    return levelOf({ type, data }) > max ? { ...message, data: unknownCommand } : message;
+  }
+  if (message.type !== 'append') return message;
   if (!message.entries.some((entry) => levelOf(entry) > max)) return message;
   const entries = message.entries.map((entry) =>
     levelOf(entry) > max ? { ...entry, data: unknownCommand } : entry,

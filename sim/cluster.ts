@@ -268,7 +268,10 @@ export class Cluster {
   async #run(machine: Machine, life: Life): Promise<void> {
     const contacts = machine.entrance === 'joining' ? await join(this, machine, life.process) : [];
     if (life.process.ended) return;
-    const parts = await this.open(machine, life, contacts, this.dice);
+    const parts = await this.open(machine, life, contacts, this.dice).catch((error: unknown) => {
+      if (!life.process.ended) this.#checkClosed(machine);
+      throw error;
+    });
     if (machine.life !== life) return;
     life.parts = parts;
     if (machine.hollowLog) this.fail(new Error(`${machine.name} starts, and a part of its log is gone`));
@@ -374,11 +377,18 @@ export class Cluster {
       this.#endedByItself(machine, reason.error);
       return;
     }
+    this.#checkClosed(machine);
     if (reason.kind === 'removed') {
       this.trace(machine.name, 'log', 'was removed');
       this.#retire(machine);
     }
     this.end(machine, 'kill');
+  }
+
+  /** What a process that goes on would keep for ever, as one that embeds members does. */
+  #checkClosed({ name, disk }: Machine): void {
+    if (disk.openCount > 0)
+      this.fail(new Error(`${name} has ended, and leaves ${disk.openCount} files open`));
   }
 
   /** It could not start, or stopped because of an error. */

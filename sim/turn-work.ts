@@ -126,7 +126,8 @@ export class TurnWork {
     };
     const put = backend.put.bind(backend);
     backend.put = (table, key, value) => {
-      this.#count(value.length);
+      // A segment is handed over as it stands: what was added to it is counted with its key.
+      this.#count(table === 'revisions' ? 0 : value.length);
       put(table, key, value);
     };
     const remove = backend.delete.bind(backend);

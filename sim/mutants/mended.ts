@@ -3,6 +3,20 @@ import { mutant, type Mutant } from './mutant.js';
 /** Faults that were in the code until the simulator found them; the seeds that found them are in sim/seeds.txt. */
 export const mendedMutants: readonly Mutant[] = [
   mutant(
+    'failed-start-leaves-the-log-open',
+    'a start that finds log and state unfit for each other keeps the log open',
+    'src/member/open.ts',
+    '    await opened.wal.close();\n',
+    '',
+  ),
+  mutant(
+    'arrival-left-open-at-the-end',
+    'a member that ends while a snapshot arrives leaves its file open, and may still write it',
+    'src/member/snapshot-transfers.ts',
+    'if (this.#receiving instanceof SnapshotArrival) void this.#track(this.#receiving.close());',
+    '',
+  ),
+  mutant(
     'commit-index-before-its-entries',
     'a commit index is written before the entries that it counts: where they are torn away, it commits what they were to replace',
     'src/storage/wal/wal.ts',

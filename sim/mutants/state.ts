@@ -218,7 +218,7 @@ export const stateMutants: readonly Mutant[] = [
     'snapshot-of-damage-tried-for-ever',
     'a leader that cannot make a snapshot of its damaged state tries again and again',
     'src/member/snapshot-transfers.ts',
-    'if (isDamage(error)) this.#parts.failed(error);',
+    'if (isDamage(error)) failed(error);',
     '',
   ),
 ];

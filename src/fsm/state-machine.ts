@@ -200,6 +200,7 @@ export class StateMachine {
 
   #apply(entry: Entry, work: Work): AppliedEntry | undefined {
     if (this.#run !== undefined) return this.#goOn(this.#run, work);
+    work.charge();
     if (this.#passedOver.has(entry)) return this.#passOver(entry);
     switch (entry.type) {
       case 'empty':

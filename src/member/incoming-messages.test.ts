@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { MalformedBytesError } from '../base/byte-stream.js';
 import { noMember } from '../base/ids.js';
 import { termJumpMax } from '../raft/plausible.js';
-import type { Message } from '../raft/types.js';
+import type { Entry, Message } from '../raft/types.js';
+import { admit, type Knowledge } from './incoming-messages.js';
 import { get, put } from './testing/key-values.js';
 import { MemoryCluster, type Machine } from './testing/memory-cluster.js';
 
@@ -34,6 +36,26 @@ void test('a proposal that cannot be applied does not enter the log', async () =
   forge(cluster, follower!, leader, { ...proposal, entryType: 'config', data: seven });
   assert.equal(leader.member.status().lastIndex, lastIndex);
   await servesOn(cluster);
+});
+
+void test('a proposal that cannot be read is lost, and breaks no link, where a level waits that would make it so', () => {
+  const batch = (...command: number[]): Uint8Array =>
+    Uint8Array.of(1, ...new Array<number>(8).fill(9), 1, 1, ...command);
+  const raise: Entry = { index: 7, term: 2, type: 'normal', data: batch(8, 2) };
+  const machine = { passesOver: () => false, removedMembers: () => new Set<bigint>() };
+  const knowledge = (levelMax: number, ...entries: Entry[]): Knowledge => {
+    return { machine, unapplied: () => entries, levels: { min: 1, max: levelMax } };
+  };
+  const envelope = { from: 1n, to: 2n, term: 2, proposalId: 1, configIndex: 0 };
+  const proposal = (data: Uint8Array): Message => ({
+    ...{ ...envelope, type: 'propose', entryType: 'normal', data },
+  });
+  const unknown = proposal(batch(200));
+  const known = proposal(batch(3, 1));
+  assert.equal(admit(unknown, knowledge(1, raise)), undefined);
+  assert.equal(admit(known, knowledge(1, raise)), known);
+  assert.throws(() => admit(unknown, knowledge(1)), MalformedBytesError);
+  assert.throws(() => admit(unknown, knowledge(2, raise)), MalformedBytesError);
 });
 
 void test('an entry that cannot be applied does not enter the log of a follower', async () => {

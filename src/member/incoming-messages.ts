@@ -19,11 +19,11 @@ export interface Knowledge {
  * Looks at what another member sends before Raft sees it. What it carries for the state machine would stop all members,
  * at each start again, if it were in the log and could not be applied.
  *
- * @returns what Raft may see of it
+ * @returns what Raft may see of it; undefined: nothing, as if it had been lost
  * @throws MalformedBytesError
  */
-export function admit(message: Message, knowledge: Knowledge): Message {
-  const { machine } = knowledge;
+export function admit(message: Message, knowledge: Knowledge): Message | undefined {
+  const { machine, levels } = knowledge;
   switch (message.type) {
     case 'append':
       for (let at = 0; at < message.entries.length; at++) {
@@ -43,8 +43,14 @@ export function admit(message: Message, knowledge: Knowledge): Message {
       }
       return message;
     case 'propose':
-      checkProposal(message.entryType, message.data, machine.removedMembers(), knowledge.levels.max);
-      return message;
+      try {
+        checkProposal(message.entryType, message.data, machine.removedMembers(), levels.max);
+        return message;
+      } catch (error) {
+        // This leader ends at the raise that it holds. Its links must stand until then: it commits what ends it.
+        if (isOutgrown([], knowledge)) return undefined;
+        throw error;
+      }
     case 'snapshot':
       // It says that a snapshot has arrived, and comes from this member itself alone.
       throw new MalformedBytesError('a snapshot without its bytes');

@@ -57,7 +57,7 @@ export class Loop {
   readonly #outstanding: LogWrite[] = [];
   /** Installations and log writes that wait for the installation under way, in the order of their Readys. */
   readonly #storageQueue: (() => Promise<void> | undefined)[] = [];
-  #installing = false;
+  #installing: Promise<void> | undefined;
   #appliedTerm: Term;
   #seen: { role: string; term: Term; leader: MemberId };
 
@@ -141,7 +141,7 @@ export class Loop {
     this.#proposals.unstall();
     this.#proposals.sweep();
     // What is installed is told once the log follows it.
-    this.#reads.tick(this.#installing ? 0 : machine.applied.index);
+    this.#reads.tick(this.#installing !== undefined ? 0 : machine.applied.index);
     this.#listener.ticked();
   }
 
@@ -167,7 +167,8 @@ export class Loop {
     if (this.#ended) return;
     const { machine, raft, levels } = this.#parts;
     const unapplied = (): Iterable<Entry> => raft.unapplied();
-    const objection = this.step(admit(message, { machine, unapplied, levels }));
+    const admitted = admit(message, { machine, unapplied, levels });
+    const objection = admitted === undefined ? undefined : this.step(admitted);
     if (objection !== undefined) throw new MalformedBytesError(objection);
   }
 
@@ -272,13 +273,13 @@ export class Loop {
 
   /** Log writes are only begun: the log keeps their order itself. */
   #runStorageQueue(): void {
-    while (!this.#installing && this.#storageQueue.length > 0) {
+    while (this.#installing === undefined && this.#storageQueue.length > 0) {
       const running = this.#storageQueue.shift()!();
       if (running === undefined) continue;
-      this.#installing = true;
+      this.#installing = running;
       running.then(
         () => {
-          this.#installing = false;
+          this.#installing = undefined;
           this.#runStorageQueue();
         },
         (error: unknown) => this.fail(error),
@@ -381,6 +382,12 @@ export class Loop {
   end(): void {
     this.#ended = true;
     this.#tickTimer?.cancel();
-    this.snapshots.close();
+  }
+
+  /** Of an installation that was under way: the backend's end ends it. */
+  async installationEnded(): Promise<void> {
+    await this.#installing?.catch(() => {
+      // It came too late, or its error has ended this member.
+    });
   }
 }

@@ -73,8 +73,18 @@ export async function openMember(open: OpenMember): Promise<RaftMember> {
 
 /** As openMember, before the parts are put together. */
 export async function openParts(open: OpenMember): Promise<MemberParts> {
+  const opened = await makeOrReadLog(open);
+  try {
+    return await fitTogether(open, opened);
+  } catch (error) {
+    await opened.wal.close();
+    throw error;
+  }
+}
+
+async function fitTogether(open: OpenMember, found: OpenedLog): Promise<MemberParts> {
   const snapshots = new SnapshotStore(open.disk, snapshotFolder, { random: open.random, clock: open.clock });
-  const opened = await openLog(open);
+  const opened = await foundLog(open, found);
   const machine = await openState(open, opened);
   if (open.passedOver !== undefined && open.passedOver.length > 0) {
     open.log.warn(
@@ -94,8 +104,7 @@ export async function openParts(open: OpenMember): Promise<MemberParts> {
   return { ...open, levels, levelHeldMax, raft, machine, wal: log.wal, snapshots };
 }
 
-async function openLog(open: OpenMember): Promise<OpenedLog> {
-  const opened = await makeOrReadLog(open);
+async function foundLog(open: OpenMember, opened: OpenedLog): Promise<OpenedLog> {
   const empty = open.backend.applied.index === 0 && opened.base.index === 0 && opened.entries.length === 0;
   if (!open.found || !empty) return opened;
   const { wal } = opened;

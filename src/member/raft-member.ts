@@ -290,10 +290,18 @@ export class RaftMember implements Member {
     this.#configs.abandon();
     // After a failure the disk is left as it is: the next start replays the log.
     const flush = reason.kind !== 'failed';
-    const parts = [peers, snapshots, wal, { close: () => backend.close({ flush }) }];
-    for (const part of parts) {
+    // Whoever opens the folder next finds nobody in it.
+    const ends = [
+      () => peers.close(),
+      () => this.#loop.snapshots.close(),
+      () => snapshots.close(),
+      () => wal.close(),
+      () => backend.close({ flush }),
+      () => this.#loop.installationEnded(),
+    ];
+    for (const end of ends) {
       try {
-        await part.close();
+        await end();
       } catch (error) {
         if (reason.kind !== 'failed') log.warn({ error: String(error) }, 'closing');
       }

@@ -4,7 +4,7 @@ import type { IncomingSnapshot } from '../ports/peers.js';
 
 interface Listener {
   /** The next may come: this one is whole, damaged, broken off or given up. */
-  ended(arrival: SnapshotArrival): void;
+  ended(): void;
   /** It is whole. Told after `ended`. */
   arrived(): void;
 }
@@ -16,6 +16,8 @@ export class SnapshotArrival implements IncomingSnapshot {
   readonly #listener: Listener;
   #phase: 'open' | 'finishing' | 'ended' = 'open';
   #lastWrite: Promise<void> = Promise.resolve();
+  /** Of its file, once that has begun. */
+  #closing: Promise<void> | undefined;
 
   constructor(from: MemberId, incoming: IncomingSnapshot, listener: Listener) {
     this.from = from;
@@ -41,8 +43,9 @@ export class SnapshotArrival implements IncomingSnapshot {
   async finish(): Promise<void> {
     this.#requireOpen();
     this.#phase = 'finishing';
+    this.#closing = this.#incoming.finish();
     try {
-      await this.#incoming.finish();
+      await this.#closing;
     } finally {
       this.#end();
     }
@@ -50,22 +53,35 @@ export class SnapshotArrival implements IncomingSnapshot {
   }
 
   async suspend(): Promise<void> {
-    if (this.#phase !== 'open') return;
-    this.#end();
-    await this.#incoming.suspend();
+    if (this.#phase === 'open') await this.giveWay();
   }
 
   /** Ends it. The file is closed when this resolves; the sender hears of it when it brings more. */
   async giveWay(): Promise<void> {
+    this.#closing = this.#suspended();
     this.#end();
+    await this.#closing;
+  }
+
+  async #suspended(): Promise<void> {
     // What became of it is its writer's to know.
     await this.#lastWrite.catch(() => {});
     await this.#incoming.suspend();
   }
 
+  /** The file is closed when this resolves, whoever ends it. What goes wrong there is told to them. */
+  async close(): Promise<void> {
+    try {
+      await this.suspend();
+      await this.#closing;
+    } catch {
+      // The next life goes on with what there is.
+    }
+  }
+
   #end(): void {
     this.#phase = 'ended';
-    this.#listener.ended(this);
+    this.#listener.ended();
   }
 
   #requireOpen(): void {

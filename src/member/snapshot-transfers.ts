@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.js';
 import { MalformedBytesError } from '../base/byte-stream.js';
-import { isDamage } from '../base/errors.js';
+import { isDamage, KvorumError } from '../base/errors.js';
 import { requireKnown, type FeatureLevel, type LevelRange } from '../base/feature-levels.js';
 import { formatId, noMember, type Index, type MemberId } from '../base/ids.js';
 import type { Log } from '../base/log.js';
@@ -47,6 +47,8 @@ export class SnapshotTransfers {
   #damaged: SnapshotFile | undefined;
   /** The one on its way here. One is being opened while its sender has no answer yet. */
   #receiving: SnapshotArrival | 'opening' | undefined;
+  /** What touches the disk until it has ended. */
+  readonly #underWay = new Set<Promise<unknown>>();
   #closed = false;
 
   constructor(parts: Parts) {
@@ -133,27 +135,37 @@ export class SnapshotTransfers {
 
   /** A file that the log still reaches back to, and nobody found damaged; a new one when there is none. */
   #current(signal: AbortSignal): Promise<SnapshotFile> {
-    const { raft, store, backend, featureLevel } = this.#parts;
+    const { raft, store } = this.#parts;
     const latest = store.latest();
     const isGood = latest !== undefined && latest !== this.#damaged;
     if (isGood && latest.header.meta.index + 1 >= raft.firstIndex) return Promise.resolve(latest);
-    this.#making ??= (async () => {
-      let view: BackendView | undefined;
-      try {
-        view = await backend.view();
-        const meta = raft.snapshotMetaAt(view.position.index);
-        assert(meta?.term === view.position.term, 'the log reaches back to what is flushed');
-        // That of the view, or one that was raised since: no less.
-        return await store.create(view, { meta, featureLevel: featureLevel() }, signal);
-      } catch (error) {
-        if (isDamage(error)) this.#parts.failed(error);
-        throw error;
-      } finally {
-        view?.close();
-        this.#making = undefined;
-      }
-    })();
+    this.#making ??= this.#track(this.#make(signal));
     return this.#making;
+  }
+
+  async #make(signal: AbortSignal): Promise<SnapshotFile> {
+    const { raft, store, backend, featureLevel, failed } = this.#parts;
+    let view: BackendView | undefined;
+    try {
+      view = await backend.view();
+      const meta = raft.snapshotMetaAt(view.position.index);
+      assert(meta?.term === view.position.term, 'the log reaches back to what is flushed');
+      // That of the view, or one that was raised since: no less.
+      return await store.create(view, { meta, featureLevel: featureLevel() }, signal);
+    } catch (error) {
+      if (isDamage(error)) failed(error);
+      throw error;
+    } finally {
+      view?.close();
+      this.#making = undefined;
+    }
+  }
+
+  #track<T>(work: Promise<T>): Promise<T> {
+    const end = (): void => void this.#underWay.delete(work);
+    this.#underWay.add(work);
+    work.then(end, end);
+    return work;
   }
 
   /** The log may no longer reach back to the latest file: it is of no more use then. */
@@ -162,7 +174,7 @@ export class SnapshotTransfers {
     const latest = store.latest();
     if (latest === undefined || latest.header.meta.index + 1 >= raft.firstIndex) return;
     if (this.#making !== undefined || this.#outgoing.size > 0) return;
-    store.dropLatest().catch((error: unknown) => {
+    this.#track(store.dropLatest()).catch((error: unknown) => {
       log.warn({ reason: String(error) }, 'cannot remove an old snapshot');
     });
   }
@@ -185,7 +197,8 @@ export class SnapshotTransfers {
     this.#receiving = 'opening';
     try {
       if (underWay instanceof SnapshotArrival) await underWay.giveWay();
-      const arrival = await this.#open(from, header);
+      if (this.#closed) throw new KvorumError('MEMBER_STOPPING', 'this member is stopping');
+      const arrival = await this.#track(this.#open(from, header));
       this.#receiving = arrival;
       return arrival;
     } catch (error) {
@@ -235,9 +248,10 @@ export class SnapshotTransfers {
       { from: formatId(from), index: header.meta.index, sizeBytes: header.sizeBytes, receivedBytes },
       'receiving a snapshot',
     );
-    return new SnapshotArrival(from, incoming, {
-      ended: (arrival) => {
+    const arrival = new SnapshotArrival(from, incoming, {
+      ended: () => {
         if (this.#receiving === arrival) this.#receiving = undefined;
+        void this.#track(arrival.close());
       },
       arrived: () => {
         this.#arrived.set(header.meta.index, header);
@@ -245,6 +259,8 @@ export class SnapshotTransfers {
         step({ type: 'snapshot', from, to: id, term: 0, snapshot: header.meta });
       },
     });
+    if (this.#closed) void this.#track(arrival.close());
+    return arrival;
   }
 
   readonly #arrived = new Map<Index, SnapshotHeader>();
@@ -256,8 +272,11 @@ export class SnapshotTransfers {
     return header;
   }
 
-  close(): void {
+  /** Ends them all. Nothing of them touches the disk any more when it resolves. */
+  async close(): Promise<void> {
     this.#closed = true;
     for (const { abort } of this.#outgoing.values()) abort.abort();
+    if (this.#receiving instanceof SnapshotArrival) void this.#track(this.#receiving.close());
+    while (this.#underWay.size > 0) await Promise.allSettled([...this.#underWay]);
   }
 }

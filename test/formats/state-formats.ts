@@ -92,7 +92,7 @@ function state(): Uint8Array {
   machine.commit();
   machine.compactSlice(new Work());
   // Half of it.
-  machine.apply(deletion, new Work(5));
+  machine.apply(deletion, new Work(6));
   machine.commit();
   const writer = new ByteWriter();
   for (const table of tableNames)

@@ -224,7 +224,10 @@ export class MemoryCluster {
         random: new Prng(this.random.nextUint32()),
         log,
       }),
-    );
+    ).catch((error: unknown) => {
+      this.#checkClosed(machine);
+      throw error;
+    });
     const life: Life = { clock, member, peers, stopped: undefined };
     machine.life = life;
     void member.stopped.then((reason) => {
@@ -272,9 +275,14 @@ export class MemoryCluster {
   /** Asks the member to stop, and waits until it has. */
   async stop(machine: Machine): Promise<void> {
     await this.settled(machine.member.stop());
+    this.#checkClosed(machine);
     machine.backend = machine.backend.crash(machine.backend.unflushedCommits);
     machine.disk = machine.disk.crash(this.random);
     machine.life = undefined;
+  }
+
+  #checkClosed({ name, disk }: Machine): void {
+    assert(disk.openCount === 0, `${name} leaves ${disk.openCount} files open`);
   }
 
   leader(): RaftMember | undefined {

@@ -28,6 +28,7 @@ export class MemoryDisk implements Disk {
   lies = false;
   /** Set when the machine is gone: whatever its programs still do has no effect. */
   #crashed = false;
+  #openCount = 0;
 
   /** The disk as it is found after a power loss. This one becomes useless. */
   crash(random: RandomSource): MemoryDisk {
@@ -91,6 +92,11 @@ export class MemoryDisk implements Disk {
     return this.#files.get(path)?.bytes.length ?? 0;
   }
 
+  /** Files that somebody has opened and not closed. */
+  get openCount(): number {
+    return this.#openCount;
+  }
+
   paths(): string[] {
     return [...this.#files.keys()].sort();
   }
@@ -139,9 +145,13 @@ export class MemoryDisk implements Disk {
       this.#files.set(path, new Content());
     }
     const content = this.#file(path);
+    this.#openCount++;
     return new MemoryFile(content, {
       begin: (operation) => this.#begin(operation, path),
       done: (operation) => this.#done(operation, path),
+      closed: () => {
+        this.#openCount--;
+      },
       room: (sizeBytes) => this.#room(path, sizeBytes),
       damage: () => this.damage,
       lies: () => this.lies,

@@ -80,6 +80,7 @@ function resized(bytes: Uint8Array, sizeBytes: number): Uint8Array<ArrayBuffer> 
 export interface FileHooks {
   begin(operation: DiskOperation): Promise<DiskError | undefined>;
   done(operation: DiskOperation): Promise<void>;
+  closed(): void;
   /** Throws DiskError when so many bytes more do not fit. */
   room(sizeBytes: number): void;
   damage(): RandomSource | undefined;
@@ -176,6 +177,7 @@ export class MemoryFile implements DiskFile {
   }
 
   close(): Promise<void> {
+    if (!this.#closed) this.#hooks.closed();
     this.#closed = true;
     return Promise.resolve();
   }
