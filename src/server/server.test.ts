@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { connect as connectTo, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -11,6 +11,8 @@ import { connect } from '../client/index.js';
 import type { ServerOptions } from './server.js';
 import { ownLoopback } from '../testing/own-loopback.js';
 import { placeOf, portOf, RunningServers } from '../testing/running-servers.js';
+
+const notLinux = process.platform === 'linux' ? false : 'needs Linux';
 
 /** What serves on an endpoint, while the test runs. */
 function clientOf(t: TestContext, endpoint: string) {
@@ -50,6 +52,14 @@ async function muteServer(
   });
   t.after(() => server.close());
   return { endpoint: `127.0.0.1:${address.port}`, called };
+}
+
+/** What this process has open in a folder. */
+async function openFilesIn(folder: string): Promise<string[]> {
+  const files = '/proc/self/fd';
+  // Of the listing itself there is nothing left to read.
+  const paths = (await readdir(files)).map((fd) => readlink(join(files, fd)).catch(() => ''));
+  return (await Promise.all(paths)).filter((path) => path.startsWith(folder));
 }
 
 describe('startServer', () => {
@@ -230,6 +240,21 @@ describe('startServer', () => {
         message: /has lost its log \(folder wal\): remove this member \(kvorum remove\) and join it anew/,
       });
     }
+  });
+
+  it('leaves nothing open behind a refusal', { skip: notLinux }, async (t) => {
+    const servers = await RunningServers.in(t);
+    await (await servers.start({ id: 'node1', bootstrap: true })).stop();
+    const folder = servers.dataDir('node1');
+    assert.deepEqual(await openFilesIn(folder), []);
+    for (const lost of ['state', 'wal']) {
+      await rm(join(folder, lost), { recursive: true });
+      await assert.rejects(servers.start({ id: 'node1' }), { code: 'DATA_DAMAGED' });
+      assert.deepEqual(await openFilesIn(folder), [], lost);
+    }
+    await writeFile(join(folder, 'identity.json'), '{}');
+    await assert.rejects(servers.start({ id: 'node1' }), { code: 'DATA_DAMAGED' });
+    assert.deepEqual(await openFilesIn(folder), []);
   });
 
   it('goes on without being let in again when its vote may be counted on already', async (t) => {
