@@ -197,7 +197,6 @@ export class SnapshotTransfers {
     this.#receiving = 'opening';
     try {
       if (underWay instanceof SnapshotArrival) await underWay.giveWay();
-      if (this.#closed) throw new KvorumError('MEMBER_STOPPING', 'this member is stopping');
       const arrival = await this.#track(this.#open(from, header));
       this.#receiving = arrival;
       return arrival;
@@ -242,6 +241,7 @@ export class SnapshotTransfers {
 
   async #open(from: MemberId, header: SnapshotHeader): Promise<SnapshotArrival> {
     const { id, store, log, step } = this.#parts;
+    if (this.#closed) throw new KvorumError('MEMBER_STOPPING', 'this member is stopping');
     const incoming = await store.receive(header);
     const { receivedBytes } = incoming;
     log.info(
