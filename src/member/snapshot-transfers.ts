@@ -241,7 +241,7 @@ export class SnapshotTransfers {
 
   async #open(from: MemberId, header: SnapshotHeader): Promise<SnapshotArrival> {
     const { id, store, log, step } = this.#parts;
-    if (this.#closed) throw new KvorumError('MEMBER_STOPPING', 'this member is stopping');
+    this.#checkOpen();
     const incoming = await store.receive(header);
     const { receivedBytes } = incoming;
     log.info(
@@ -261,6 +261,10 @@ export class SnapshotTransfers {
     });
     if (this.#closed) void this.#track(arrival.close());
     return arrival;
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new KvorumError('MEMBER_STOPPING', 'this member is stopping');
   }
 
   readonly #arrived = new Map<Index, SnapshotHeader>();
