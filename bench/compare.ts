@@ -40,6 +40,7 @@ const flags: readonly FlagSpec[] = [
   { name: 'seconds', kind: 'number', value: 'N', summary: 'length of a round', min: 1 },
   { name: 'kills', kind: 'number', value: 'N', summary: 'of the leader, in part failover', min: 1 },
   { name: 'keys', kind: 'number', value: 'N', summary: 'loaded in part keys', min: 1 },
+  { name: 'members', kind: 'number', value: 'N', summary: 'of a cluster, in part stalls', min: 1 },
   {
     name: 'profile',
     kind: 'text',
@@ -75,6 +76,7 @@ function effortOf(given: FlagValues): Effort {
     roundSeconds: number('seconds') ?? base.roundSeconds,
     kills: number('kills') ?? base.kills,
     keys: number('keys') ?? base.keys,
+    stalledMembers: number('members') ?? base.stalledMembers,
   };
 }
 

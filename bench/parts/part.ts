@@ -9,6 +9,8 @@ export interface Effort {
   readonly kills: number;
   /** Pairs that are loaded by part `keys`. */
   readonly keys: number;
+  /** Of each cluster of part `stalls`. */
+  readonly stalledMembers: number;
   /** The loads that say most, instead of all. */
   readonly short: boolean;
 }
@@ -19,6 +21,7 @@ export const fullEffort: Effort = {
   warmUpSeconds: 2,
   kills: 10,
   keys: 1_000_000,
+  stalledMembers: 3,
   short: false,
 };
 
@@ -28,6 +31,7 @@ export const shortEffort: Effort = {
   warmUpSeconds: 1,
   kills: 3,
   keys: 100_000,
+  stalledMembers: 3,
   short: true,
 };
 

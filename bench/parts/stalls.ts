@@ -176,7 +176,7 @@ export const stallsPart: Part = {
   summary: 'longest of 256 outstanding puts while the past is read, keys are counted, and more',
   inShort: false,
   run: (run) =>
-    withClusters(run, 3, async (clusters) => {
+    withClusters(run, run.effort.stalledMembers, async (clusters) => {
       for (const cluster of clusters) await measure(run, cluster);
     }),
 };
