@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { formatHostPort, parseHostPort } from './address.js';
+import { formatHostPort, isWildcard, parseHostPort } from './address.js';
 
 describe('parseHostPort', () => {
   it('splits names, IPv4 and IPv6 addresses', () => {
@@ -79,5 +79,37 @@ describe('parseHostPort', () => {
       });
     }
     assert.equal(parseHostPort('raft_addr', `${'h'.repeat(253)}:1`).port, 1);
+  });
+});
+
+describe('the wildcard address', () => {
+  it('is known however it is written', () => {
+    for (const host of [
+      '0.0.0.0',
+      '0',
+      '0.0',
+      '0x0',
+      '00.0.0.0',
+      '::',
+      '::0',
+      '0::',
+      '0:0:0:0:0:0:0:0',
+      '0:0::0%eth0',
+    ]) {
+      assert.ok(isWildcard(host), host);
+    }
+    for (const host of ['::0.0.0.0', '::ffff:0.0.0.0', '::FFFF:0:0']) assert.ok(isWildcard(host), host);
+    for (const host of [
+      '127.0.0.1',
+      '::1',
+      'localhost',
+      '0.example',
+      '::ffff:1.2.3.4',
+      'a_b',
+      '-',
+      '0.0.0.0.0',
+    ]) {
+      assert.ok(!isWildcard(host), host);
+    }
   });
 });

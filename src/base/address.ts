@@ -58,6 +58,19 @@ function isIpv6(text: string): boolean {
   return halves.length === 1 ? groups.length === 8 : halves.length === 2 && groups.length < 8;
 }
 
+/** 0.0.0.0 behind the prefix of RFC 4291, section 2.5.5.2, as a URL writes it. */
+const wildcards = ['0.0.0.0', '[::]', '[::ffff:0:0]'];
+
+/**
+ * An address to listen on that nobody can connect to, however it is written (`::0`, `0:0::0`, `0`, `0x0`). URLs know all
+ * the forms that a system's resolver takes.
+ */
+export function isWildcard(host: string): boolean {
+  const [withoutZone = host] = host.split('%');
+  const url = `http://${formatHostPort(withoutZone, 1)}`;
+  return URL.canParse(url) && wildcards.includes(new URL(url).hostname);
+}
+
 /** `host:port`, with brackets around an IPv6 address. */
 export function formatHostPort(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

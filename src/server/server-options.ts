@@ -1,4 +1,4 @@
-import { checkMemberName, formatHostPort, parseHostPort } from '../base/address.js';
+import { checkMemberName, formatHostPort, isWildcard, parseHostPort } from '../base/address.js';
 import { echoed } from '../base/echo.js';
 import { KvorumError } from '../base/errors.js';
 import { knownLevels, levelsText, type FeatureLevel } from '../base/feature-levels.js';
@@ -60,8 +60,6 @@ export const serverDefaults = {
   featureLevelMax: knownLevels.max,
 } as const satisfies Partial<ServerOptions>;
 
-/** Addresses to listen on that nobody can connect to. */
-const wildcards = ['0.0.0.0', '::'];
 /** Fewer heartbeats in an election time-out, and one that is late starts an election. */
 const heartbeatsPerElectionMin = 3;
 
@@ -75,7 +73,7 @@ export function checkServerOptions(options: ServerOptions): void {
   checkMemberName('id', id);
   checkHost('host', host);
   checkHost('advertise-host', advertiseHost);
-  if (wildcards.includes(advertiseHost)) {
+  if (isWildcard(advertiseHost)) {
     throw refused(
       `advertise-host must be an address that others can connect to, not ${advertiseHost}: name one beside -host`,
     );

@@ -77,6 +77,7 @@ describe('startServer', () => {
     ['an advertised host with a space', { advertiseHost: 'a b' }, /^advertise-host must be a host name/],
     ['a wildcard that others would be told', { host: '0.0.0.0' }, /^advertise-host must be an address that/],
     ['a wildcard of IPv6', { host: '::' }, /^advertise-host must be an address that/],
+    ['the same, written otherwise', { host: '::0' }, /^advertise-host must be an address that/],
     ['a port that is none', { grpcPort: 65_536 }, /^grpcport must be a port from 0 to 65535, not 65536$/],
     ['a port with a fraction', { raftPort: 1.5 }, /^raftport must be a port/],
     ['one port for both', { grpcPort: 7, raftPort: 7 }, /^raftport must differ from grpcport, both are 7$/],
