@@ -38,14 +38,15 @@ void test('a proposal that cannot be applied does not enter the log', async () =
   await servesOn(cluster);
 });
 
-void test('a proposal that cannot be read is lost, and breaks no link, where a level waits that would make it so', () => {
+void test('what a version that is too old cannot read breaks no link where the raise of the level may still come to it', () => {
   const batch = (...command: number[]): Uint8Array =>
     Uint8Array.of(1, ...new Array<number>(8).fill(9), 1, 1, ...command);
   const raise: Entry = { index: 7, term: 2, type: 'normal', data: batch(8, 2) };
   const machine = { passesOver: () => false, removedMembers: () => new Set<bigint>() };
-  const knowledge = (levelMax: number, ...entries: Entry[]): Knowledge => {
-    return { machine, unapplied: () => entries, levels: { min: 1, max: levelMax } };
-  };
+  const knowledge = (levelMax: number, ...entries: Entry[]): Knowledge => ({
+    ...{ machine, unapplied: () => entries, leads: true, levels: { min: 1, max: levelMax } },
+    entryTerm: (index) => (index <= 7 ? 2 : undefined),
+  });
   const envelope = { from: 1n, to: 2n, term: 2, proposalId: 1, configIndex: 0 };
   const proposal = (data: Uint8Array): Message => ({
     ...{ ...envelope, type: 'propose', entryType: 'normal', data },
@@ -55,7 +56,24 @@ void test('a proposal that cannot be read is lost, and breaks no link, where a l
   assert.equal(admit(unknown, knowledge(1, raise)), undefined);
   assert.equal(admit(known, knowledge(1, raise)), known);
   assert.throws(() => admit(unknown, knowledge(1)), MalformedBytesError);
+  assert.equal(admit(unknown, { ...knowledge(1), leads: false }), unknown);
   assert.throws(() => admit(unknown, knowledge(2, raise)), MalformedBytesError);
+  // An append that asks how far this member's log goes is answered, whatever comes with it.
+  const append = (previousIndex: number): Message => {
+    const entry: Entry = { index: previousIndex + 1, term: 2, type: 'normal', data: batch(200) };
+    return {
+      from: 1n,
+      to: 2n,
+      term: 2,
+      type: 'append',
+      previousIndex,
+      previousTerm: 2,
+      commit: 7,
+      entries: [entry],
+    };
+  };
+  assert.deepEqual(admit(append(8), knowledge(1)), { ...append(8), entries: [] });
+  assert.throws(() => admit(append(7), knowledge(1)), MalformedBytesError);
 });
 
 void test('an entry that cannot be applied does not enter the log of a follower', async () => {

@@ -1,5 +1,6 @@
 import { MalformedBytesError } from '../base/byte-stream.js';
 import { checkEntry, checkProposal } from '../fsm/entry-check.js';
+import type { Index, Term } from '../base/ids.js';
 import { entryName, formatEntryName } from '../fsm/passed-over.js';
 import { knowsLevel, type LevelRange } from '../base/feature-levels.js';
 import { raisesTo } from '../fsm/members/raises-to.js';
@@ -11,6 +12,9 @@ export interface Knowledge {
   readonly machine: Pick<StateMachine, 'passesOver' | 'removedMembers'>;
   /** Entries of this member's log behind what it has applied. */
   readonly unapplied: () => Iterable<Entry>;
+  /** Of an entry of this member's log, or of what is in front of it. */
+  readonly entryTerm: (index: Index) => Term | undefined;
+  readonly leads: boolean;
   /** The feature levels of this version. */
   readonly levels: LevelRange;
 }
@@ -35,6 +39,10 @@ export function admit(message: Message, knowledge: Knowledge): Message | undefin
           const before = message.entries.slice(0, at);
           // A part of an append is one too: this member comes to the entry that raises the level, and ends there.
           if (isOutgrown(before, knowledge)) return { ...message, entries: before };
+          // They do not follow on what is here, and the answer says so: the raise may be among those that come then.
+          if (knowledge.entryTerm(message.previousIndex) !== message.previousTerm) {
+            return { ...message, entries: [] };
+          }
           const why = error instanceof Error ? error.message : String(error);
           throw new MalformedBytesError(
             `entry ${formatEntryName(entryName(entry))} cannot be applied (${why}) and is not taken into the log`,
@@ -43,6 +51,8 @@ export function admit(message: Message, knowledge: Knowledge): Message | undefin
       }
       return message;
     case 'propose':
+      // Who does not lead says so, and takes nothing.
+      if (!knowledge.leads) return message;
       try {
         checkProposal(message.entryType, message.data, machine.removedMembers(), levels.max);
         return message;

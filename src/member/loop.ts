@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.js';
 import { MalformedBytesError } from '../base/byte-stream.js';
-import type { MemberId, Term } from '../base/ids.js';
+import type { Index, MemberId, Term } from '../base/ids.js';
 import { Work } from '../base/work.js';
 import type { AppliedEntry } from '../fsm/state-machine.js';
 import type { Timer } from '../ports/clock.js';
@@ -167,7 +167,9 @@ export class Loop {
     if (this.#ended) return;
     const { machine, raft, levels } = this.#parts;
     const unapplied = (): Iterable<Entry> => raft.unapplied();
-    const admitted = admit(message, { machine, unapplied, levels });
+    const entryTerm = (index: Index): Term | undefined => raft.entryTerm(index);
+    const leads = raft.role === 'leader';
+    const admitted = admit(message, { machine, unapplied, entryTerm, leads, levels });
     const objection = admitted === undefined ? undefined : this.step(admitted);
     if (objection !== undefined) throw new MalformedBytesError(objection);
   }
