@@ -73,6 +73,9 @@ export const runCompact: ClientAction = async (client, { args: [revision], io })
   if (revision !== undefined && !/^[1-9]\d{0,15}$/.test(revision)) {
     throw new UsageError(`REVISION must be a whole number from 1 on, not ${JSON.stringify(revision)}`);
   }
+  if (Number(revision) > Number.MAX_SAFE_INTEGER) {
+    throw new UsageError(`REVISION must be at most ${Number.MAX_SAFE_INTEGER}, not ${revision}`);
+  }
   const oldest = await client.compact(revision === undefined ? undefined : Number(revision));
   await io.stdout.write(`${oldest}\n`);
   return exitCodes.ok;

@@ -126,10 +126,13 @@ describe('commands for operators', () => {
     const told = await at(second(), 'compact', String(modRevision - 1));
     assert.deepEqual(told, { code: exitCodes.ok, stdout: `${modRevision - 1}\n`, stderr: '' });
     assert.equal((await at(second(), 'compact')).stdout, `${modRevision}\n`);
+    assert.deepEqual(await at(first(), 'compact'), {
+      ...{ code: exitCodes.ok, stdout: `${modRevision}\n`, stderr: '' },
+    });
     const again = await at(first(), 'compact', String(modRevision));
     assert.deepEqual([again.code, again.stdout], [exitCodes.failed, '']);
-    assert.match(again.stderr, /cannot compact to revision/);
-    assert.match((await at(first(), 'compact', '999999')).stderr, /cannot compact to revision 999999/);
+    assert.match(again.stderr, /revision \d+ is compacted already, the oldest left is \d+/);
+    assert.match((await at(first(), 'compact', '999999')).stderr, /revision 999999 has not been written yet/);
     assert.equal((await at(first(), 'compact', '-1')).code, exitCodes.usage);
     assert.match((await at(first(), 'compact', '0')).stderr, /REVISION must be a whole number from 1 on/);
     assert.equal((await at(first(), 'get', 'compacted')).stdout, '3\n');

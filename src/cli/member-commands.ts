@@ -1,6 +1,7 @@
 import type { Command } from './command.js';
 import type { FlagSpec } from './flags.js';
 import { logLevels } from './log-levels.js';
+import { defaultRetention } from './retention.js';
 import { parseServerList } from './server-list.js';
 
 const port = { kind: 'number', value: 'PORT', min: 0, max: 65_535 } as const;
@@ -121,9 +122,9 @@ const serveFlags: readonly FlagSpec[] = [
   {
     name: 'auto-compaction-retention',
     kind: 'text',
-    default: '1h',
+    default: defaultRetention,
     value: 'TIME|N',
-    summary: 'how long (90s, 30m, 72h) or how many old revisions are kept; 0: all',
+    summary: 'how long (90s, 30m, 72h; 72 is 72h) or how many old revisions are kept; 0: all',
   },
   {
     name: 'feature-level-max',

@@ -151,6 +151,26 @@ describe('KvorumClient', () => {
     }
   });
 
+  it('ends a listing whose revision is compacted before its end, and says why', async (t) => {
+    const { client } = await serve(t);
+    for (const key of ['a', 'b', 'c']) await client.set(key, '1');
+    const seen: string[] = [];
+    const list = async (): Promise<void> => {
+      for await (const { key } of client.list({ pageSize: 1 })) {
+        seen.push(key);
+        await client.set('d', '1');
+        await client.compact();
+      }
+    };
+    await assert.rejects(list(), {
+      code: 'REVISION_COMPACTED',
+      message: /: the listing took longer than.* not whole$/,
+    });
+    assert.deepEqual(seen, ['a']);
+    // Nothing was written since: it is compacted as far as can be.
+    assert.equal(await client.compact(), await client.compact());
+  });
+
   it('lists text as get gives it, and names the pair that is none', async (t) => {
     const { client } = await serve(t);
     await client.set('a', 'ä\u0000');

@@ -273,7 +273,7 @@ export class KvorumClient {
 
   /**
    * Forgets what no revision from `revision` on can see; what is overwritten or deleted already, if none is given.
-   * Rejects with REVISION_COMPACTED if it is compacted already, REVISION_IN_FUTURE if there is no such revision.
+   * Rejects with REVISION_COMPACTED if that one is compacted already, REVISION_IN_FUTURE if there is no such revision.
    *
    * @returns the oldest revision that can be read now
    */

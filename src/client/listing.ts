@@ -37,15 +37,25 @@ export async function* listPages(
   options: ListOptions,
   wait: Wait,
 ): AsyncGenerator<{ readonly revision: number; readonly pairs: readonly KeyValue[] }, void, undefined> {
-  let request = firstRequest(options);
+  const first = firstRequest(options);
+  let request = first;
   for (;;) {
-    const answer = await callUnary(endpoints, range, request, wait);
+    const answer = await callUnary(endpoints, range, request, wait).catch((error: unknown) => {
+      throw request === first ? error : brokenOff(error);
+    });
     checkPage(request, answer);
     const revision = toSafeNumber('revision', answer.revision);
     yield { revision, pairs: answer.pairs.map(toKeyValue) };
     if (!answer.more) return;
     request = { ...request, start: startOfNext(answer), revision: answer.revision };
   }
+}
+
+function brokenOff(error: unknown): unknown {
+  if (!(error instanceof KvorumError) || error.code !== 'REVISION_COMPACTED') return error;
+  const what =
+    'the listing took longer than the past is kept for (-auto-compaction-retention), and is not whole';
+  return new KvorumError(error.code, `${error.message}: ${what}`, { cause: error });
 }
 
 /** A server that does not name it sends no page without pairs, if there are more. */

@@ -254,7 +254,12 @@ export class MapMember implements Member {
         return { type: 'delete-range', revision: map.revision, deletedCount: deleted.length, previous };
       }
       case 'compact': {
-        map.compactRevision = Math.max(map.compactRevision, command.revision);
+        const { revision } = command;
+        if (revision <= map.compactRevision || revision > map.revision) {
+          const code = revision > map.revision ? 'REVISION_IN_FUTURE' : 'REVISION_COMPACTED';
+          return { type: 'refused', revision: map.revision, code, message: `compact ${revision}` };
+        }
+        map.compactRevision = revision;
         return { type: 'compact', revision: map.revision };
       }
       case 'publish': {

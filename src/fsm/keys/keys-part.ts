@@ -62,7 +62,10 @@ export class KeysPart {
         const code = this.#keys.compact(command.revision);
         const { revision, compactRevision } = this.#keys;
         if (code === undefined) return { type: 'compact', revision };
-        const message = `cannot compact to revision ${command.revision}: the store is at ${revision}, compacted to ${compactRevision}`;
+        const message =
+          code === 'REVISION_COMPACTED'
+            ? `revision ${command.revision} is compacted already, the oldest left is ${compactRevision}`
+            : `revision ${command.revision} has not been written yet, the store is at ${revision}`;
         return { type: 'refused', revision, code, message };
       }
     }
