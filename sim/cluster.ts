@@ -33,6 +33,8 @@ import { Process } from './process.js';
 import type { TraceEvent, TraceSink } from './trace.js';
 
 const clusterId = 77n;
+/** However slow its disk is. */
+const endTimeoutMs = 60_000;
 
 /** How a process ends. */
 export type Ending = 'kill' | 'power-loss';
@@ -323,8 +325,16 @@ export class Cluster {
       backend: machine.backend,
       peers,
       clock: process,
+      stopWaiting: () => this.#mustEnd(machine, process),
       random: new Prng(dice.nextUint32()),
       log: this.#log(machine, process),
+    });
+  }
+
+  /** It has begun to end. */
+  #mustEnd(machine: Machine, process: Process): void {
+    process.setTimer(endTimeoutMs, () => {
+      this.fail(new Error(`${machine.name} has not ended in ${endTimeoutMs} ms`));
     });
   }
 

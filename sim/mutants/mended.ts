@@ -6,8 +6,8 @@ export const mendedMutants: readonly Mutant[] = [
     'failed-start-leaves-the-log-open',
     'a start that finds log and state unfit for each other keeps the log open',
     'src/member/open.ts',
-    '    await opened.wal.close();\n',
-    '',
+    'await opened.wal.close().catch(',
+    'await Promise.resolve().catch(',
   ),
   mutant(
     'arrival-left-open-at-the-end',

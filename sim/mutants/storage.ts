@@ -98,8 +98,8 @@ export const storageMutants: readonly Mutant[] = [
     'damaged-snapshot-accepted',
     'the checksum of a received snapshot is not looked at',
     storage('snapshot/snapshot-store'),
-    'if (await isWhole(file, header)) return;',
-    'if ((await isWhole(file, header)) || header.sizeBytes > 0) return;',
+    'if (await this.#isWhole(file, header)) return;',
+    'if ((await this.#isWhole(file, header)) || header.sizeBytes > 0) return;',
   ),
   mutant(
     'snapshot-without-membership',

@@ -71,6 +71,18 @@ export function isWildcard(host: string): boolean {
   return URL.canParse(url) && wildcards.includes(new URL(url).hostname);
 }
 
+/**
+ * As parseHostPort, for an address that others are to connect to.
+ * @throws KvorumError INVALID_REQUEST
+ */
+export function checkReachable(field: string, text: string): void {
+  if (!isWildcard(parseHostPort(field, text).host)) return;
+  throw new KvorumError(
+    'INVALID_REQUEST',
+    `${field} must be an address that others can connect to, not ${text}`,
+  );
+}
+
 /** `host:port`, with brackets around an IPv6 address. */
 export function formatHostPort(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

@@ -223,19 +223,23 @@ describe('commands for operators', () => {
     let below = stdout;
     while (!below.includes('knows no leader')) below = (await at(first(), '-timeout=500', 'status')).stdout;
     assert.match(below, /^node1 knows no leader: it can reach 1 of 2 voters, and 2 are needed$/m);
+    // On a busy machine the answer may come too late for the caller, who then says so.
+    const said = async (stderr: string, ...words: readonly string[]): Promise<Ran> => {
+      let told: Ran;
+      do told = await at(first(), '-timeout=500', ...words);
+      while (told.stderr !== stderr);
+      return told;
+    };
     for (const words of [['members'], ['get', 'a'], ['list'], ['keys'], ['export']]) {
-      assert.deepEqual(await at(first(), '-timeout=500', ...words), {
-        code: exitCodes.unavailable,
-        stdout: '',
-        stderr: 'no leader was found in time (see kvorum status; -serializable reads without a majority)\n',
-      });
+      const why = 'no leader was found in time (see kvorum status; -serializable reads without a majority)\n';
+      const { code: exit, stdout: printed } = await said(why, ...words);
+      assert.deepEqual([exit, printed], [exitCodes.unavailable, '']);
     }
     for (const words of [
       ['set', 'a', '1'],
       ['remove', 'node2'],
     ]) {
-      const written = await at(first(), '-timeout=500', ...words);
-      assert.equal(written.stderr, 'no leader was found in time; nothing was changed\n', words[0]);
+      await said('no leader was found in time; nothing was changed\n', ...words);
     }
     const own = await at(first(), '-timeout=500', 'members', '-serializable');
     assert.deepEqual([own.code, own.stderr], [exitCodes.ok, '']);

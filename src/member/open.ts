@@ -77,7 +77,9 @@ export async function openParts(open: OpenMember): Promise<MemberParts> {
   try {
     return await fitTogether(open, opened);
   } catch (error) {
-    await opened.wal.close();
+    await opened.wal.close().catch(() => {
+      // Why it cannot start says more.
+    });
     throw error;
   }
 }

@@ -54,6 +54,7 @@ export class RaftMember implements Member {
   readonly #changeListeners = new Set<() => void>();
   readonly #refusals = new Map<MemberId, RefusalCode>();
   #ended: KvorumError | undefined;
+  #ending: Promise<void> | undefined;
   #leading = false;
   #resolveStopped!: (reason: StopReason) => void;
   /** How the member ended. */
@@ -278,11 +279,18 @@ export class RaftMember implements Member {
     return this.#parts.machine.hash();
   }
 
-  async #end(reason: StopReason): Promise<void> {
-    const { peers, snapshots, wal, backend, log } = this.#parts;
+  /** Once, for the first reason that there is. */
+  #end(reason: StopReason): Promise<void> {
+    this.#ending ??= this.#close(reason);
+    return this.#ending;
+  }
+
+  async #close(reason: StopReason): Promise<void> {
+    const { peers, wal, backend, log } = this.#parts;
     this.#loop.end();
     this.#duties.end();
     this.#parts.stopWaiting?.();
+    backend.endWaits();
     const ended = this.#ended ?? new KvorumError('MEMBER_STOPPING', 'this member is stopping');
     this.#proposals.close(ended);
     this.#reads.close(ended);
@@ -294,7 +302,6 @@ export class RaftMember implements Member {
     const ends = [
       () => peers.close(),
       () => this.#loop.snapshots.close(),
-      () => snapshots.close(),
       () => wal.close(),
       () => backend.close({ flush }),
       () => this.#loop.installationEnded(),

@@ -97,7 +97,7 @@ export class SnapshotTransfers {
             'sending a snapshot broke off; it goes on where it stopped',
           );
         }
-        this.#parts.clock.setTimer(retryDelayMs, () => this.#sent(to, false));
+        if (!this.#closed) this.#parts.clock.setTimer(retryDelayMs, () => this.#sent(to, false));
       },
     );
   }
@@ -281,6 +281,7 @@ export class SnapshotTransfers {
     this.#closed = true;
     for (const { abort } of this.#outgoing.values()) abort.abort();
     if (this.#receiving instanceof SnapshotArrival) void this.#track(this.#receiving.close());
+    void this.#track(this.#parts.store.close());
     while (this.#underWay.size > 0) await Promise.allSettled([...this.#underWay]);
   }
 }

@@ -64,6 +64,7 @@ export class TcpPeers implements Peers {
   readonly #sentAwayLog: SentAwayLog;
   readonly #acceptLog: RatedLog;
   #handler: PeersHandler | undefined;
+  #closing: Promise<void> | undefined;
   #closed = false;
 
   constructor(options: TcpPeersOptions) {
@@ -285,8 +286,12 @@ export class TcpPeers implements Peers {
     for (const connection of this.#inbound) if (connection.caller === oldest) connection.close();
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return;
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#closed = true;
     this.#strangerLog.close();
     this.#sentAwayLog.close();

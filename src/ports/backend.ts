@@ -86,6 +86,8 @@ export interface Backend extends BackendReader {
   /** Begins to build a replacement for the whole content. One at a time. */
   beginInstall(): Promise<BackendInstall>;
 
+  /** No batch ends any more: who waits for the end of one, in view() or flush(), is refused from now on. */
+  endWaits(): void;
   /** Flushes what is committed, unless the disk is known not to take it. A batch that is not committed is lost. */
   close(options?: { readonly flush?: boolean }): Promise<void>;
 }

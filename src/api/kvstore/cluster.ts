@@ -1,4 +1,4 @@
-import { parseHostPort } from '../../base/address.js';
+import { checkReachable } from '../../base/address.js';
 import { echoed } from '../../base/echo.js';
 import { KvorumError } from '../../base/errors.js';
 import { formatId, noMember, type MemberId } from '../../base/ids.js';
@@ -106,7 +106,7 @@ function memberChangeAddress(member: Member): BoundUnaryMethod {
       decodeMessage(wire.MemberChangeAddressRequest, 'MemberChangeAddressRequest', bytes),
     encodeResponse: (response) => encodeMessage(wire.MemberChangeAddressResponse, response),
     async handle(request, context) {
-      parseHostPort('raft_addr', request.raftAddr);
+      checkReachable('raft_addr', request.raftAddr);
       const id = await resolveMember(member, request, context);
       await member.changeMemberAddress(id, request.raftAddr, context);
       return {};

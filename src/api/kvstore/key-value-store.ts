@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { checkMemberName, parseHostPort } from '../../base/address.js';
+import { checkMemberName, checkReachable } from '../../base/address.js';
 import type { Completion } from '../../base/completion.js';
 import { echoed } from '../../base/echo.js';
 import { KvorumError } from '../../base/errors.js';
@@ -154,7 +154,7 @@ function join(member: Member): BoundUnaryMethod {
     encodeResponse: (response) => encodeMessage(JoinResponse, response),
     async handle({ nodeId, raftAddr, memberId, featureLevelMin, featureLevelMax }, context) {
       checkMemberName('node_id', nodeId);
-      parseHostPort('raft_addr', raftAddr);
+      checkReachable('raft_addr', raftAddr);
       const said = { min: featureLevelMin, max: featureLevelMax };
       const levels = said.max === 0 ? firstLevels : said;
       if (levels.min < 1 || levels.min > levels.max) {

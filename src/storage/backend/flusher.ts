@@ -51,6 +51,7 @@ export class Flusher<Target extends FlushTarget> {
   #timer: Timer | undefined;
   #failure: DiskError | undefined;
   /** Nothing begins by itself any more. */
+  #noBatchEnds = false;
   #stopped = false;
   /** Nothing is flushed any more. */
   #dropping = false;
@@ -153,7 +154,7 @@ export class Flusher<Target extends FlushTarget> {
   }
 
   async #whenBatchEnds(): Promise<void> {
-    if (this.#stopped) throw closedError();
+    if (this.#stopped || this.#noBatchEnds) throw closedError();
     if (this.#failure !== undefined) throw this.#failure;
     await promised((completion: Completion<void>) => this.#awaitingBatchEnd.push(completion));
   }
@@ -228,6 +229,12 @@ export class Flusher<Target extends FlushTarget> {
     this.#stopped = true;
     this.#dropping = !flush;
     this.#stopTimer();
+    this.endWaits();
+  }
+
+  /** As of Backend. */
+  endWaits(): void {
+    this.#noBatchEnds = true;
     for (const each of this.#awaitingBatchEnd) each.reject(closedError());
     this.#awaitingBatchEnd = [];
   }

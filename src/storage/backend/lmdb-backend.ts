@@ -239,6 +239,10 @@ export class LmdbBackend implements Backend {
     this.#retire(old);
   }
 
+  endWaits(): void {
+    this.#flusher.endWaits();
+  }
+
   close({ flush = true } = {}): Promise<void> {
     this.#closed ??= this.#end(flush);
     return this.#closed;

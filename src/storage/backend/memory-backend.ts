@@ -258,6 +258,10 @@ export class MemoryBackend implements Backend {
     this.#endViews();
   }
 
+  endWaits(): void {
+    this.#flusher.endWaits();
+  }
+
   async close({ flush = true } = {}): Promise<void> {
     this.#flusher.stop({ flush });
     try {

@@ -60,7 +60,7 @@ export class SnapshotStore {
     const file = await this.#disk.open(this.#path(outgoingPath), { create: true });
     try {
       const written = await this.#writeRows(file, view, signal);
-      if (this.#closed) throw new KvorumError('MEMBER_STOPPING', 'this member is stopping');
+      this.#checkOpen();
       const header = { id: randomId(this.#random), ...of, ...written };
       this.#latestFile = file;
       this.#latest = { header, read: (position, lengthBytes) => file.read(position, lengthBytes) };
@@ -107,7 +107,7 @@ export class SnapshotStore {
     await this.#disk.remove(this.#path(outgoingPath));
   }
 
-  /** Ends the reading of the latest. A transfer of it that goes on breaks off. */
+  /** Ends the reading of the latest, and of what has arrived. A transfer that goes on breaks off. */
   async close(): Promise<void> {
     this.#closed = true;
     const file = this.#latestFile;
@@ -142,7 +142,7 @@ export class SnapshotStore {
       },
       finish: async () => {
         try {
-          if (await isWhole(file, header)) return;
+          if (await this.#isWhole(file, header)) return;
         } finally {
           await file.close();
         }
@@ -197,24 +197,25 @@ export class SnapshotStore {
     if (held === undefined || held.meta.index <= appliedIndex) await this.removeReceived();
   }
 
+  /** Makes the file durable, and reads it all, which is broken off by close(). */
+  async #isWhole(file: DiskFile, { sizeBytes, crc }: SnapshotHeader): Promise<boolean> {
+    await file.sync();
+    if ((await file.sizeBytes()) !== sizeBytes) return false;
+    let found = 0;
+    for (let position = 0; position < sizeBytes; position += chunkSizeBytes) {
+      this.#checkOpen();
+      found = crc32c(await file.read(position, Math.min(chunkSizeBytes, sizeBytes - position)), found);
+    }
+    return found === crc;
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new KvorumError('MEMBER_STOPPING', 'this member is stopping');
+  }
+
   /** Gives back the space of the received file. The rows first: without a header they are never taken for whole. */
   async removeReceived(): Promise<void> {
     await this.#disk.remove(this.#path(incomingPath));
     await this.#disk.remove(this.#path(incomingHeaderPath));
   }
-}
-
-/** Makes the file durable, and reads it all. */
-async function isWhole(file: DiskFile, header: SnapshotHeader): Promise<boolean> {
-  await file.sync();
-  if ((await file.sizeBytes()) !== header.sizeBytes) return false;
-  return (await fileCrc(file, header.sizeBytes)) === header.crc;
-}
-
-async function fileCrc(file: DiskFile, sizeBytes: number): Promise<number> {
-  let crc = 0;
-  for (let position = 0; position < sizeBytes; position += chunkSizeBytes) {
-    crc = crc32c(await file.read(position, Math.min(chunkSizeBytes, sizeBytes - position)), crc);
-  }
-  return crc;
 }

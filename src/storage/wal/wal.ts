@@ -73,6 +73,7 @@ export class Wal {
   /** The next segment, being made ahead of time. */
   #spare: ZeroFile | undefined;
   #failure: Error | undefined;
+  #closing: Promise<void> | undefined;
   #closed = false;
 
   private constructor(
@@ -214,15 +215,22 @@ export class Wal {
   }
 
   /** Ends after what is being written. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#closed = true;
     await this.#running;
     await this.#cutting.catch(() => {
       // Told to whoever asked for the cut.
     });
-    await this.#spare?.close();
-    await this.#file.close();
+    try {
+      await this.#spare?.close();
+    } finally {
+      await this.#file.close();
+    }
   }
 
   #enqueue(make: (done: () => void, failed: Failed) => Work): Promise<void> {
