@@ -38,7 +38,7 @@ describe('ApiServer: listening', () => {
     const address = reserved.address();
     assert.ok(typeof address === 'object' && address !== null);
     const { port } = address;
-    const options = { limits: makeApiLimits(), log: silentLog, version: 'test' };
+    const options = { limits: makeApiLimits(), log: silentLog, version: 'test', clusterId: 7n };
     const server = new ApiServer({ ...options, services: [] });
     t.after(() => server.closeGracefully(0));
     assert.equal(await server.listen('127.0.0.1', port, reserved), port);
@@ -194,7 +194,13 @@ describe('ApiServer: errors', () => {
 
   it('names the port that is in use', async (t) => {
     const { port } = await serveMember(t);
-    const second = new ApiServer({ services: [], limits: makeApiLimits(), log: silentLog, version: 'test' });
+    const second = new ApiServer({
+      services: [],
+      limits: makeApiLimits(),
+      log: silentLog,
+      version: 'test',
+      clusterId: 7n,
+    });
     await assert.rejects(second.listen('127.0.0.1', port), {
       code: 'ADDRESS_UNAVAILABLE',
       message: `grpcport ${port} on 127.0.0.1 is in use: stop what listens there or choose another port`,

@@ -1,4 +1,7 @@
 import type { Server as NetServer } from 'node:net';
+import { echoed } from '../base/echo.js';
+import { KvorumError } from '../base/errors.js';
+import { clusterField, formatId, type ClusterId } from '../base/ids.js';
 import type { Log } from '../base/log.js';
 import type { Service } from '../base/rpc.js';
 import { GrpcServer, type GrpcLimits } from '../grpc/index.js';
@@ -16,6 +19,8 @@ interface ApiServerOptions {
   readonly log: Log;
   /** Kvorum's. */
   readonly version: string;
+  /** That is served here. */
+  readonly clusterId: ClusterId;
   /** Shown by /metrics beside those of the server and the process. */
   readonly metrics?: () => readonly Metric[];
   /** A connection that has not begun to speak by then is closed. Default 10,000. */
@@ -29,7 +34,7 @@ export class ApiServer {
   readonly #process = new ProcessMetrics();
 
   constructor(options: ApiServerOptions) {
-    const { services, limits, log, version } = options;
+    const { services, limits, log, version, clusterId } = options;
     const names = services.map(({ name }) => name);
     this.#health = new Health(names);
     const health = this.#health.service;
@@ -42,6 +47,8 @@ export class ApiServer {
       limits: serverLimits(limits, options.prefaceTimeoutMs),
       log,
       statusOf: errorStatus,
+      answerFields: [clusterField, formatId(clusterId)],
+      objection: (fields) => objectionOf(clusterId, fields),
       portName: 'grpcport',
       http1: httpRoutes({
         version,
@@ -108,6 +115,16 @@ export class ApiServer {
       ...this.#process.collect(),
     ];
   }
+}
+
+/** A caller who has talked to another cluster at these addresses must not take this one's answers for that one's. */
+function objectionOf(clusterId: ClusterId, fields: ReadonlyMap<string, string>): KvorumError | undefined {
+  const [own, meant] = [formatId(clusterId), fields.get(clusterField)];
+  if (meant === undefined || meant === own) return undefined;
+  return new KvorumError(
+    'WRONG_CLUSTER',
+    `this is a member of cluster ${own}, and the call is for cluster ${echoed(meant)}: was its data folder lost, and it founded a new one?`,
+  );
 }
 
 function serverLimits(limits: ApiLimits, prefaceTimeoutMs: number | undefined): Partial<GrpcLimits> {

@@ -19,6 +19,12 @@ export type LeaseId = Flavor<bigint, 'LeaseId'>;
 /** The absent member: no leader, no vote. */
 export const noMember: MemberId = 0n;
 
+/**
+ * Metadata with which a server says in each answer which cluster it serves, and a caller which one he means: any other one
+ * refuses his call with WRONG_CLUSTER before it begins. Written as by formatId().
+ */
+export const clusterField = 'kvorum-cluster';
+
 /** A member or cluster id as operators see it: 16 lower-case hex digits. */
 export function formatId(id: bigint): string {
   return BigInt.asUintN(64, id).toString(16).padStart(16, '0');

@@ -2,6 +2,7 @@ import { parseHostPort } from '../base/address.js';
 import { KvorumError } from '../base/errors.js';
 import { onAbort, stopWaitingForAbort } from './abort-signals.js';
 import { Callbacks } from './callbacks.js';
+import { ClusterIdentity } from './cluster-identity.js';
 import { DialError, type Lookup } from './dial.js';
 import { CallFailure, cancelledUnsent, lost } from './failure.js';
 import { cutOff, NotHttp2Error, openSession, type OpenSession } from './session.js';
@@ -15,6 +16,7 @@ const lastWordsMs = 1000;
 export class Connection {
   readonly endpoint: string;
   readonly #responseSizeBytesMax: number;
+  readonly #cluster: ClusterIdentity;
   readonly #lookup: Lookup | undefined;
   readonly #dialling = new AbortController();
   #opened: OpenSession | undefined;
@@ -24,8 +26,14 @@ export class Connection {
   #closed = false;
 
   /** @param lookup other than the system's */
-  constructor(endpoint: string, responseSizeBytesMax: number, lookup?: Lookup) {
+  constructor(
+    endpoint: string,
+    responseSizeBytesMax: number,
+    cluster: ClusterIdentity = new ClusterIdentity(),
+    lookup?: Lookup,
+  ) {
     this.endpoint = endpoint;
+    this.#cluster = cluster;
     this.#responseSizeBytesMax = responseSizeBytesMax;
     this.#lookup = lookup;
   }
@@ -72,7 +80,8 @@ export class Connection {
     const { endpoint } = this;
     const responseSizeBytesMax = this.#responseSizeBytesMax;
     const lastHandled = (): number => this.#lastHandled;
-    const request = { endpoint, path, message, timeoutMs, responseSizeBytesMax, lastHandled };
+    const cluster = this.#cluster;
+    const request = { endpoint, path, message, timeoutMs, responseSizeBytesMax, lastHandled, cluster };
     return new Promise((resolve, reject) => {
       let stream: UnaryStream;
       try {

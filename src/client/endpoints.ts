@@ -1,5 +1,6 @@
 import { KvorumError } from '../base/errors.js';
 import { onAbort, stopWaitingForAbort } from './abort-signals.js';
+import { ClusterIdentity } from './cluster-identity.js';
 import { Connection } from './connection.js';
 import { DialError, type Lookup } from './dial.js';
 import { CallFailure, cancelledUnsent } from './failure.js';
@@ -27,6 +28,7 @@ interface Waiter {
 export class Endpoints {
   readonly #endpoints: readonly string[];
   readonly #options: EndpointsOptions;
+  readonly #cluster = new ClusterIdentity();
   readonly #waiters = new Set<Waiter>();
   /** What was last wrong with each server, until a call is answered. */
   readonly #wrong = new Map<string, KvorumError>();
@@ -156,7 +158,7 @@ export class Endpoints {
       await this.#pause();
       if (this.#waiters.size === 0) break;
       const endpoint = this.#endpoints[this.#next]!;
-      const connection = new Connection(endpoint, responseSizeBytesMax, lookup);
+      const connection = new Connection(endpoint, responseSizeBytesMax, this.#cluster, lookup);
       this.#trying = connection;
       const why = await connection.connect(connectTimeoutMs);
       if (why === undefined && !this.#closed) {

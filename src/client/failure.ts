@@ -52,6 +52,7 @@ export function isServersState(code: ErrorCode): boolean {
     case 'NO_LEADER':
     case 'MEMBER_STOPPING':
     case 'MEMBER_REMOVED':
+    case 'WRONG_CLUSTER':
     case 'SERVER_UNREACHABLE':
     case 'STORAGE_FAILED':
     case 'DATA_DAMAGED':
@@ -92,7 +93,9 @@ export function ending(fields: Fields, endpoint: string): CallFailure | undefine
   const told = textOf(fields[errorCodeKey]);
   if (told === undefined) return notTold(status, message, endpoint);
   const outcome = fields[outcomeKey] === 'not-applied' ? 'not-applied' : 'unknown';
-  return new CallFailure(new KvorumError(toErrorCode(told), message), outcome);
+  const code = toErrorCode(told);
+  const said = code === 'WRONG_CLUSTER' ? `${endpoint}: ${message}` : message;
+  return new CallFailure(new KvorumError(code, said), outcome);
 }
 
 function textOf(field: Fields[string]): string | undefined {

@@ -5,8 +5,10 @@ import {
   type IncomingHttpHeaders,
   type IncomingHttpStatusHeader,
 } from 'node:http2';
+import { clusterField } from '../base/ids.js';
+import type { ClusterIdentity } from './cluster-identity.js';
 import {
-  type CallFailure,
+  CallFailure,
   ending,
   httpFailure,
   lost,
@@ -27,6 +29,7 @@ export interface UnaryRequest {
   /** The server is told, and ends its own wait a little earlier. */
   readonly timeoutMs: number;
   readonly responseSizeBytesMax: number;
+  readonly cluster: ClusterIdentity;
   /** The highest stream that the server has looked at, once it has said that it goes away; else Infinity. */
   readonly lastHandled: () => number;
 }
@@ -48,7 +51,7 @@ export class UnaryStream {
 
   /** @throws whatever Node throws when the connection takes no more streams: nothing was sent then */
   constructor(session: ClientHttp2Session, request: UnaryRequest, settle: Settle) {
-    const { endpoint, path, message, timeoutMs, responseSizeBytesMax } = request;
+    const { endpoint, path, message, timeoutMs, responseSizeBytesMax, cluster } = request;
     this.#request = request;
     this.#settle = settle;
     this.#message = new ResponseMessage(responseSizeBytesMax);
@@ -60,6 +63,7 @@ export class UnaryStream {
       te: 'trailers',
       'grpc-timeout': grpcTimeout(timeoutMs),
       'user-agent': 'kvorum-client',
+      ...(cluster.id === undefined ? undefined : { [clusterField]: cluster.id }),
     });
     this.#stream = stream;
     this.#timer = setTimeout(() => this.abandon(timedOut(endpoint)), Math.max(1, timeoutMs));
@@ -86,9 +90,12 @@ export class UnaryStream {
   }
 
   #onResponse(fields: Fields): void {
-    const { endpoint } = this.#request;
+    const { endpoint, cluster } = this.#request;
     const httpStatus = fields[':status'];
+    const told = fields[clusterField];
+    const wrong = cluster.meet(endpoint, typeof told === 'string' ? told : undefined);
     if (fields['grpc-status'] !== undefined) this.#onStatus(fields);
+    else if (wrong !== undefined) this.abandon(new CallFailure(wrong, 'unknown'));
     else if (httpStatus !== 200) this.abandon(httpFailure(endpoint, `HTTP status ${httpStatus}`, httpStatus));
     else if (fields['content-type']?.startsWith('application/grpc') !== true) {
       this.abandon(httpFailure(endpoint, contentText(fields['content-type'])));

@@ -11,7 +11,7 @@ import { Stream, type StreamOwner } from './http2/stream.js';
 import { limitExceeded } from './limits.js';
 import { hasMalformedBytes, toMetadata } from './metadata-fields.js';
 import { Page, type PageServices } from './pages.js';
-import { responseFields, trailerFields } from './status.js';
+import { trailerFields } from './status.js';
 import { StreamingCall } from './streaming-call.js';
 import { parseTimeout } from './timeout.js';
 import { UnaryCall } from './unary-call.js';
@@ -47,12 +47,12 @@ export class GrpcApplication implements Http2Application {
     }
     const method = this.#methods.get(path ?? '');
     if (method === undefined) {
-      return Refusal.withStatus({ status: 'UNIMPLEMENTED', message: `unknown method ${echoed(path ?? '')}` });
+      return this.#refusalWith({ status: 'UNIMPLEMENTED', message: `unknown method ${echoed(path ?? '')}` });
     }
     const timeout = fields.get('grpc-timeout');
     const timeoutMs = timeout === undefined ? undefined : parseTimeout(timeout);
     if (timeout !== undefined && timeoutMs === undefined) {
-      return Refusal.withStatus({
+      return this.#refusalWith({
         status: 'INTERNAL',
         message: `grpc-timeout is malformed: ${echoed(timeout)}`,
       });
@@ -63,11 +63,13 @@ export class GrpcApplication implements Http2Application {
         status: 'UNIMPLEMENTED',
         message: `grpc-encoding ${echoed(encoding)} is not supported`,
       };
-      return Refusal.withStatus(status, ['grpc-accept-encoding', 'identity,gzip']);
+      return this.#refusalWith(status, ['grpc-accept-encoding', 'identity,gzip']);
     }
     if (hasMalformedBytes(regular)) {
-      return Refusal.withStatus({ status: 'INTERNAL', message: 'metadata that ends in -bin is not base64' });
+      return this.#refusalWith({ status: 'INTERNAL', message: 'metadata that ends in -bin is not base64' });
     }
+    const objection = this.#services.objection?.(fields);
+    if (objection !== undefined) return this.#refusal(objection);
     const acceptsGzip = (fields.get('grpc-accept-encoding') ?? '')
       .split(',')
       .some((name) => name.trim() === 'gzip');
@@ -95,10 +97,14 @@ export class GrpcApplication implements Http2Application {
     return (this.#overrun ??= this.#refusal(new KvorumError('LIMIT_EXCEEDED', message)));
   }
 
-  #refusal(error: KvorumError): StreamOpener {
+  #refusal(error: Error): StreamOpener {
     const trailers = new Metadata();
     const status = this.#services.statusOf(error, () => trailers)!;
-    return new Refusal([...responseFields, ...trailerFields(status, trailers)]);
+    return new Refusal([...this.#services.responseFields, ...trailerFields(status, trailers)]);
+  }
+
+  #refusalWith(status: CallStatus, fields: readonly string[] = []): StreamOpener {
+    return new Refusal([...this.#services.responseFields, ...trailerFields(status, undefined), ...fields]);
   }
 }
 
@@ -156,10 +162,6 @@ class Refusal implements StreamOpener {
 
   constructor(fields: readonly string[]) {
     this.#fields = Object.freeze(fields);
-  }
-
-  static withStatus(status: CallStatus, fields: readonly string[] = []): Refusal {
-    return new Refusal([...responseFields, ...trailerFields(status, undefined), ...fields]);
   }
 
   open(owner: StreamOwner, id: number, windows: StreamWindows): Stream {

@@ -16,6 +16,10 @@ export interface CallServices {
   readonly log: Log;
   readonly running: RunningCalls;
   readonly shares: Shares;
+  /** A frozen header list that begins each answer. */
+  readonly responseFields: readonly string[];
+  /** As of GrpcServerOptions. */
+  readonly objection: ((fields: ReadonlyMap<string, string>) => Error | undefined) | undefined;
   /** What the caller is told of what a handler threw; may add trailers. Undefined for an error that is a bug. */
   statusOf(error: unknown, trailers: () => Metadata): CallStatus | undefined;
 }

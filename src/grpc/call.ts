@@ -11,7 +11,7 @@ import { Stream, type StreamOwner } from './http2/stream.js';
 import { limitExceeded, requestTooLarge } from './limits.js';
 import type { MessageFault } from './message-reader.js';
 import { metadataFields } from './metadata-fields.js';
-import { responseFields, trailerFields } from './status.js';
+import { trailerFields } from './status.js';
 
 /** The same for all: an error notes where it was made, which takes longer than all else when thousands end at once. */
 const serverStopping = new KvorumError('MEMBER_STOPPING', 'the server is stopping');
@@ -122,6 +122,7 @@ export abstract class Call extends Stream implements CallContext, Timed {
   /** @returns the header list that begins the response */
   beginResponse(): readonly string[] {
     this.#headersSent = true;
+    const { responseFields } = this.services;
     if (this.#responseMetadata === undefined && !this.compressesResponses) return responseFields;
     const fields = [...responseFields];
     if (this.compressesResponses) fields.push('grpc-encoding', 'gzip');

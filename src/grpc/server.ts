@@ -28,7 +28,7 @@ import { grpcLimitDefaults, type GrpcLimits } from './limits.js';
 import { Listener } from './listener.js';
 import { Seats } from './seats.js';
 import { Shares } from './shares.js';
-import { statusOfError } from './status.js';
+import { responseFields, statusOfError } from './status.js';
 
 export interface GrpcServerOptions {
   readonly services: readonly Service[];
@@ -43,6 +43,10 @@ export interface GrpcServerOptions {
    * logged and told as INTERNAL. Without it KvorumError and StatusError speak for themselves.
    */
   readonly statusOf?: (error: unknown, trailers: () => Metadata) => CallStatus | undefined;
+  /** Names and values of what each answer of gRPC carries beside gRPC's own. */
+  readonly answerFields?: readonly string[];
+  /** Why a call with such header fields is refused before it begins. Asked once for calls with the same list. */
+  readonly objection?: (fields: ReadonlyMap<string, string>) => Error | undefined;
   /** What the port is called in error messages. */
   readonly portName?: string;
 }
@@ -91,6 +95,8 @@ export class GrpcServer {
       shares: this.#shares,
       log,
       running: this.#running,
+      responseFields: Object.freeze([...responseFields, ...(options.answerFields ?? [])]),
+      objection: options.objection,
       statusOf: options.statusOf ?? statusOfError,
     };
     const http1Connections = new Set<Http1Connection>();

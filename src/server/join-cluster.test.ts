@@ -162,6 +162,7 @@ describe('joining a cluster whose level this member was to hold back', () => {
       limits,
       log: silentLog,
       version: 'test',
+      clusterId: 7n,
     });
     const port = await server.listen('127.0.0.1', 0);
     t.after(() => server.closeGracefully(0));

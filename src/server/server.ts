@@ -125,6 +125,7 @@ async function startIn(start: Start, signal?: AbortSignal): Promise<RunningServe
     limits,
     log: options.log,
     version,
+    clusterId: identity.clusterId,
     metrics: () => [...memberMetrics(member), ...hostMetrics(host.status)],
   });
   const showHealth = (): void => api.setServing(member.status().leader !== noMember);

@@ -1,5 +1,6 @@
 import { Client, credentials, Metadata, type ClientUnaryCall, type ServiceError } from '@grpc/grpc-js';
 import type { TestContext } from 'node:test';
+import type { ClusterId } from '../../base/ids.js';
 import { silentLog, type Log } from '../../base/log.js';
 import type { Service } from '../../base/rpc.js';
 import { ApiServer } from '../api-server.js';
@@ -14,6 +15,8 @@ export interface ServeOptions {
   readonly limits?: Partial<ApiLimits>;
   readonly log?: Log;
   readonly prefaceTimeoutMs?: number;
+  /** Other than the member's own. */
+  readonly clusterId?: ClusterId;
   /** Served besides Kvorum's own. */
   readonly services?: readonly Service[];
 }
@@ -54,6 +57,7 @@ export async function serveMember(t: TestContext, options: ServeOptions = {}): P
     limits,
     log: options.log ?? silentLog,
     version: 'test',
+    clusterId: options.clusterId ?? member.status().clusterId,
     ...(prefaceTimeoutMs === undefined ? {} : { prefaceTimeoutMs }),
   });
   const port = await server.listen('127.0.0.1', 0);
@@ -68,6 +72,7 @@ export async function serveMember(t: TestContext, options: ServeOptions = {}): P
 interface RawCallOptions {
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /** A grpc-js client that knows no messages: bytes in, bytes out. */
@@ -86,13 +91,15 @@ export class RawClient {
   /** Rejects with grpc-js's ServiceError. */
   call(path: string, request: Uint8Array, options: RawCallOptions = {}): Promise<Buffer> {
     return new Promise((resolve, reject) => {
-      const { timeoutMs, signal } = options;
+      const { timeoutMs, signal, metadata = {} } = options;
+      const sent = new Metadata();
+      for (const [name, value] of Object.entries(metadata)) sent.set(name, value);
       const call: ClientUnaryCall = this.grpc.makeUnaryRequest(
         path,
         (bytes: Uint8Array) => Buffer.from(bytes),
         (bytes: Buffer) => bytes,
         request,
-        new Metadata(),
+        sent,
         timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs },
         (error: ServiceError | null, response?: Buffer) => {
           if (error !== null) reject(error);

@@ -34,6 +34,7 @@ export async function serveBytes(
     limits: makeApiLimits(),
     log: silentLog,
     version: 'test',
+    clusterId: 7n,
   });
   const port = await server.listen('127.0.0.1', 0);
   t.after(() => server.closeGracefully(0));

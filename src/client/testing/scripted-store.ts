@@ -43,6 +43,7 @@ export class ScriptedStore {
       limits: makeApiLimits(),
       log: silentLog,
       version: 'test',
+      clusterId: 7n,
     });
     const store = new ScriptedStore(server, batches, await server.listen('127.0.0.1', port));
     t.after(() => store.stop());

@@ -15,7 +15,7 @@ import { Turns } from '../http2/turns.js';
 import { Interruptions } from '../interruptions.js';
 import type { GrpcLimits } from '../limits.js';
 import { Shares } from '../shares.js';
-import { statusOfError } from '../status.js';
+import { responseFields, statusOfError } from '../status.js';
 import type { MemorySocket } from './memory-socket.js';
 
 /** `test.Echo` without a network: connections are made of sockets in memory. */
@@ -49,6 +49,8 @@ export class MemoryServer {
       shares: new Shares(limits),
       log,
       running: this.#running,
+      responseFields,
+      objection: undefined,
       statusOf: statusOfError,
     };
     const turns = new Turns(now, () => this.#memory.enforce());

@@ -1,0 +1,78 @@
+import type { ServiceError } from '@grpc/grpc-js';
+import assert from 'node:assert/strict';
+import { describe, it, type TestContext } from 'node:test';
+import { serveMember, type ServedMember } from '../api/testing/served-member.js';
+import { clusterField, formatId, type ClusterId } from '../base/ids.js';
+import { connect, type KvorumClient } from './client.js';
+
+const [one, other]: readonly [ClusterId, ClusterId] = [0x1111n, 0x2222n];
+
+function clientOf(t: TestContext, ...members: readonly ServedMember[]): KvorumClient {
+  const endpoints = members.map(({ port }) => `127.0.0.1:${port}`);
+  const client = connect({ endpoints, timeoutMs: 1000 });
+  t.after(() => client.close());
+  return client;
+}
+
+const refusal = {
+  code: 'WRONG_CLUSTER',
+  outcome: 'not-applied',
+  message:
+    /127\.0\.0\.1:\d+: this is a member of cluster 0000000000002222, and the call is for cluster 0000000000001111/,
+};
+
+describe('another cluster at a known address', () => {
+  it('is refused by a client that has talked to the first one, for writes, reads and the rest', async (t) => {
+    const first = await serveMember(t, { clusterId: one });
+    const second = await serveMember(t, { clusterId: other });
+    const client = clientOf(t, first, second);
+    await client.set('a', '1');
+    await first.server.closeGracefully(0);
+    await assert.rejects(client.set('a', '2'), refusal);
+    await assert.rejects(client.get('a'), refusal);
+    await assert.rejects(client.get('a', { serializable: true }), refusal);
+    await assert.rejects(client.members(), refusal);
+    assert.equal(second.member.status().revision, 1, 'nothing was written there');
+    // Who has not talked to either is not hindered.
+    const anew = clientOf(t, second);
+    await anew.set('a', '3');
+    assert.equal(await anew.get('a'), '3');
+  });
+
+  it('is passed over where others of the first one answer', async (t) => {
+    const first = await serveMember(t, { clusterId: one });
+    const second = await serveMember(t, { clusterId: other });
+    const third = await serveMember(t, { clusterId: one });
+    const client = clientOf(t, first, second, third);
+    await client.set('a', '1');
+    await first.server.closeGracefully(0);
+    await client.set('b', '2');
+    assert.equal(second.member.status().revision, 1);
+    assert.equal(third.member.status().revision, 2);
+  });
+
+  it('may still be asked for its status: that says what it is', async (t) => {
+    const first = await serveMember(t, { clusterId: one });
+    const second = await serveMember(t, { clusterId: other });
+    const client = clientOf(t, first);
+    await client.set('a', '1');
+    assert.equal((await client.status(`127.0.0.1:${second.port}`)).revision, 1);
+  });
+
+  it('refuses, and answers with its name, whoever means another', async (t) => {
+    const { client } = await serveMember(t, { clusterId: one });
+    const call = (meant: string): Promise<unknown> =>
+      client.call('/kvorum.v1.Cluster/Status', Buffer.alloc(0), {
+        metadata: { [clusterField]: meant },
+      });
+    await call(formatId(one));
+    for (const wrong of [formatId(other), '', 'x'.repeat(2000)]) {
+      const error = await call(wrong).then(
+        () => assert.fail('it was served'),
+        (refused: unknown) => refused as ServiceError,
+      );
+      assert.equal(error.metadata.get('kvorum-error')[0], 'WRONG_CLUSTER');
+      assert.equal(error.metadata.get('kvorum-outcome')[0], 'not-applied');
+    }
+  });
+});
