@@ -15,6 +15,16 @@ export function memberMetrics(member: Pick<Member, 'status' | 'peers'>): readonl
     gauge('kvorum_applied_index', 'Newest entry applied to the state.', status.appliedIndex),
     gauge('kvorum_flushed_index', 'Newest entry whose effect the database has on disk.', status.flushedIndex),
     gauge('kvorum_revision', 'Revision of the newest write.', status.revision),
+    gauge(
+      'kvorum_compact_revision',
+      'Oldest revision that can be read.',
+      Math.max(0, status.compactRevision),
+    ),
+    gauge(
+      'kvorum_feature_level',
+      'Feature level of the cluster, as of what is applied.',
+      status.featureLevel,
+    ),
     gauge('kvorum_database_size_bytes', 'Size of the database file.', status.databaseSizeBytes),
     gauge('kvorum_log_size_bytes', 'Size of the Raft log.', status.logSizeBytes),
     {
