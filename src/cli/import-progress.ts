@@ -1,6 +1,14 @@
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import { CommandError, exitCodes } from './exit-codes.js';
 
+/** How far an import got, and where. */
+export interface Imported {
+  /** That are acknowledged, from the first on. */
+  readonly lines: number;
+  /** By which cluster; undefined: it did not say. */
+  readonly cluster?: string | undefined;
+}
+
 /** Keeps beside a file how many of its lines, from the first on, are acknowledged. */
 export class ImportProgress {
   readonly path: string;
@@ -15,29 +23,29 @@ export class ImportProgress {
     return this.#usable;
   }
 
-  /** 0 if nothing is kept. @throws CommandError if it cannot be read */
-  async read(): Promise<number> {
+  /** No lines if nothing is kept. @throws CommandError if it cannot be read */
+  async read(): Promise<Imported> {
     let text: string;
     try {
       text = await readFile(this.path, 'utf8');
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ENOENT') return 0;
+      if (code === 'ENOENT') return { lines: 0 };
       throw new CommandError(exitCodes.usage, `${this.path} cannot be read (${code ?? String(error)})`);
     }
-    const lines = linesIn(text);
-    if (lines !== undefined) return lines;
+    const imported = importedIn(text);
+    if (imported !== undefined) return imported;
     throw new CommandError(exitCodes.usage, `${this.path} is damaged: remove it to begin at the first line`);
   }
 
   /** Durable when it resolves. @returns why it cannot be kept, the first time */
-  async keep(lines: number): Promise<string | undefined> {
+  async keep(imported: Imported): Promise<string | undefined> {
     if (!this.#usable) return undefined;
     const next = `${this.path}.tmp`;
     try {
       const file = await open(next, 'w');
       try {
-        await file.writeFile(`${JSON.stringify({ lines })}\n`);
+        await file.writeFile(`${JSON.stringify(imported)}\n`);
         await file.sync();
       } finally {
         await file.close();
@@ -56,10 +64,12 @@ export class ImportProgress {
   }
 }
 
-function linesIn(text: string): number | undefined {
+function importedIn(text: string): Imported | undefined {
   try {
-    const { lines } = JSON.parse(text) as { readonly lines?: unknown };
-    if (typeof lines === 'number' && Number.isSafeInteger(lines) && lines >= 0) return lines;
+    const { lines, cluster } = JSON.parse(text) as { readonly lines?: unknown; readonly cluster?: unknown };
+    if (cluster !== undefined && (typeof cluster !== 'string' || !/^[0-9a-f]{16}$/.test(cluster)))
+      return undefined;
+    if (typeof lines === 'number' && Number.isSafeInteger(lines) && lines >= 0) return { lines, cluster };
   } catch {
     // Told as damage.
   }

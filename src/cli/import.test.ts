@@ -103,7 +103,10 @@ describe('import', () => {
       stdout: '',
       stderr: 'line 6: it is no JSON (lines 1 to 5 are set; go on from there with -resume)\n',
     });
-    assert.deepEqual(await readFile(`${file}.progress`, 'utf8'), '{"lines":5}\n');
+    assert.deepEqual(
+      await readFile(`${file}.progress`, 'utf8'),
+      '{"lines":5,"cluster":"0000000000000007"}\n',
+    );
     await writeFile(file, jsonLines(8));
     assert.deepEqual(await importing(store, '--resume', file), {
       code: exitCodes.ok,
@@ -126,7 +129,7 @@ describe('import', () => {
       stderr,
       /^line 3: told: INVALID_VALUE \(lines 1 to 2 are set; go on from there with -resume\)\n$/,
     );
-    assert.equal(await readFile(`${file}.progress`, 'utf8'), '{"lines":2}\n');
+    assert.equal(await readFile(`${file}.progress`, 'utf8'), '{"lines":2,"cluster":"0000000000000007"}\n');
   });
 
   it('says so when nothing is set, and keeps nothing', async (t) => {
@@ -232,6 +235,21 @@ describe('import', () => {
     await writeFile(`${file}.progress`, '{"lines":2}\n');
     assert.equal((await importing(store, file)).stderr, 'imported 3 pairs\n');
     assert.deepEqual(await readdir(folder), ['pairs']);
+  });
+
+  it('with -resume goes on in the cluster alone that has what is kept', async (t) => {
+    const store = await ScriptedStore.serve(t, allDone);
+    await writeFile(file, jsonLines(3));
+    await writeFile(`${file}.progress`, '{"lines":2,"cluster":"0000000000000008"}\n');
+    const { code, stderr } = await importing(store, '-resume', '-timeout=500', '-retry-for=0', file);
+    assert.equal(code, exitCodes.failed);
+    assert.match(
+      stderr,
+      /and the call is for cluster 0000000000000008.* \(lines 1 to 2 are set; in the cluster that was/,
+    );
+    assert.deepEqual(setsOf(store), []);
+    await writeFile(`${file}.progress`, '{"lines":2,"cluster":"0000000000000007"}\n');
+    assert.equal((await importing(store, '-resume', file)).stderr, 'imported 1 pair, from line 3 on\n');
   });
 
   it('with -resume and nothing kept begins anew too', async (t) => {

@@ -1,3 +1,5 @@
+import { KvorumError } from '../base/errors.js';
+import { formatId } from '../base/ids.js';
 import type { KvorumClient } from '../client/index.js';
 import type { Invocation, Io } from './command.js';
 import {
@@ -20,8 +22,10 @@ export async function runImport(client: KvorumClient, invocation: Invocation): P
   const { flags } = invocation;
   const source = await openSource(invocation);
   try {
-    const skip = flags.boolean('resume') ? ((await source.progress?.read()) ?? 0) : 0;
-    return await importFrom(source, skip, client, invocation);
+    const imported = flags.boolean('resume') ? await source.progress?.read() : undefined;
+    // What another cluster has acknowledged, this one does not have.
+    if (imported?.cluster !== undefined) client.requireCluster(BigInt(`0x${imported.cluster}`));
+    return await importFrom(source, imported?.lines ?? 0, client, invocation);
   } finally {
     await source.close();
   }
@@ -49,7 +53,15 @@ async function importFrom(
   const progress = new Progress(io.stderr, 'import');
   try {
     const format = flags.optional('format') as PairFormat | undefined;
-    const pairs = await setAll(source, { format, skip, importer, progress, io, signal: interrupt.signal });
+    const pairs = await setAll(source, {
+      format,
+      skip,
+      importer,
+      client,
+      progress,
+      io,
+      signal: interrupt.signal,
+    });
     await source.progress?.remove();
     progress.clear();
     const from = skip > 0 ? `, from line ${skip + 1} on` : '';
@@ -58,7 +70,7 @@ async function importFrom(
   } catch (error) {
     await importer.stop();
     progress.clear();
-    if (importer.acknowledgedLine > skip) await keep(source, importer, io);
+    if (importer.acknowledgedLine > skip) await keep(source, importer, client, io);
     throw explained(stopped(interrupt.signal) ?? error, source, importer.acknowledgedLine);
   } finally {
     ignoreSignals();
@@ -70,6 +82,7 @@ interface Setting {
   /** Lines that are acknowledged already. */
   readonly skip: number;
   readonly importer: Importer;
+  readonly client: KvorumClient;
   readonly progress: Progress;
   readonly io: Io;
   readonly signal: AbortSignal;
@@ -77,7 +90,7 @@ interface Setting {
 
 /** @returns how many pairs were set */
 async function setAll(source: Source, setting: Setting): Promise<number> {
-  const { skip, importer, progress, io, signal } = setting;
+  const { skip, importer, client, progress, io, signal } = setting;
   let { format } = setting;
   let pairs = 0;
   let lines = 0;
@@ -94,7 +107,7 @@ async function setAll(source: Source, setting: Setting): Promise<number> {
     progress.update(pairs, source.sizeBytes === undefined ? undefined : endBytes / source.sizeBytes);
     if (importer.acknowledgedLine - kept >= checkpointLines) {
       kept = importer.acknowledgedLine;
-      await keep(source, importer, io);
+      await keep(source, importer, client, io);
     }
   }
   const why = stopped(signal);
@@ -121,8 +134,10 @@ function parse(number: number, text: string, format: PairFormat): Pair {
   }
 }
 
-async function keep({ progress }: Source, importer: Importer, io: Io): Promise<void> {
-  const problem = await progress?.keep(importer.acknowledgedLine);
+async function keep({ progress }: Source, importer: Importer, client: KvorumClient, io: Io): Promise<void> {
+  const { clusterId } = client;
+  const cluster = clusterId === undefined ? undefined : formatId(clusterId);
+  const problem = await progress?.keep({ lines: importer.acknowledgedLine, cluster });
   if (problem !== undefined) await io.stderr.write(`${problem}\n`);
 }
 
@@ -133,7 +148,11 @@ function explained(error: unknown, source: Source, acknowledgedLine: number): Er
   }
   const code = error instanceof LineError ? exitCodes.usage : exitCodeOf(error);
   const resumable = acknowledgedLine > 0 && source.progress?.usable === true;
-  const further = resumable ? '; go on from there with -resume' : '';
+  const isOther = error.cause instanceof KvorumError && error.cause.code === 'WRONG_CLUSTER';
+  const advice = isOther
+    ? `in the cluster that was there before; remove ${source.progress!.path} to begin at the first line here`
+    : 'go on from there with -resume';
+  const further = resumable ? `; ${advice}` : '';
   return new CommandError(code, `${error.message} (${setText(acknowledgedLine)}${further})`);
 }
 

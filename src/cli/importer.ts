@@ -112,7 +112,7 @@ export class Importer {
           continue;
         }
         const reason = error instanceof Error ? error.message : String(error);
-        throw new CommandError(exitCodeOf(error), `line ${line}: ${reason}`);
+        throw new CommandError(exitCodeOf(error), `line ${line}: ${reason}`, { cause: error });
       }
     }
   }

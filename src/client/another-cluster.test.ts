@@ -1,5 +1,7 @@
 import type { ServiceError } from '@grpc/grpc-js';
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type ServerHttp2Session } from 'node:http2';
 import { describe, it, type TestContext } from 'node:test';
 import { serveMember, type ServedMember } from '../api/testing/served-member.js';
 import { clusterField, formatId, type ClusterId } from '../base/ids.js';
@@ -12,6 +14,35 @@ function clientOf(t: TestContext, ...members: readonly ServedMember[]): KvorumCl
   const client = connect({ endpoints, timeoutMs: 1000 });
   t.after(() => client.close());
   return client;
+}
+
+/** Answers each call with an empty message, or with an error, and with any name of a cluster. */
+async function fakeServer(
+  t: TestContext,
+): Promise<{ readonly endpoint: string; readonly answer: { cluster: string; error?: string } }> {
+  const answer: { cluster: string; error?: string } = { cluster: '' };
+  const server = createServer().listen(0, '127.0.0.1');
+  const sessions = new Set<ServerHttp2Session>();
+  server.on('session', (session) => sessions.add(session));
+  server.on('stream', (stream) => {
+    const head = { ':status': 200, 'content-type': 'application/grpc', [clusterField]: answer.cluster };
+    if (answer.error !== undefined) {
+      const error = { 'grpc-status': '5', 'kvorum-error': answer.error, 'kvorum-outcome': 'not-applied' };
+      stream.respond({ ...head, ...error }, { endStream: true });
+      return;
+    }
+    stream.respond(head, { waitForTrailers: true });
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+    stream.end(Buffer.alloc(5));
+  });
+  t.after(() => {
+    for (const session of sessions) session.destroy();
+    server.close();
+  });
+  await once(server, 'listening');
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  return { endpoint: `127.0.0.1:${address.port}`, answer };
 }
 
 const refusal = {
@@ -49,6 +80,38 @@ describe('another cluster at a known address', () => {
     await client.set('b', '2');
     assert.equal(second.member.status().revision, 1);
     assert.equal(third.member.status().revision, 2);
+  });
+
+  it('is the right one where the first only refuses, for want of a leader', async (t) => {
+    const first = await serveMember(t, { clusterId: one });
+    const second = await serveMember(t, { clusterId: other });
+    first.member.loseLeader();
+    // Long enough for an attempt at each.
+    const endpoints = [first, second].map(({ port }) => `127.0.0.1:${port}`);
+    const client = connect({ endpoints, timeoutMs: 10_000 });
+    t.after(() => client.close());
+    await client.set('a', '1', { timeoutMs: 4000 });
+    assert.equal(await client.get('a'), '1');
+    assert.equal(client.clusterId, other);
+    assert.equal(second.member.status().revision, 2);
+  });
+
+  it('is not taken for one because of a header that names none', async (t) => {
+    const { endpoint, answer } = await fakeServer(t);
+    const client = connect({ endpoints: endpoint, timeoutMs: 1000 });
+    t.after(() => client.close());
+    for (const told of ['', 'evil', '0000000000001111, 0000000000001111', '000000000000111G']) {
+      answer.cluster = told;
+      assert.deepEqual((await client.members()).members, []);
+      assert.equal(client.clusterId, undefined);
+    }
+    answer.cluster = formatId(one);
+    await client.members();
+    assert.equal(client.clusterId, one);
+    // An error of another is no answer either, though it comes in the same block of headers.
+    answer.cluster = formatId(other);
+    answer.error = 'MEMBER_NOT_FOUND';
+    await assert.rejects(client.removeMember(7n), { code: 'WRONG_CLUSTER' });
   });
 
   it('may still be asked for its status: that says what it is', async (t) => {

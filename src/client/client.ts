@@ -1,5 +1,6 @@
 import { parseHostPort } from '../base/address.js';
 import { KvorumError } from '../base/errors.js';
+import { formatId } from '../base/ids.js';
 import {
   toConditionalResult,
   toDeleteResult,
@@ -281,6 +282,20 @@ export class KvorumClient {
     const asked = checkWholeNumber('revision', revision ?? 0, Number.MAX_SAFE_INTEGER);
     const answer = await this.#call((all) => all.compact, { revision: BigInt(asked) }, options);
     return toSafeNumber('compactRevision', answer.compactRevision);
+  }
+
+  /**
+   * The cluster that it talks to: the first that did what it was asked; undefined before that. Members of any other refuse its
+   * calls with WRONG_CLUSTER.
+   */
+  get clusterId(): bigint | undefined {
+    const { cluster } = this.#endpoints;
+    return cluster === undefined ? undefined : BigInt(`0x${cluster}`);
+  }
+
+  /** Talks to this cluster alone, before any has answered. Members of any other refuse its calls with WRONG_CLUSTER. */
+  requireCluster(clusterId: bigint): void {
+    this.#endpoints.requireCluster(formatId(checkId('clusterId', clusterId)));
   }
 
   /** Ends the connections. What waits is rejected: CLIENT_CLOSED, or OUTCOME_UNKNOWN for writes that were sent. */

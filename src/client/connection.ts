@@ -20,6 +20,8 @@ export class Connection {
   readonly #lookup: Lookup | undefined;
   readonly #dialling = new AbortController();
   #opened: OpenSession | undefined;
+  /** Which one its server says that it serves. */
+  cluster: string | undefined;
   #lastHandled = Infinity;
   /** Ends of the calls without an answer. */
   readonly #open = new Callbacks<KvorumError>();
@@ -81,7 +83,8 @@ export class Connection {
     const responseSizeBytesMax = this.#responseSizeBytesMax;
     const lastHandled = (): number => this.#lastHandled;
     const cluster = this.#cluster;
-    const request = { endpoint, path, message, timeoutMs, responseSizeBytesMax, lastHandled, cluster };
+    const told = (id: string | undefined): void => void (this.cluster = id);
+    const request = { endpoint, path, message, timeoutMs, responseSizeBytesMax, lastHandled, cluster, told };
     return new Promise((resolve, reject) => {
       let stream: UnaryStream;
       try {

@@ -53,6 +53,16 @@ export class Endpoints {
     return this.#endpoints.length;
   }
 
+  /** Which cluster has answered, as it writes its id. */
+  get cluster(): string | undefined {
+    return this.#cluster.id;
+  }
+
+  /** As if it had answered. */
+  requireCluster(cluster: string): void {
+    this.#cluster.answered(cluster);
+  }
+
   /** The connection to use now, if there is one. */
   get ready(): Connection | undefined {
     return this.#current?.ready === true ? this.#current : undefined;
@@ -116,6 +126,7 @@ export class Endpoints {
   }
 
   answered(connection: Connection): void {
+    this.#cluster.answered(connection.cluster);
     if (connection !== this.#current) return;
     this.#failures = 0;
     this.#wrong.clear();

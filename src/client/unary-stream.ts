@@ -6,7 +6,8 @@ import {
   type IncomingHttpStatusHeader,
 } from 'node:http2';
 import { clusterField } from '../base/ids.js';
-import type { ClusterIdentity } from './cluster-identity.js';
+import { errorCodeKey, outcomeKey } from '../base/errors.js';
+import { toldCluster, type ClusterIdentity } from './cluster-identity.js';
 import {
   CallFailure,
   ending,
@@ -30,6 +31,8 @@ export interface UnaryRequest {
   readonly timeoutMs: number;
   readonly responseSizeBytesMax: number;
   readonly cluster: ClusterIdentity;
+  /** Which cluster the server says that it serves. */
+  readonly told: (cluster: string | undefined) => void;
   /** The highest stream that the server has looked at, once it has said that it goes away; else Infinity. */
   readonly lastHandled: () => number;
 }
@@ -92,10 +95,13 @@ export class UnaryStream {
   #onResponse(fields: Fields): void {
     const { endpoint, cluster } = this.#request;
     const httpStatus = fields[':status'];
-    const told = fields[clusterField];
-    const wrong = cluster.meet(endpoint, typeof told === 'string' ? told : undefined);
-    if (fields['grpc-status'] !== undefined) this.#onStatus(fields);
-    else if (wrong !== undefined) this.abandon(new CallFailure(wrong, 'unknown'));
+    const told = toldCluster(fields[clusterField]);
+    const wrong = cluster.objection(endpoint, told);
+    this.#request.told(told);
+    // Its own refusal says for certain that nothing was done.
+    if (wrong !== undefined && fields[errorCodeKey] !== wrong.code) {
+      this.abandon(new CallFailure(wrong, fields[outcomeKey] === 'not-applied' ? 'not-applied' : 'unknown'));
+    } else if (fields['grpc-status'] !== undefined) this.#onStatus(fields);
     else if (httpStatus !== 200) this.abandon(httpFailure(endpoint, `HTTP status ${httpStatus}`, httpStatus));
     else if (fields['content-type']?.startsWith('application/grpc') !== true) {
       this.abandon(httpFailure(endpoint, contentText(fields['content-type'])));

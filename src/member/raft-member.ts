@@ -290,6 +290,8 @@ export class RaftMember implements Member {
     this.#loop.end();
     this.#duties.end();
     this.#parts.stopWaiting?.();
+    // Before what they wait for is refused.
+    const snapshotsEnd = this.#loop.snapshots.close();
     backend.endWaits();
     const ended = this.#ended ?? new KvorumError('MEMBER_STOPPING', 'this member is stopping');
     this.#proposals.close(ended);
@@ -301,7 +303,7 @@ export class RaftMember implements Member {
     // Whoever opens the folder next finds nobody in it.
     const ends = [
       () => peers.close(),
-      () => this.#loop.snapshots.close(),
+      () => snapshotsEnd,
       () => wal.close(),
       () => backend.close({ flush }),
       () => this.#loop.installationEnded(),
