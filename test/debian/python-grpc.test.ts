@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { faultedConnections, serveMember } from '../../src/api/testing/served-member.js';
+import { clusterField, formatId } from '../../src/base/ids.js';
 import { python, skipUnlessPythonGrpc } from './needs.js';
 
 const run = promisify(execFile);
@@ -11,11 +12,13 @@ const scriptPath = (name: string): string =>
   fileURLToPath(new URL(`../../../test/debian/${name}`, import.meta.url));
 const script = scriptPath('kvstore_client.py');
 
-const notApplied = { 'kvorum-outcome': 'not-applied' };
+const clusterId = 0x1234n;
+/** With an error comes what stands in the header of an answer. */
+const notApplied = { 'kvorum-outcome': 'not-applied', [clusterField]: formatId(clusterId) };
 
 describe('a client on python3-grpcio', { skip: skipUnlessPythonGrpc() }, () => {
   it('is served as by the original', async (t) => {
-    const { port } = await serveMember(t);
+    const { port } = await serveMember(t, { clusterId });
     const { stdout } = await run(python, [script, `127.0.0.1:${port}`], { timeout: 60_000 });
     const { join, unknownMethod, ...answers } = JSON.parse(stdout) as Record<string, unknown>;
     assert.deepEqual(answers, {
