@@ -29,3 +29,8 @@ export const clusterField = 'kvorum-cluster';
 export function formatId(id: bigint): string {
   return BigInt.asUintN(64, id).toString(16).padStart(16, '0');
 }
+
+/** What formatId() writes; undefined for anything else. */
+export function parseId(text: unknown): bigint | undefined {
+  return typeof text === 'string' && /^[0-9a-f]{16}$/.test(text) ? BigInt(`0x${text}`) : undefined;
+}

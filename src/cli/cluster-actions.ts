@@ -1,6 +1,6 @@
 import { parseHostPort } from '../base/address.js';
 import { KvorumError } from '../base/errors.js';
-import { formatId } from '../base/ids.js';
+import { formatId, parseId } from '../base/ids.js';
 import type { MemberReference } from '../client/index.js';
 import type { ClientAction } from './command.js';
 import { CommandError, exitCodeOf, exitCodes, UsageError } from './exit-codes.js';
@@ -10,7 +10,7 @@ import { textTable, toJson } from './text-table.js';
 
 /** A member as typed: 16 hex digits are an id, all else is a name. */
 function memberReference(text: string): MemberReference {
-  return /^[0-9a-f]{16}$/.test(text) ? BigInt(`0x${text}`) : text;
+  return parseId(text) ?? text;
 }
 
 export const runMembers: ClientAction = async (client, { flags, io }) => {

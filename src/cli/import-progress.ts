@@ -1,4 +1,5 @@
 import { open, readFile, rename, rm } from 'node:fs/promises';
+import { formatId, parseId, type ClusterId } from '../base/ids.js';
 import { CommandError, exitCodes } from './exit-codes.js';
 
 /** How far an import got, and where. */
@@ -6,7 +7,7 @@ export interface Imported {
   /** That are acknowledged, from the first on. */
   readonly lines: number;
   /** By which cluster; undefined: it did not say. */
-  readonly cluster?: string | undefined;
+  readonly cluster?: ClusterId | undefined;
 }
 
 /** Keeps beside a file how many of its lines, from the first on, are acknowledged. */
@@ -43,9 +44,12 @@ export class ImportProgress {
     if (!this.#usable) return undefined;
     const next = `${this.path}.tmp`;
     try {
+      const { lines, cluster } = imported;
       const file = await open(next, 'w');
       try {
-        await file.writeFile(`${JSON.stringify(imported)}\n`);
+        await file.writeFile(
+          `${JSON.stringify({ lines, cluster: cluster === undefined ? undefined : formatId(cluster) })}\n`,
+        );
         await file.sync();
       } finally {
         await file.close();
@@ -66,9 +70,10 @@ export class ImportProgress {
 
 function importedIn(text: string): Imported | undefined {
   try {
-    const { lines, cluster } = JSON.parse(text) as { readonly lines?: unknown; readonly cluster?: unknown };
-    if (cluster !== undefined && (typeof cluster !== 'string' || !/^[0-9a-f]{16}$/.test(cluster)))
-      return undefined;
+    const told = JSON.parse(text) as { readonly lines?: unknown; readonly cluster?: unknown };
+    const cluster = parseId(told.cluster);
+    if (told.cluster !== undefined && cluster === undefined) return undefined;
+    const { lines } = told;
     if (typeof lines === 'number' && Number.isSafeInteger(lines) && lines >= 0) return { lines, cluster };
   } catch {
     // Told as damage.

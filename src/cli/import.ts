@@ -1,5 +1,4 @@
 import { KvorumError } from '../base/errors.js';
-import { formatId } from '../base/ids.js';
 import type { KvorumClient } from '../client/index.js';
 import type { Invocation, Io } from './command.js';
 import {
@@ -24,7 +23,7 @@ export async function runImport(client: KvorumClient, invocation: Invocation): P
   try {
     const imported = flags.boolean('resume') ? await source.progress?.read() : undefined;
     // What another cluster has acknowledged, this one does not have.
-    if (imported?.cluster !== undefined) client.requireCluster(BigInt(`0x${imported.cluster}`));
+    if (imported?.cluster !== undefined) client.requireCluster(imported.cluster);
     return await importFrom(source, imported?.lines ?? 0, client, invocation);
   } finally {
     await source.close();
@@ -53,15 +52,7 @@ async function importFrom(
   const progress = new Progress(io.stderr, 'import');
   try {
     const format = flags.optional('format') as PairFormat | undefined;
-    const pairs = await setAll(source, {
-      format,
-      skip,
-      importer,
-      client,
-      progress,
-      io,
-      signal: interrupt.signal,
-    });
+    const pairs = await setAll(source, { format, skip, importer, progress, io, signal: interrupt.signal });
     await source.progress?.remove();
     progress.clear();
     const from = skip > 0 ? `, from line ${skip + 1} on` : '';
@@ -70,7 +61,7 @@ async function importFrom(
   } catch (error) {
     await importer.stop();
     progress.clear();
-    if (importer.acknowledgedLine > skip) await keep(source, importer, client, io);
+    if (importer.acknowledgedLine > skip) await keep(source, importer, io);
     throw explained(stopped(interrupt.signal) ?? error, source, importer.acknowledgedLine);
   } finally {
     ignoreSignals();
@@ -82,7 +73,6 @@ interface Setting {
   /** Lines that are acknowledged already. */
   readonly skip: number;
   readonly importer: Importer;
-  readonly client: KvorumClient;
   readonly progress: Progress;
   readonly io: Io;
   readonly signal: AbortSignal;
@@ -90,7 +80,7 @@ interface Setting {
 
 /** @returns how many pairs were set */
 async function setAll(source: Source, setting: Setting): Promise<number> {
-  const { skip, importer, client, progress, io, signal } = setting;
+  const { skip, importer, progress, io, signal } = setting;
   let { format } = setting;
   let pairs = 0;
   let lines = 0;
@@ -107,7 +97,7 @@ async function setAll(source: Source, setting: Setting): Promise<number> {
     progress.update(pairs, source.sizeBytes === undefined ? undefined : endBytes / source.sizeBytes);
     if (importer.acknowledgedLine - kept >= checkpointLines) {
       kept = importer.acknowledgedLine;
-      await keep(source, importer, client, io);
+      await keep(source, importer, io);
     }
   }
   const why = stopped(signal);
@@ -134,10 +124,8 @@ function parse(number: number, text: string, format: PairFormat): Pair {
   }
 }
 
-async function keep({ progress }: Source, importer: Importer, client: KvorumClient, io: Io): Promise<void> {
-  const { clusterId } = client;
-  const cluster = clusterId === undefined ? undefined : formatId(clusterId);
-  const problem = await progress?.keep({ lines: importer.acknowledgedLine, cluster });
+async function keep({ progress }: Source, importer: Importer, io: Io): Promise<void> {
+  const problem = await progress?.keep({ lines: importer.acknowledgedLine, cluster: importer.cluster });
   if (problem !== undefined) await io.stderr.write(`${problem}\n`);
 }
 

@@ -6,6 +6,7 @@ import { Importer } from './importer.js';
 
 /** Takes the whole time that each set is given, and then has found no server. */
 class DeadCluster {
+  readonly clusterId = undefined;
   /** Undefined: as long as by default. */
   readonly timeoutsMs: (number | undefined)[] = [];
   async set(_key: unknown, _value: unknown, { timeoutMs }: CallOptions = {}): Promise<SetResult> {

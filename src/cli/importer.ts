@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ClusterId } from '../base/ids.js';
 import { KvorumError, type CallOptions, type KvorumClient } from '../client/index.js';
 import { CommandError, exitCodeOf, exitCodes } from './exit-codes.js';
 import type { Pair } from './pair-lines.js';
@@ -16,7 +17,7 @@ interface Sent {
 
 /** Sets pairs, many at a time, each key in the order of its lines, until each is acknowledged. */
 export class Importer {
-  readonly #client: Pick<KvorumClient, 'set'>;
+  readonly #client: Pick<KvorumClient, 'set' | 'clusterId'>;
   readonly #timeoutMs: number;
   readonly #retryForMs: number;
   readonly #lastOfKey = new Map<string, Promise<void>>();
@@ -32,7 +33,7 @@ export class Importer {
    * @param times.retryForMs how long a set is tried while the cluster cannot serve; 0: once
    */
   constructor(
-    client: Pick<KvorumClient, 'set'>,
+    client: Pick<KvorumClient, 'set' | 'clusterId'>,
     acknowledgedLine: number,
     times: { readonly timeoutMs: number; readonly retryForMs: number },
   ) {
@@ -45,6 +46,11 @@ export class Importer {
   /** All lines up to this one are acknowledged. */
   get acknowledgedLine(): number {
     return this.#acknowledgedLine;
+  }
+
+  /** That has acknowledged them; undefined: it does not say. */
+  get cluster(): ClusterId | undefined {
+    return this.#client.clusterId;
   }
 
   /** Resolves when there is room for the next. Rejects with CommandError when a line before could not be set. */

@@ -1,7 +1,6 @@
 import type { Command } from './command.js';
 import type { FlagSpec } from './flags.js';
 import { logLevels } from './log-levels.js';
-import { defaultRetention } from './retention.js';
 import { parseServerList } from './server-list.js';
 
 const port = { kind: 'number', value: 'PORT', min: 0, max: 65_535 } as const;
@@ -122,7 +121,7 @@ const serveFlags: readonly FlagSpec[] = [
   {
     name: 'auto-compaction-retention',
     kind: 'text',
-    default: defaultRetention,
+    default: '1h',
     value: 'TIME|N',
     summary: 'how long (90s, 30m, 72h; 72 is 72h) or how many old revisions are kept; 0: all',
   },

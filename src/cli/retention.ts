@@ -3,8 +3,6 @@ import { UsageError } from './exit-codes.js';
 
 const unitsMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3600_000 };
 
-export const defaultRetention = '1h';
-
 /**
  * What etcd's flags of these names mean: with `periodic` a time, where a bare number is of hours; with `revision` a number.
  *
@@ -18,9 +16,6 @@ export function parseRetention(
   const byNumber = mode === 'revision';
   const ageMs = Number(digits) * (unitsMs[unit] ?? unitsMs['h']!);
   if (digits === undefined || (byNumber ? unit !== '' : !Number.isSafeInteger(ageMs))) {
-    if (byNumber && text === defaultRetention) {
-      throw new UsageError('-auto-compaction-mode=revision needs -auto-compaction-retention=N');
-    }
     const rule = byNumber ? 'a number of revisions' : 'a time such as 90s, 30m or 72h';
     throw new UsageError(`-auto-compaction-retention must be ${rule}, or 0, not ${JSON.stringify(text)}`);
   }

@@ -116,6 +116,11 @@ describe('serve', () => {
       [['-id=', '-bootstrap'], exitCodes.usage, /^id must be 1 to 128 letters/],
       [['-bootstrap', '-join=a:1'], exitCodes.usage, /^bootstrap and join exclude each other/],
       [
+        ['-bootstrap', '-auto-compaction-mode=revision'],
+        exitCodes.usage,
+        /^-auto-compaction-mode=revision needs -auto-compaction-retention=N/,
+      ],
+      [
         ['-join=127.0.0.1:1', '-join-timeout=1'],
         exitCodes.unavailable,
         /^cannot connect to 127\.0\.0\.1:1: (connection refused|not in time)/,

@@ -2,7 +2,7 @@ import { KvorumError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
 import { serverDefaults, startServer, type ServerOptions, type StopReason } from '../server/server.js';
 import type { Invocation, Io } from './command.js';
-import { CommandError, exitCodes, type ExitCode } from './exit-codes.js';
+import { CommandError, exitCodes, UsageError, type ExitCode } from './exit-codes.js';
 import type { FlagValues } from './flags.js';
 import { collectLessOften, collectWhatIsLeft } from './garbage-collection.js';
 import { LogDestination } from './log-destination.js';
@@ -33,7 +33,7 @@ function serverOptions(flags: FlagValues, io: Io, log: LogDestination): ServerOp
     valueSizeBytesMax: flags.number('value-size-max'),
     connectionsMax: flags.number('connections-max'),
     logEntriesKept: flags.number('log-entries-kept'),
-    ...parseRetention(flags.text('auto-compaction-mode'), flags.text('auto-compaction-retention')),
+    ...retention(flags),
     featureLevelMax: flags.optionalNumber('feature-level-max') ?? serverDefaults.featureLevelMax,
     log: makeServerLog({
       level: flags.text('log-level') as LogLevel,
@@ -42,6 +42,14 @@ function serverOptions(flags: FlagValues, io: Io, log: LogDestination): ServerOp
       write: (line) => log.write(line),
     }),
   };
+}
+
+function retention(flags: FlagValues): ReturnType<typeof parseRetention> {
+  const mode = flags.text('auto-compaction-mode');
+  if (mode === 'revision' && !flags.isGiven('auto-compaction-retention')) {
+    throw new UsageError('-auto-compaction-mode=revision needs -auto-compaction-retention=N');
+  }
+  return parseRetention(mode, flags.text('auto-compaction-retention'));
 }
 
 /** How long the end of the process may be held up for what is left of its log. */

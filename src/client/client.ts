@@ -1,6 +1,5 @@
 import { parseHostPort } from '../base/address.js';
 import { KvorumError } from '../base/errors.js';
-import { formatId } from '../base/ids.js';
 import {
   toConditionalResult,
   toDeleteResult,
@@ -289,13 +288,12 @@ export class KvorumClient {
    * calls with WRONG_CLUSTER.
    */
   get clusterId(): bigint | undefined {
-    const { cluster } = this.#endpoints;
-    return cluster === undefined ? undefined : BigInt(`0x${cluster}`);
+    return this.#endpoints.cluster;
   }
 
   /** Talks to this cluster alone, before any has answered. Members of any other refuse its calls with WRONG_CLUSTER. */
   requireCluster(clusterId: bigint): void {
-    this.#endpoints.requireCluster(formatId(checkId('clusterId', clusterId)));
+    this.#endpoints.requireCluster(checkId('clusterId', clusterId));
   }
 
   /** Ends the connections. What waits is rejected: CLIENT_CLOSED, or OUTCOME_UNKNOWN for writes that were sent. */

@@ -1,5 +1,6 @@
 import { parseHostPort } from '../base/address.js';
 import { KvorumError } from '../base/errors.js';
+import type { ClusterId } from '../base/ids.js';
 import { onAbort, stopWaitingForAbort } from './abort-signals.js';
 import { Callbacks } from './callbacks.js';
 import { ClusterIdentity } from './cluster-identity.js';
@@ -21,8 +22,11 @@ export class Connection {
   readonly #dialling = new AbortController();
   #opened: OpenSession | undefined;
   /** Which one its server says that it serves. */
-  cluster: string | undefined;
+  cluster: ClusterId | undefined;
   #lastHandled = Infinity;
+  /** The same for all calls. */
+  readonly #lastHandledNow = (): number => this.#lastHandled;
+  readonly #told = (cluster: ClusterId | undefined): void => void (this.cluster = cluster);
   /** Ends of the calls without an answer. */
   readonly #open = new Callbacks<KvorumError>();
   #closed = false;
@@ -80,11 +84,10 @@ export class Connection {
     const session = this.#opened?.session;
     if (session === undefined || !this.ready) return Promise.reject(lost(this.endpoint, 'not-applied'));
     const { endpoint } = this;
-    const responseSizeBytesMax = this.#responseSizeBytesMax;
-    const lastHandled = (): number => this.#lastHandled;
-    const cluster = this.#cluster;
-    const told = (id: string | undefined): void => void (this.cluster = id);
-    const request = { endpoint, path, message, timeoutMs, responseSizeBytesMax, lastHandled, cluster, told };
+    const request = {
+      ...{ endpoint, path, message, timeoutMs, responseSizeBytesMax: this.#responseSizeBytesMax },
+      ...{ cluster: this.#cluster, told: this.#told, lastHandled: this.#lastHandledNow },
+    };
     return new Promise((resolve, reject) => {
       let stream: UnaryStream;
       try {

@@ -1,4 +1,5 @@
 import { KvorumError } from '../base/errors.js';
+import type { ClusterId } from '../base/ids.js';
 import { onAbort, stopWaitingForAbort } from './abort-signals.js';
 import { ClusterIdentity } from './cluster-identity.js';
 import { Connection } from './connection.js';
@@ -53,13 +54,13 @@ export class Endpoints {
     return this.#endpoints.length;
   }
 
-  /** Which cluster has answered, as it writes its id. */
-  get cluster(): string | undefined {
+  /** Which cluster has answered. */
+  get cluster(): ClusterId | undefined {
     return this.#cluster.id;
   }
 
   /** As if it had answered. */
-  requireCluster(cluster: string): void {
+  requireCluster(cluster: ClusterId): void {
     this.#cluster.answered(cluster);
   }
 

@@ -5,9 +5,9 @@ import {
   type IncomingHttpHeaders,
   type IncomingHttpStatusHeader,
 } from 'node:http2';
-import { clusterField } from '../base/ids.js';
 import { errorCodeKey, outcomeKey } from '../base/errors.js';
-import { toldCluster, type ClusterIdentity } from './cluster-identity.js';
+import { clusterField, parseId, type ClusterId } from '../base/ids.js';
+import type { ClusterIdentity } from './cluster-identity.js';
 import {
   CallFailure,
   ending,
@@ -32,7 +32,7 @@ export interface UnaryRequest {
   readonly responseSizeBytesMax: number;
   readonly cluster: ClusterIdentity;
   /** Which cluster the server says that it serves. */
-  readonly told: (cluster: string | undefined) => void;
+  readonly told: (cluster: ClusterId | undefined) => void;
   /** The highest stream that the server has looked at, once it has said that it goes away; else Infinity. */
   readonly lastHandled: () => number;
 }
@@ -66,7 +66,7 @@ export class UnaryStream {
       te: 'trailers',
       'grpc-timeout': grpcTimeout(timeoutMs),
       'user-agent': 'kvorum-client',
-      ...(cluster.id === undefined ? undefined : { [clusterField]: cluster.id }),
+      ...(cluster.text === undefined ? undefined : { [clusterField]: cluster.text }),
     });
     this.#stream = stream;
     this.#timer = setTimeout(() => this.abandon(timedOut(endpoint)), Math.max(1, timeoutMs));
@@ -95,7 +95,7 @@ export class UnaryStream {
   #onResponse(fields: Fields): void {
     const { endpoint, cluster } = this.#request;
     const httpStatus = fields[':status'];
-    const told = toldCluster(fields[clusterField]);
+    const told = parseId(fields[clusterField]);
     const wrong = cluster.objection(endpoint, told);
     this.#request.told(told);
     // Its own refusal says for certain that nothing was done.

@@ -99,12 +99,15 @@ export class GrpcApplication implements Http2Application {
 
   #refusal(error: Error): StreamOpener {
     const trailers = new Metadata();
-    const status = this.#services.statusOf(error, () => trailers)!;
-    return new Refusal([...this.#services.responseFields, ...trailerFields(status, trailers)]);
+    return this.#refusalWith(
+      this.#services.statusOf(error, () => trailers)!,
+      [],
+      trailers,
+    );
   }
 
-  #refusalWith(status: CallStatus, fields: readonly string[] = []): StreamOpener {
-    return new Refusal([...this.#services.responseFields, ...trailerFields(status, undefined), ...fields]);
+  #refusalWith(status: CallStatus, fields: readonly string[] = [], trailers?: Metadata): StreamOpener {
+    return new Refusal([...this.#services.responseFields, ...trailerFields(status, trailers), ...fields]);
   }
 }
 

@@ -1,16 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Command } from '../fsm/command.js';
+import { puts } from './testing/key-values.js';
 import { MemoryCluster, type Machine } from './testing/memory-cluster.js';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text, 'latin1');
 const all = bytes('\0');
-
-function puts(count: number): Command[] {
-  return Array.from({ length: count }, (_, nth) => {
-    return { type: 'put', key: bytes(`key${nth}`), value: bytes('v'), lease: 0n, previous: false };
-  });
-}
 
 /** Of some of `count` keys, as its own state shows them: a 1 for each that is there. */
 function seen(machine: Machine, count: number): string {

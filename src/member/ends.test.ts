@@ -1,21 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { encodeUtf8 } from '../base/bytes.js';
-import type { Command } from '../fsm/command.js';
 import { DiskError } from '../ports/disk.js';
+import { puts } from './testing/key-values.js';
 import { MemoryCluster, type Machine } from './testing/memory-cluster.js';
-
-function puts(count: number): Command[] {
-  const value = encodeUtf8('v');
-  const key = (at: number): Uint8Array => encodeUtf8(`key${at}`);
-  return Array.from({ length: count }, (_, at) => ({
-    type: 'put',
-    key: key(at),
-    value,
-    lease: 0n,
-    previous: false,
-  }));
-}
 
 /** A founder that another member joins: it is asked for its state when an entry is half applied. */
 async function askedInTheMiddle(seed: number): Promise<{ cluster: MemoryCluster; founder: Machine }> {

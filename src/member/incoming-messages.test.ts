@@ -44,8 +44,8 @@ void test('what a version that is too old cannot read breaks no link where the r
   const raise: Entry = { index: 7, term: 2, type: 'normal', data: batch(8, 2) };
   const machine = { passesOver: () => false, removedMembers: () => new Set<bigint>() };
   const knowledge = (levelMax: number, ...entries: Entry[]): Knowledge => ({
-    ...{ machine, unapplied: () => entries, leads: true, levels: { min: 1, max: levelMax } },
-    entryTerm: (index) => (index <= 7 ? 2 : undefined),
+    ...{ machine, levels: { min: 1, max: levelMax } },
+    raft: { role: 'leader', unapplied: () => entries, entryTerm: (index) => (index <= 7 ? 2 : undefined) },
   });
   const envelope = { from: 1n, to: 2n, term: 2, proposalId: 1, configIndex: 0 };
   const proposal = (data: Uint8Array): Message => ({
@@ -56,7 +56,8 @@ void test('what a version that is too old cannot read breaks no link where the r
   assert.equal(admit(unknown, knowledge(1, raise)), undefined);
   assert.equal(admit(known, knowledge(1, raise)), known);
   assert.throws(() => admit(unknown, knowledge(1)), MalformedBytesError);
-  assert.equal(admit(unknown, { ...knowledge(1), leads: false }), unknown);
+  const { raft, ...others } = knowledge(1);
+  assert.equal(admit(unknown, { ...others, raft: { ...raft, role: 'follower' } }), unknown);
   assert.throws(() => admit(unknown, knowledge(2, raise)), MalformedBytesError);
   // An append that asks how far this member's log goes is answered, whatever comes with it.
   const append = (previousIndex: number): Message => {

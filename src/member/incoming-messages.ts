@@ -1,20 +1,16 @@
 import { MalformedBytesError } from '../base/byte-stream.js';
 import { checkEntry, checkProposal } from '../fsm/entry-check.js';
-import type { Index, Term } from '../base/ids.js';
 import { entryName, formatEntryName } from '../fsm/passed-over.js';
 import { knowsLevel, type LevelRange } from '../base/feature-levels.js';
 import { raisesTo } from '../fsm/members/raises-to.js';
 import type { StateMachine } from '../fsm/state-machine.js';
+import type { Raft } from '../raft/raft.js';
 import type { Entry, Message } from '../raft/types.js';
 
 /** What incoming messages are judged by. */
 export interface Knowledge {
   readonly machine: Pick<StateMachine, 'passesOver' | 'removedMembers'>;
-  /** Entries of this member's log behind what it has applied. */
-  readonly unapplied: () => Iterable<Entry>;
-  /** Of an entry of this member's log, or of what is in front of it. */
-  readonly entryTerm: (index: Index) => Term | undefined;
-  readonly leads: boolean;
+  readonly raft: Pick<Raft, 'role' | 'unapplied' | 'entryTerm'>;
   /** The feature levels of this version. */
   readonly levels: LevelRange;
 }
@@ -27,7 +23,7 @@ export interface Knowledge {
  * @throws MalformedBytesError
  */
 export function admit(message: Message, knowledge: Knowledge): Message | undefined {
-  const { machine, levels } = knowledge;
+  const { machine, raft, levels } = knowledge;
   switch (message.type) {
     case 'append':
       for (let at = 0; at < message.entries.length; at++) {
@@ -40,7 +36,7 @@ export function admit(message: Message, knowledge: Knowledge): Message | undefin
           // A part of an append is one too: this member comes to the entry that raises the level, and ends there.
           if (isOutgrown(before, knowledge)) return { ...message, entries: before };
           // They do not follow on what is here, and the answer says so: the raise may be among those that come then.
-          if (knowledge.entryTerm(message.previousIndex) !== message.previousTerm) {
+          if (raft.entryTerm(message.previousIndex) !== message.previousTerm) {
             return { ...message, entries: [] };
           }
           const why = error instanceof Error ? error.message : String(error);
@@ -52,7 +48,7 @@ export function admit(message: Message, knowledge: Knowledge): Message | undefin
       return message;
     case 'propose':
       // Who does not lead says so, and takes nothing.
-      if (!knowledge.leads) return message;
+      if (raft.role !== 'leader') return message;
       try {
         checkProposal(message.entryType, message.data, machine.removedMembers(), levels.max);
         return message;
@@ -70,8 +66,8 @@ export function admit(message: Message, knowledge: Knowledge): Message | undefin
 }
 
 /** Whether a level that this version does not know is about to be raised: what comes behind may well be new to it. */
-function isOutgrown(before: readonly Entry[], { unapplied, levels }: Knowledge): boolean {
-  for (const entries of [before, unapplied()]) {
+function isOutgrown(before: readonly Entry[], { raft, levels }: Knowledge): boolean {
+  for (const entries of [before, raft.unapplied()]) {
     for (const entry of entries) {
       const level = raisesTo(entry);
       if (level !== undefined && !knowsLevel(levels, level)) return true;

@@ -1,10 +1,10 @@
 import { assert } from '../base/assert.js';
 import { MalformedBytesError } from '../base/byte-stream.js';
-import type { Index, MemberId, Term } from '../base/ids.js';
+import type { MemberId, Term } from '../base/ids.js';
 import { Work } from '../base/work.js';
 import type { AppliedEntry } from '../fsm/state-machine.js';
 import type { Timer } from '../ports/clock.js';
-import type { Entry, Message, Ready, SnapshotMeta } from '../raft/types.js';
+import type { Message, Ready, SnapshotMeta } from '../raft/types.js';
 import { ApplyQueue } from './apply-queue.js';
 import type { ConfigProposals } from './config-proposals.js';
 import { admit } from './incoming-messages.js';
@@ -165,11 +165,7 @@ export class Loop {
   /** Takes in another member's message. @throws MalformedBytesError: none sends such a one */
   receive(message: Message): void {
     if (this.#ended) return;
-    const { machine, raft, levels } = this.#parts;
-    const unapplied = (): Iterable<Entry> => raft.unapplied();
-    const entryTerm = (index: Index): Term | undefined => raft.entryTerm(index);
-    const leads = raft.role === 'leader';
-    const admitted = admit(message, { machine, unapplied, entryTerm, leads, levels });
+    const admitted = admit(message, this.#parts);
     const objection = admitted === undefined ? undefined : this.step(admitted);
     if (objection !== undefined) throw new MalformedBytesError(objection);
   }

@@ -1,6 +1,6 @@
 import { assert } from '../base/assert.js';
 import { MalformedBytesError } from '../base/byte-stream.js';
-import { isDamage, KvorumError } from '../base/errors.js';
+import { isDamage } from '../base/errors.js';
 import { requireKnown, type FeatureLevel, type LevelRange } from '../base/feature-levels.js';
 import { formatId, noMember, type Index, type MemberId } from '../base/ids.js';
 import type { Log } from '../base/log.js';
@@ -241,7 +241,6 @@ export class SnapshotTransfers {
 
   async #open(from: MemberId, header: SnapshotHeader): Promise<SnapshotArrival> {
     const { id, store, log, step } = this.#parts;
-    this.#checkOpen();
     const incoming = await store.receive(header);
     const { receivedBytes } = incoming;
     log.info(
@@ -261,10 +260,6 @@ export class SnapshotTransfers {
     });
     if (this.#closed) void this.#track(arrival.close());
     return arrival;
-  }
-
-  #checkOpen(): void {
-    if (this.#closed) throw new KvorumError('MEMBER_STOPPING', 'this member is stopping');
   }
 
   readonly #arrived = new Map<Index, SnapshotHeader>();

@@ -1,5 +1,5 @@
 import { decodeUtf8, encodeUtf8 } from '../../base/bytes.js';
-import type { CommandResult } from '../../fsm/command.js';
+import type { Command, CommandResult } from '../../fsm/command.js';
 import type { CallOptions, Member } from '../types.js';
 
 export function put(
@@ -12,6 +12,13 @@ export function put(
     { type: 'put', key: encodeUtf8(key), value: encodeUtf8(value), lease: 0n, previous: false },
     options,
   );
+}
+
+/** Of so many keys, `key0` and so on. */
+export function puts(count: number): Command[] {
+  return Array.from({ length: count }, (_, nth) => {
+    return { type: 'put', key: encodeUtf8(`key${nth}`), value: encodeUtf8('v'), lease: 0n, previous: false };
+  });
 }
 
 /** Linearizable. @returns undefined if there is no such key */

@@ -51,8 +51,9 @@ export class Flusher<Target extends FlushTarget> {
   #timer: Timer | undefined;
   #failure: DiskError | undefined;
   /** Nothing begins by itself any more. */
-  #noBatchEnds = false;
   #stopped = false;
+  /** As of Backend.endWaits(). */
+  #noBatchEnds = false;
   /** Nothing is flushed any more. */
   #dropping = false;
   /** Flushes that were asked for in the middle of a batch: what is committed cannot be told apart from it before its end. */
@@ -154,7 +155,7 @@ export class Flusher<Target extends FlushTarget> {
   }
 
   async #whenBatchEnds(): Promise<void> {
-    if (this.#stopped || this.#noBatchEnds) throw closedError();
+    if (this.#noBatchEnds) throw closedError();
     if (this.#failure !== undefined) throw this.#failure;
     await promised((completion: Completion<void>) => this.#awaitingBatchEnd.push(completion));
   }

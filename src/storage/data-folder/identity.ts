@@ -1,7 +1,7 @@
 import { joinAnewAdvice } from '../../base/advice.js';
 import { emptyBytes } from '../../base/bytes.js';
 import { KvorumError } from '../../base/errors.js';
-import { formatId, noMember, type ClusterId, type MemberId } from '../../base/ids.js';
+import { formatId, noMember, parseId, type ClusterId, type MemberId } from '../../base/ids.js';
 
 /**
  * Of the data folder as a whole: which files it has, and what its state's rows are like below the feature level. 1 and 2
@@ -56,12 +56,18 @@ export function decodeIdentity(path: string, text: string): Identity {
       `${path} has format ${formatVersion}, this version reads ${currentFormatVersion}: start it with the version that wrote it`,
     );
   }
-  if (!isId(clusterId) || !isId(memberId)) throw damaged(path);
+  const ids = { clusterId: parseId(clusterId), memberId: parseId(memberId) };
+  if (ids.clusterId === undefined || ids.memberId === undefined) throw damaged(path);
   if (typeof name !== 'string' || !isState(state)) throw damaged(path);
   if (secret !== undefined && !isSecret(secret)) throw damaged(path);
-  const ids = { clusterId: BigInt(`0x${clusterId}`), memberId: BigInt(`0x${memberId}`) };
   if (ids.memberId === noMember || (ids.clusterId === 0n && state !== 'joining')) throw damaged(path);
-  return { ...ids, name, state, secret: secret === undefined ? emptyBytes : hexBytes(secret) };
+  return {
+    clusterId: ids.clusterId,
+    memberId: ids.memberId,
+    name,
+    state,
+    secret: secret === undefined ? emptyBytes : hexBytes(secret),
+  };
 }
 
 function parseFields(path: string, text: string): Partial<Record<string, unknown>> {
@@ -81,10 +87,6 @@ function isVersion(value: unknown): value is number {
 
 function isState(value: unknown): value is IdentityState {
   return identityStates.some((each) => each === value);
-}
-
-function isId(value: unknown): value is string {
-  return typeof value === 'string' && /^[0-9a-f]{16}$/.test(value);
 }
 
 function isSecret(value: unknown): value is string {

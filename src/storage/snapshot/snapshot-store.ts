@@ -118,6 +118,7 @@ export class SnapshotStore {
 
   /** Prepares to take in the file that `header` describes; goes on with what is there of the same file. */
   async receive(header: SnapshotHeader): Promise<IncomingSnapshot> {
+    this.#checkOpen();
     await this.#disk.makeFolder(this.#folder);
     const held = await this.#heldHeader();
     if (held?.id !== header.id) {

@@ -73,8 +73,7 @@ export class Wal {
   /** The next segment, being made ahead of time. */
   #spare: ZeroFile | undefined;
   #failure: Error | undefined;
-  #closing: Promise<void> | undefined;
-  #closed = false;
+  #closed: Promise<void> | undefined;
 
   private constructor(
     disk: Disk,
@@ -199,7 +198,7 @@ export class Wal {
    * to a closed log.
    */
   cut(index: Index): Promise<void> {
-    if (this.#closed) return Promise.resolve();
+    if (this.#closed !== undefined) return Promise.resolve();
     // One after the other: were a newer segment's removal durable before an older one's, a gap would be left.
     this.#cutting = this.#cutting.then(() => this.#removeBefore(index));
     return this.#cutting;
@@ -216,12 +215,11 @@ export class Wal {
 
   /** Ends after what is being written. */
   close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
+    this.#closed ??= this.#close();
+    return this.#closed;
   }
 
   async #close(): Promise<void> {
-    this.#closed = true;
     await this.#running;
     await this.#cutting.catch(() => {
       // Told to whoever asked for the cut.
@@ -239,7 +237,7 @@ export class Wal {
         reject(this.#failure);
         return;
       }
-      if (this.#closed) {
+      if (this.#closed !== undefined) {
         reject(new KvorumError('MEMBER_STOPPING', 'the log is closed'));
         return;
       }
