@@ -58,7 +58,8 @@ function checkCause(
 }
 
 /**
- * Whom the raise of the feature level overtakes is let in, and removed again, before he is refused.
+ * Whom the raise of the feature level overtakes is let in, and removed again, before he is refused; and whoever is
+ * removed before his call ends is told so, not that he was let in.
  * @param unasked nobody else may be the cause: then one whose caller was told nothing may be
  */
 function isOvertakenJoin(
@@ -67,7 +68,11 @@ function isOvertakenJoin(
   unasked: boolean,
 ): boolean {
   if (call.type !== 'join' || call.target !== change.id || invoked.commit >= change.index) return false;
-  if (outcome.kind === 'failed') return outcome.code === 'VERSION_MISMATCH';
+  if (outcome.kind === 'failed') {
+    return (
+      outcome.code === 'VERSION_MISMATCH' || (outcome.code === 'MEMBER_REMOVED' && change.kind !== 'remove')
+    );
+  }
   return unasked && outcome.kind === 'unknown' && change.kind === 'remove';
 }
 

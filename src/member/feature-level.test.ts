@@ -4,6 +4,7 @@ import { KvorumError } from '../base/errors.js';
 import type { LevelRange } from '../base/feature-levels.js';
 import type { Entry, Message } from '../raft/types.js';
 import type { NetworkConditions } from '../peer/memory-network.js';
+import type { MemberOptions } from './options.js';
 import { get, put } from './testing/key-values.js';
 import { MemoryCluster, type Machine } from './testing/memory-cluster.js';
 
@@ -16,8 +17,9 @@ async function clusterAt1(
   seed: number,
   levels: LevelRange,
   network: Partial<NetworkConditions> = {},
+  options: Partial<MemberOptions> = {},
 ): Promise<MemoryCluster> {
-  const cluster = new MemoryCluster(seed, { logEntriesKept: 20 }, network);
+  const cluster = new MemoryCluster(seed, { logEntriesKept: 20, ...options }, network);
   for (let at = 0; at < count; at++) {
     const machine = cluster.machine();
     machine.levels = at === 0 ? old : levels;
@@ -214,21 +216,22 @@ void test('a raise that a member does not know by the time it is applied has no 
 interface Overtaken {
   readonly cluster: MemoryCluster;
   readonly leader: Machine;
+  readonly through: Machine;
   readonly late: Machine;
   readonly joined: Promise<unknown>;
 }
 
 /** The last member of the older version has just been replaced: the level is about to rise. */
-async function risingCluster(): Promise<MemoryCluster> {
-  const cluster = await clusterAt1(3, 109, newer, { latencyMsMin: 40, latencyMsMax: 40 });
+async function risingCluster(options: Partial<MemberOptions>): Promise<MemoryCluster> {
+  const cluster = await clusterAt1(3, 109, newer, { latencyMsMin: 40, latencyMsMax: 40 }, options);
   await install(cluster, cluster.machines[0]!, newer);
   await cluster.until(() => cluster.leader() !== undefined);
   return cluster;
 }
 
 /** @returns undefined: it was refused, or kept the level down */
-async function overtakenAt(atMs: number): Promise<Overtaken | undefined> {
-  const cluster = await risingCluster();
+async function overtakenAt(atMs: number, options: Partial<MemberOptions>): Promise<Overtaken | undefined> {
+  const cluster = await risingCluster(options);
   await cluster.clock.advanceAsync(atMs - cluster.clock.monotonicMs());
   const [leader, through] = [cluster.leaderMachine(), cluster.followers()[0]!];
   const late = cluster.machine();
@@ -241,15 +244,15 @@ async function overtakenAt(atMs: number): Promise<Overtaken | undefined> {
   await cluster.until(() => outcome.refused || leader.member.config.learners.includes(id));
   if (outcome.refused || leader.member.status().featureLevel === 1) return undefined;
   cluster.network.partition([through.id], [leader.id, id, cluster.followers()[1]!.id]);
-  return { cluster, leader, late, joined };
+  return { cluster, leader, through, late, joined };
 }
 
-async function overtaken(): Promise<Overtaken> {
-  const rising = await risingCluster();
+async function overtaken(options: Partial<MemberOptions> = {}): Promise<Overtaken> {
+  const rising = await risingCluster(options);
   await rising.until(() => rising.leader()?.status().featureLevel === 2);
   const raisedMs = rising.clock.monotonicMs();
   for (let beforeMs = 300; beforeMs > 0; beforeMs -= 20) {
-    const found = await overtakenAt(raisedMs - beforeMs);
+    const found = await overtakenAt(raisedMs - beforeMs, options);
     if (found !== undefined) return found;
   }
   throw new Error('no join is overtaken');
@@ -260,6 +263,16 @@ void test('a join that the raise overtakes is refused, and taken back', async ()
   cluster.network.heal();
   assert.equal(await cluster.refusal(joined), 'VERSION_MISMATCH');
   await cluster.until(() => !leader.member.config.learners.includes(late.id));
+});
+
+void test('a join that the raise overtakes, and that cannot be taken back, is not told to have failed', async () => {
+  const readsMax = 4;
+  const { cluster, through, joined } = await overtaken({ readsWaitingMax: readsMax });
+  const reads = Array.from({ length: readsMax }, () => through.member.readBarrier());
+  assert.equal(await cluster.refusal(through.member.readBarrier()), 'LIMIT_EXCEEDED');
+  cluster.network.heal();
+  assert.equal(await cluster.refusal(joined), 'OUTCOME_UNKNOWN');
+  await cluster.settled(Promise.all(reads));
 });
 
 void test('it is not taken back if its member has started again with a version that fits', async () => {

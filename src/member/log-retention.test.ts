@@ -24,12 +24,25 @@ void test('the log keeps the newest entries up to a size', () => {
 });
 
 void test('the log keeps four times that size, and not a byte more, for whom a snapshot was brought', () => {
-  assert.equal(retentionOf(8).overdue(8), 0);
-  assert.equal(retentionOf(9).overdue(9), 1);
-  assert.equal(retentionOf(20).overdue(20), 12);
+  assert.equal(retentionOf(8).overdue(8, 0), 0);
+  assert.equal(retentionOf(9).overdue(9, 0), 1);
+  assert.equal(retentionOf(20).overdue(20, 0), 12);
+});
+
+void test('and what was written while it was brought', () => {
+  assert.equal(retentionOf(20).overdue(20, 5 * mebibyte), 7);
+});
+
+void test('what stands behind an index is known to the precision of a mark', () => {
+  const retention = retentionOf(20);
+  assert.equal(retention.sizeBytesBehind(0), 20 * mebibyte);
+  assert.equal(retention.sizeBytesBehind(15), 5 * mebibyte);
+  retention.forgotten(12);
+  assert.equal(retention.sizeBytesBehind(15), 5 * mebibyte);
+  assert.equal(retention.sizeBytesBehind(3), 8 * mebibyte);
 });
 
 void test('what is not applied is never forgotten', () => {
   assert.equal(retentionOf(20).forgettable(1, 5), 5);
-  assert.equal(retentionOf(20).overdue(5), 5);
+  assert.equal(retentionOf(20).overdue(5, 0), 5);
 });

@@ -1,7 +1,7 @@
 import type { Entry, Index } from '../raft/types.js';
 import type { MemberOptions } from './options.js';
 
-/** So many times the size that is kept may be kept for followers that catch up behind a snapshot. */
+/** So many times the size that is kept may be written until followers have caught up behind a snapshot. */
 const catchUpFactor = 4;
 
 /** Tells how much of the log may be forgotten: keeps the newest entries up to a count and a size. */
@@ -12,6 +12,8 @@ export class LogRetention {
   /** Ascending: up to and with `index`, `totalBytes` were appended since the start. */
   #marks: { readonly index: Index; readonly totalBytes: number }[] = [];
   #totalBytes = 0;
+  /** Of them, those that are gone. */
+  #forgottenBytes = 0;
 
   constructor(options: Pick<MemberOptions, 'logEntriesKept' | 'logSizeBytesKept' | 'logMarkSizeBytes'>) {
     this.#entriesKept = options.logEntriesKept;
@@ -40,9 +42,19 @@ export class LogRetention {
     return Math.max(index, 0);
   }
 
-  /** The newest index that is not kept even for a follower that was brought a snapshot and catches up too slowly. */
-  overdue(appliedIndex: Index): Index {
-    return this.#beyond(catchUpFactor * this.#sizeBytesKept, appliedIndex);
+  /** Bytes that were appended behind `index`, to the precision of a mark. */
+  sizeBytesBehind(index: Index): number {
+    const mark = this.#marks.findLast((each) => each.index <= index);
+    return this.#totalBytes - (mark?.totalBytes ?? this.#forgottenBytes);
+  }
+
+  /**
+   * The newest index that is not kept even for a follower that was brought a snapshot and catches up too slowly.
+   * @param lagSizeBytes how far it lay behind when it had been brought it: were that not kept, no snapshot that takes
+   * long to bring would be of use
+   */
+  overdue(appliedIndex: Index, lagSizeBytes: number): Index {
+    return this.#beyond(lagSizeBytes + catchUpFactor * this.#sizeBytesKept, appliedIndex);
   }
 
   /** The newest index, at most `appliedIndex`, behind which `sizeBytes` were appended. */
@@ -58,7 +70,10 @@ export class LogRetention {
   /** Entries up to and with `index` are gone. */
   forgotten(index: Index): void {
     let count = 0;
-    while (count < this.#marks.length && this.#marks[count]!.index <= index) count++;
+    while (count < this.#marks.length && this.#marks[count]!.index <= index) {
+      this.#forgottenBytes = this.#marks[count]!.totalBytes;
+      count++;
+    }
     this.#marks = this.#marks.slice(count);
   }
 }

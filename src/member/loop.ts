@@ -84,6 +84,7 @@ export class Loop {
       store: snapshots,
       levels,
       featureLevel: () => machine.featureLevel,
+      sizeBytesBehind: (index) => this.#retention.sizeBytesBehind(index),
       step: (message) => void this.step(message),
       schedule: () => this.schedule(),
       failed: (error) => this.fail(error),
@@ -358,7 +359,7 @@ export class Loop {
     const index = Math.min(
       Math.max(
         Math.min(forgettable, this.snapshots.dropCaughtUp()),
-        this.#retention.overdue(raft.appliedIndex),
+        this.#retention.overdue(raft.appliedIndex, this.snapshots.lagSizeBytes),
       ),
       backend.flushed.index,
       this.snapshots.oldestNeededIndex,

@@ -64,8 +64,11 @@ export class MembershipChanges {
     const { machine, secret } = this.#parts;
     if (entry.isNew) await this.#refuseOvertaken(request, id, options);
     const members = machine.members();
+    const record = members.find((each) => each.id === id);
+    // A member that catches up may apply both at once: that it was let in, and that it was removed.
+    if (record === undefined) throw removedError(request);
     // Who has made itself known has it: it goes to new members alone, whom everybody sees.
-    const isNew = members.some((each) => each.id === id && each.clientAddress === '');
+    const isNew = record.clientAddress === '';
     return { clusterId: machine.clusterId, id, members, secret: isNew ? secret : emptyBytes };
   }
 
@@ -82,11 +85,13 @@ export class MembershipChanges {
     const { levels = firstLevels } = request;
     if (knowsLevel(levels, machine.featureLevel)) return;
     const find = (): MemberRecord | undefined => machine.members().find((each) => each.id === id);
-    await this.#change(options, () => {
+    const takeBack = (): Decision => {
       const record = find();
       if (record === undefined || knowsLevel(record.levels, machine.featureLevel)) return { kind: 'done' };
       return { kind: 'change', change: 'remove', id, update: { type: 'remove', id } };
-    });
+    };
+    // It has been let in: unless that is taken back, the call has not failed.
+    await this.#change(options, takeBack, { mayTakeEffect: true });
     if (find() === undefined) requireSuitable(request, machine);
   }
 
@@ -132,8 +137,12 @@ export class MembershipChanges {
     return record;
   }
 
-  async #change(options: CallOptions | undefined, decide: () => Decision): Promise<void> {
-    const tried = { mayTakeEffect: false };
+  /** @param tried  whether the call may have taken effect already */
+  async #change(
+    options: CallOptions | undefined,
+    decide: () => Decision,
+    tried = { mayTakeEffect: false },
+  ): Promise<void> {
     try {
       await this.#attempts(options, decide, tried);
     } catch (error) {
@@ -256,10 +265,7 @@ type JoinDecision =
  */
 function decideJoin(machine: StateMachine, request: JoinRequest, id: MemberId): JoinDecision {
   if (machine.removedMembers().has(id)) {
-    throw new KvorumError(
-      'MEMBER_REMOVED',
-      `member ${request.name} was removed from this cluster; start it with an empty data folder to join anew`,
-    );
+    throw removedError(request);
   }
   requireSuitable(request, machine);
   const members = machine.members();
@@ -295,6 +301,13 @@ function decideJoin(machine: StateMachine, request: JoinRequest, id: MemberId): 
     kind: 'new',
     decision: { kind: 'change', change: 'add-learner', id, update: { type: 'add', record } },
   };
+}
+
+function removedError({ name }: JoinRequest): KvorumError {
+  return new KvorumError(
+    'MEMBER_REMOVED',
+    `member ${name} was removed from this cluster; start it with an empty data folder to join anew`,
+  );
 }
 
 /** @throws KvorumError VERSION_MISMATCH */

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { encodeUtf8 } from '../base/bytes.js';
+import type { KvorumError } from '../base/errors.js';
 import { knownLevels } from '../base/feature-levels.js';
 import { DiskError } from '../ports/disk.js';
 import { clusterMembersMax } from '../raft/config-change.js';
+import type { MemberOptions } from './options.js';
 import { get, put } from './testing/key-values.js';
 import { MemoryCluster } from './testing/memory-cluster.js';
 
@@ -110,6 +112,38 @@ void test('a change is told as applied though a write behind it is applied toget
   const written = leader.member.readBarrier().then(() => put(leader.member, 'key', 'x'));
   // Taken for lost it would be tried again, which a leader that leaves cannot do.
   await cluster.settled(Promise.all([removal, written]));
+});
+
+/**
+ * Of three, one is asked to let a member in, and cut off a while later, until that member has been removed again and
+ * there is a new leader, who brings it all of that at once.
+ * @returns the secret's length, or the refusal; undefined: nobody was let in
+ */
+async function joinAndRemovalAtOnce(cutAfterMs: number): Promise<number | string | undefined> {
+  const cluster = await MemoryCluster.of(3, 26, {}, { latencyMsMin: 2, latencyMsMax: 60 });
+  const leader = cluster.leaderMachine();
+  const [through, other] = cluster.followers();
+  const request = { id: 900n, name: 'late', peerAddress: 'late:1', levels: knownLevels };
+  const joined = through!.member.join(request).then(
+    ({ secret }) => secret.length,
+    (error: unknown) => (error as KvorumError).code,
+  );
+  await cluster.clock.advanceAsync(cutAfterMs);
+  const heal = cluster.network.partition([through!.id], [leader.id, other!.id]);
+  await cluster.clock.advanceAsync(200);
+  const isIn = leader.member.config.learners.includes(request.id);
+  if (isIn) await cluster.settled(leader.member.removeMember(request.id));
+  await cluster.settled(leader.member.transferLeadership(other!.id));
+  heal();
+  const outcome = await cluster.settled(joined);
+  return isIn ? outcome : undefined;
+}
+
+void test('whoever is removed before he hears that he was let in is told so, not let in without the secret', async () => {
+  const outcomes = [];
+  for (let afterMs = 100; afterMs <= 150; afterMs += 5) outcomes.push(await joinAndRemovalAtOnce(afterMs));
+  assert.ok(outcomes.includes('MEMBER_REMOVED'), String(outcomes));
+  assert.ok(!outcomes.includes(0), String(outcomes));
 });
 
 void test('a removal that was cut short is not told as if nothing had happened', async () => {
@@ -357,20 +391,42 @@ void test('a snapshot that is damaged where it was made is made anew', async () 
   assert.ok(cluster.events.some((event) => event.includes('arrived damaged')));
 });
 
-void test('a member that was brought a snapshot catches up though writes go on', async () => {
-  const slow = { latencyMsMin: 40, latencyMsMax: 60, snapshotChunkSizeBytes: 200 };
-  const cluster = await MemoryCluster.of(3, 34, { logEntriesKept: 5 }, slow);
+/**
+ * Of three, one of which was away for longer than the log is kept, and is brought a snapshot slowly.
+ * @param writesMeanwhile  each of 100 bytes
+ * @returns how many snapshots it took until it had caught up while writes went on
+ */
+async function snapshotsUntilCaughtUp(
+  writesMeanwhile: number,
+  options: Partial<MemberOptions>,
+): Promise<number> {
+  const slow = { latencyMsMin: 40, latencyMsMax: 60, snapshotChunkSizeBytes: 50 };
+  const cluster = await MemoryCluster.of(3, 34, options, slow);
   const away = cluster.followers()[0]!;
   cluster.crash(away);
   const leader = cluster.leader()!;
   const sent = (): number => cluster.events.filter((event) => event.includes('sending a snapshot')).length;
-  const sentBefore = sent();
+  const [sentBefore, installedBefore] = [sent(), installations(cluster)];
   for (let at = 0; at < 40; at++) await cluster.settled(put(leader, `k${at}`, 'x'.repeat(100)));
   await cluster.start(away);
+  await cluster.until(() => sent() > sentBefore);
+  const many = Array.from({ length: writesMeanwhile }, () => put(leader, 'many', 'z'.repeat(100)));
+  await cluster.settled(Promise.all(many));
+  assert.equal(installations(cluster), installedBefore);
   let writes = 0;
   while (away.member.status().appliedIndex + 5 < leader.status().commitIndex) {
-    assert.ok(++writes < 200, 'it catches up while a few dozen writes are made');
+    assert.ok(++writes < 400, 'it catches up while a few hundred writes are made');
     await cluster.settled(put(leader, `k${writes % 40}`, 'y'.repeat(100)));
   }
-  assert.equal(sent() - sentBefore, 1);
+  return sent() - sentBefore;
+}
+
+void test('a member that was brought a snapshot catches up though writes go on', async () => {
+  assert.equal(await snapshotsUntilCaughtUp(0, { logEntriesKept: 5 }), 1);
+});
+
+void test('and though more was written meanwhile than is kept for those that catch up', async () => {
+  const small = { entrySizeBytesMax: 200, messageEntriesSizeBytesMax: 200, inflightMessagesMax: 2 };
+  const options = { ...small, logSizeBytesKept: 1000, logMarkSizeBytes: 100 };
+  assert.equal(await snapshotsUntilCaughtUp(100, options), 1);
 });

@@ -25,6 +25,8 @@ interface Parts {
   readonly levels: LevelRange;
   /** Of the cluster, as of what is applied here. */
   readonly featureLevel: () => FeatureLevel;
+  /** What was appended to the log behind an index. */
+  readonly sizeBytesBehind: (index: Index) => number;
   /** Hands a message to Raft. */
   readonly step: (message: Message) => void;
   /** Runs the member's loop soon. */
@@ -40,8 +42,11 @@ const retryDelayMs = 500;
 export class SnapshotTransfers {
   readonly #parts: Parts;
   readonly #outgoing = new Map<MemberId, { readonly abort: AbortController; index: Index | undefined }>();
-  /** Members that were brought a snapshot, and its index: until they have caught up, the log goes back to there. */
-  readonly #catchingUp = new Map<MemberId, Index>();
+  /**
+   * Members that were brought a snapshot, its index, and how far they lay behind when they had it: until they have
+   * caught up, the log goes back to there.
+   */
+  readonly #catchingUp = new Map<MemberId, { readonly index: Index; readonly lagSizeBytes: number }>();
   #making: Promise<SnapshotFile> | undefined;
   /** A file that arrived damaged: it may be so on this member's own disk. */
   #damaged: SnapshotFile | undefined;
@@ -71,12 +76,17 @@ export class SnapshotTransfers {
     if (this.#catchingUp.size === 0) return Infinity;
     const { progress, commit } = this.#parts.raft.status();
     let oldest = Infinity;
-    for (const [id, index] of this.#catchingUp) {
+    for (const [id, { index }] of this.#catchingUp) {
       const row = progress.get(id);
       if (row === undefined || !row.recentActive || row.match >= commit) this.#catchingUp.delete(id);
       else oldest = Math.min(oldest, Math.max(index, row.match));
     }
     return oldest;
+  }
+
+  /** Of those that were brought a snapshot and have not caught up, how far the last of them lay behind it. */
+  get lagSizeBytes(): number {
+    return Math.max(0, ...Array.from(this.#catchingUp.values(), (each) => each.lagSizeBytes));
   }
 
   /** Raft wants `to` to get this member's state. */
@@ -87,7 +97,10 @@ export class SnapshotTransfers {
     this.#outgoing.set(to, transfer);
     void this.#transfer(to, transfer).then(
       () => {
-        if (transfer.index !== undefined) this.#catchingUp.set(to, transfer.index);
+        const { index } = transfer;
+        if (index !== undefined) {
+          this.#catchingUp.set(to, { index, lagSizeBytes: this.#parts.sizeBytesBehind(index) });
+        }
         this.#sent(to, true);
       },
       (error: unknown) => {
