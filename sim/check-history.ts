@@ -1,3 +1,4 @@
+import { checkArrivalOrder } from './checkers/arrival-order.js';
 import { describeViolation, type Operation } from './checkers/history.js';
 import { checkLinearizability } from './checkers/linearizability.js';
 import { checkRevisions } from './checkers/revisions.js';
@@ -11,7 +12,7 @@ export interface HistoryVerdict {
 
 export function checkHistory(operations: readonly Operation[]): HistoryVerdict {
   const { violations, undecided } = checkLinearizability(operations);
-  const [violation] = [...checkRevisions(operations), ...violations];
+  const [violation] = [...checkRevisions(operations), ...checkArrivalOrder(operations), ...violations];
   return {
     wrong: violation === undefined ? undefined : describeViolation(violation),
     undecided: undecided.length,

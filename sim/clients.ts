@@ -77,23 +77,25 @@ export class Clients {
   ): void {
     const life = machine.life!;
     const begun = requests.map((request) => {
-      const told = this.#invoke(name, machine, request, timeoutMs, done);
-      return { request, told };
+      return { request, ...this.#invoke(name, machine, request, timeoutMs, done) };
     });
     // Callers that share a turn share its entries too.
     life.process.enter(() => {
-      for (const { request, told } of begun) this.#perform(life, request, timeoutMs, told);
+      for (const { request, ids, told } of begun) {
+        for (const id of ids) this.#cluster.history.arrive(id);
+        this.#perform(life, request, timeoutMs, told);
+      }
     });
   }
 
-  /** @returns takes the outcomes, or nothing if there are none; but for the first time it does nothing */
+  /** @returns `told` takes the outcomes, or nothing if there are none; but for the first time it does nothing */
   #invoke(
     name: string,
     machine: Machine,
     { calls, path }: Request,
     timeoutMs: number,
     done: (outcomes: readonly Outcome[] | undefined) => void,
-  ): (outcomes: readonly Outcome[] | undefined) => void {
+  ): { readonly ids: readonly number[]; readonly told: (outcomes: readonly Outcome[] | undefined) => void } {
     const { clock, history } = this.#cluster;
     const life = machine.life!;
     const server = `${machine.name}.${life.number}`;
@@ -119,7 +121,7 @@ export class Clients {
     // The member gives up first, unless it cannot even do that.
     const timer = clock.setTimer(timeoutMs * 2 + 500, lost);
     life.ended.add(lost);
-    return end;
+    return { ids, told: end };
   }
 
   #perform(

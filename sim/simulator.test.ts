@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { replayCommand } from './arguments.js';
 import { traceOf } from './fingerprints.js';
-import { keptSeeds } from './kept-seeds.js';
 import { makePlan } from './plan.js';
 import { Run } from './run.js';
 
@@ -21,13 +20,6 @@ void test('looking on changes nothing', async () => {
   const watched = await new Run(makePlan(5), () => {}).play();
   assert.deepEqual(await new Run(makePlan(5)).play(), watched);
 });
-
-for (const seed of keptSeeds()) {
-  void test(`kept seed ${seed}: ${replayCommand(seed)}`, async () => {
-    const { failure } = await new Run(makePlan(seed)).play();
-    assert.equal(failure, undefined);
-  });
-}
 
 for (let seed = firstSeed; seed < firstSeed + freshRuns; seed++) {
   void test(`fresh seed ${seed}: ${replayCommand(seed)}`, async () => {

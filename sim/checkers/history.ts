@@ -103,6 +103,8 @@ export interface Operation {
   readonly outcome: Outcome;
   /** Places among all invocations and responses: what is smaller came before. Equal ones are concurrent. */
   readonly invokedAt: number;
+  /** Place among all that came to members, which may be stopped when they are asked. Infinity: it is not known. */
+  readonly arrivedAt: number;
   /** Infinity: no response came. */
   readonly respondedAt: number;
   readonly invokedMs: number;
@@ -115,6 +117,7 @@ type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
 export class History {
   readonly #operations: Mutable<Operation>[] = [];
   #events = 0;
+  #arrivals = 0;
 
   /** Every operation, in the order of invocation; what still waits has an unknown outcome. */
   get operations(): readonly Operation[] {
@@ -131,6 +134,7 @@ export class History {
       call,
       outcome: { kind: 'unknown', code: 'NO_RESPONSE' },
       invokedAt: this.#events++,
+      arrivedAt: Infinity,
       respondedAt: Infinity,
       invokedMs: nowMs,
       respondedMs: Infinity,
@@ -138,9 +142,19 @@ export class History {
     return id;
   }
 
-  respond(id: number, outcome: Outcome, nowMs: number): void {
+  /** The member that was asked has it. */
+  arrive(id: number): void {
+    this.#operation(id).arrivedAt = this.#arrivals++;
+  }
+
+  #operation(id: number): Mutable<Operation> {
     const operation = this.#operations[id];
     assert(operation !== undefined, `there is an operation ${id}`);
+    return operation;
+  }
+
+  respond(id: number, outcome: Outcome, nowMs: number): void {
+    const operation = this.#operation(id);
     assert(operation.respondedAt === Infinity, `operation ${id} has no response yet`);
     const type = outcome.kind === 'ok' ? outcome.answer.type : operation.call.type;
     assert(type === operation.call.type, `operation ${id} is answered as what it is`);

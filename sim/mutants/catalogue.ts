@@ -4,6 +4,7 @@ import { levelMutants } from './level.js';
 import { memberMutants } from './member.js';
 import { mendedMutants } from './mended.js';
 import type { Mutant, WaitingMutant } from './mutant.js';
+import { orderMutants } from './order.js';
 import { raftMutants } from './raft.js';
 import { stateMutants } from './state.js';
 import { storageMutants } from './storage.js';
@@ -19,6 +20,7 @@ export const mutants: readonly Mutant[] = [
   ...levelMutants,
   ...answerMutants,
   ...successionMutants,
+  ...orderMutants,
   ...mendedMutants,
 ];
 

@@ -73,7 +73,7 @@ export const memberMutants: readonly Mutant[] = [
     'answer-to-an-earlier-round',
     'the late answer to one round of reads is taken for the next',
     member('reads'),
-    'if (context !== this.#context || this.#inRound.length === 0) return;',
+    'if (context < this.#roundContext || this.#inRound.length === 0) return;',
     'if (this.#inRound.length === 0) return;',
   ),
   mutant(
@@ -139,12 +139,12 @@ export const memberMutants: readonly Mutant[] = [
     'condition-lost-when-proposed-again',
     'a write that the leader did not take is proposed again without its condition',
     member('proposals'),
-    '    this.#queue = [...group.calls, ...this.#queue];',
+    '    this.#queue.splice(at < 0 ? this.#queue.length : at, 0, ...calls);',
     `    const unconditional = (command: Command) => ({ ...command, expectedModRevision: undefined });
-    const calls = group.calls.map((call) =>
+    const changed = calls.map((call) =>
       call.kind === 'one' ? call : { ...call, commands: call.commands.map(unconditional) },
     );
-    this.#queue = [...calls, ...this.#queue];`,
+    this.#queue.splice(at < 0 ? this.#queue.length : at, 0, ...changed);`,
   ),
   mutant(
     'change-lost-in-a-batch',

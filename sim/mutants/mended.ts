@@ -48,8 +48,8 @@ export const mendedMutants: readonly Mutant[] = [
       },
       {
         file: 'src/member/learner-promotion.ts',
-        original: " || progress.state === 'snapshot' || progress.match === 0) continue;",
-        replacement: " || progress.state === 'snapshot') continue;",
+        original: " || progress.state === 'snapshot' || progress.match === 0) {",
+        replacement: " || progress.state === 'snapshot') {",
       },
     ],
   },

@@ -135,9 +135,9 @@ const replication: readonly Mutant[] = [
   mutant(
     'proposal-decided-twice',
     'a forwarded proposal that the network brings twice is appended twice',
-    raft('proposal-ledger'),
-    'if (behind >= this.#remembered || (run.window & bit) !== 0) return false;',
-    'if (behind >= this.#remembered) return false;',
+    raft('proposals'),
+    'let outcome = core.ledger.outcome(from, proposalId);',
+    'let outcome: ProposalOutcome | undefined;',
   ),
   mutant(
     'lost-append-not-sent-again',

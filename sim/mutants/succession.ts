@@ -35,13 +35,13 @@ export const successionMutants: readonly Mutant[] = [
     patches: [
       {
         file: raft('proposals'),
-        original: 'if (message.term !== core.ledger.term || !core',
-        replacement: 'if (!core',
+        original: '  if (message.term !== core.ledger.term) return;\n',
+        replacement: '',
       },
       {
         file: raft('proposals'),
-        original: "const leads = core.role === 'leader' && core.term === message.term;",
-        replacement: "const leads = core.role === 'leader';",
+        original: "if (core.role !== 'leader' || core.term !== message.term) return noLeader;",
+        replacement: "if (core.role !== 'leader') return noLeader;",
       },
     ],
   },

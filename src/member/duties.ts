@@ -1,6 +1,6 @@
 import type { Command, CommandResult } from '../fsm/command.js';
 import { Compaction } from './compaction.js';
-import { promoteLearners } from './learner-promotion.js';
+import { LearnerPromotion } from './learner-promotion.js';
 import { LevelRaise } from './level-raise.js';
 import type { MembershipChanges } from './membership-changes.js';
 import type { MemberParts } from './parts.js';
@@ -8,11 +8,10 @@ import { Publication } from './publication.js';
 
 /** What a member sees to by itself, tick after tick: some of it always, some while it leads. */
 export class Duties {
-  readonly #parts: MemberParts;
-  readonly #changes: MembershipChanges;
   readonly #publication: Publication;
   readonly #compaction: Compaction;
   readonly #levelRaise: LevelRaise;
+  readonly #promotion: LearnerPromotion;
 
   /** @param failed told what must stop the member */
   constructor(
@@ -21,11 +20,10 @@ export class Duties {
     write: (command: Command) => Promise<CommandResult>,
     failed: (error: unknown) => void,
   ) {
-    this.#parts = parts;
-    this.#changes = changes;
     this.#publication = new Publication(parts, write);
     this.#compaction = new Compaction(parts, write, failed);
     this.#levelRaise = new LevelRaise(parts, write);
+    this.#promotion = new LearnerPromotion(parts, changes);
   }
 
   /** This member is up. */
@@ -36,9 +34,8 @@ export class Duties {
   tick(leading: boolean): void {
     this.#publication.tick();
     this.#compaction.tick();
-    if (!leading) return;
-    this.#levelRaise.tick();
-    promoteLearners(this.#parts, this.#changes);
+    this.#promotion.tick(leading);
+    if (leading) this.#levelRaise.tick();
   }
 
   end(): void {

@@ -30,7 +30,7 @@ void test('a proposal that cannot be applied does not enter the log', async () =
   const leader = cluster.leaderMachine();
   const [follower] = cluster.followers();
   const { lastIndex } = leader.member.status();
-  const proposal = { type: 'propose', proposalId: 1, configIndex: 0 };
+  const proposal = { type: 'propose', proposalId: 1, configIndex: 0, behindId: 0 };
   const seven = Uint8Array.of(1, 2, 3, 4, 5, 6, 7);
   forge(cluster, follower!, leader, { ...proposal, entryType: 'normal', data: seven });
   forge(cluster, follower!, leader, { ...proposal, entryType: 'config', data: seven });
@@ -47,7 +47,7 @@ void test('what a version that is too old cannot read breaks no link where the r
     ...{ machine, levels: { min: 1, max: levelMax } },
     raft: { role: 'leader', unapplied: () => entries, entryTerm: (index) => (index <= 7 ? 2 : undefined) },
   });
-  const envelope = { from: 1n, to: 2n, term: 2, proposalId: 1, configIndex: 0 };
+  const envelope = { from: 1n, to: 2n, term: 2, proposalId: 1, configIndex: 0, behindId: 0 };
   const proposal = (data: Uint8Array): Message => ({
     ...{ ...envelope, type: 'propose', entryType: 'normal', data },
   });

@@ -171,6 +171,16 @@ export class Loop {
     if (objection !== undefined) throw new MalformedBytesError(objection);
   }
 
+  /** What was under way to this member may be lost: the leader is asked again. */
+  reachable(id: MemberId): void {
+    const { raft } = this.#parts;
+    this.#guard(() => {
+      raft.reportReachable(id);
+      if (id === raft.leader) this.#reads.askAgain();
+      this.schedule();
+    });
+  }
+
   /** Hands a message to Raft. @returns what Raft has against it */
   step(message: Message): string | undefined {
     let objection: string | undefined;
@@ -215,7 +225,7 @@ export class Loop {
     this.#seen = { role: raft.role, term: raft.term, leader: raft.leader };
     if (leaderChanged) {
       this.#proposals.unstall();
-      this.#reads.leaderChanged();
+      this.#reads.askAgain();
     }
     this.#listener.statusChanged();
   }

@@ -222,6 +222,22 @@ void test('a learner that has caught up does not vote before it is up', async ()
   await cluster.until(() => cluster.allVoters(2));
 });
 
+void test('a learner on a long way becomes a voter though writes never stop', async () => {
+  const far = { latencyMsMin: 100, latencyMsMax: 100 };
+  const cluster = await MemoryCluster.of(1, 36, { promotionLagEntriesMax: 4 }, far);
+  const { member } = cluster.machines[0]!;
+  const joiner = cluster.machine();
+  let writes = 0;
+  const write = (): void => {
+    if (++writes < 2000)
+      void put(member, `k${writes % 20}`, 'v').then(() => cluster.clock.setTimer(5, write));
+  };
+  write();
+  await cluster.join(joiner, cluster.machines[0]!);
+  await cluster.until(() => cluster.allVoters(2));
+  assert.ok(writes < 2000, 'writes still go on');
+});
+
 void test('a learner that never comes up holds up no other', async () => {
   const cluster = await MemoryCluster.of(1, 34);
   const [founder] = cluster.machines;

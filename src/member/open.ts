@@ -220,6 +220,7 @@ function startRaft(open: OpenMember, log: OpenedLog, machine: StateMachine): Raf
       inflightSizeBytesMax: options.inflightSizeBytesMax,
       raftReadsMax: options.raftReadsMax,
       proposalsRemembered: options.proposalsRemembered,
+      proposalTicksMax: Math.ceil(options.requestTimeoutMs / options.heartbeatIntervalMs),
       uncommittedSizeBytesMax: options.uncommittedSizeBytesMax,
       committedSizeBytesMax: options.committedSizeBytesMax,
       random: open.random,

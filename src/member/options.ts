@@ -47,7 +47,7 @@ export interface MemberOptions extends StateLimits {
   readonly logSizeBytesKept: number;
   /** Appended bytes between two marks; the size that is kept is counted to this precision. */
   readonly logMarkSizeBytes: number;
-  /** A learner is promoted when it is at most this many entries behind. */
+  /** A learner is promoted when it is at most this many entries behind, or takes all in an election time-out. */
   readonly promotionLagEntriesMax: number;
 }
 

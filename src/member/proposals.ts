@@ -13,7 +13,11 @@ import type { MemberOptions } from './options.js';
 import type { CallOptions } from './types.js';
 
 /** Most calls bring one command and take its result as it is. */
-type Call = { readonly sizeBytes: number } & (
+type Call = {
+  readonly sizeBytes: number;
+  /** In the order in which calls come. */
+  readonly place: number;
+} & (
   | { readonly kind: 'one'; readonly command: Command; readonly waiter: Waiter<CommandResult> }
   | {
       readonly kind: 'all';
@@ -29,6 +33,8 @@ interface Group {
   /** The term it was proposed in: it can stand in the log under this term only. */
   readonly term: Term;
   readonly proposalId: number;
+  /** The leader has told where it stands in its log. */
+  appended: boolean;
 }
 
 /**
@@ -36,6 +42,9 @@ interface Group {
  * applied here. It is certainly lost, and proposed again, when the leader refused it or when an entry of a
  * later term is applied first: leaders only append proposals of their own term, so nothing of an earlier term
  * can follow. Otherwise its outcome is unknown, and nobody retries it.
+ *
+ * Calls keep the order in which they came: what is proposed again goes before all that came later, and nothing is
+ * proposed while the fate of what came before it is open.
  */
 export class Proposals {
   readonly #raft: Raft;
@@ -47,7 +56,10 @@ export class Proposals {
   /** In the order of their sequences, at most entriesInFlightMax: no map, whose old tables would keep the calls alive. */
   #groups: Group[] = [];
   #sequence = 0;
+  #places = 0;
   #waitingCount = 0;
+  /** Something is to be proposed again, and goes before groups that were proposed behind it, should these be too. */
+  #regathering = false;
   /** No leader took the last attempt: wait for a tick or a change of leader. */
   #stalled = false;
 
@@ -77,7 +89,7 @@ export class Proposals {
   addOne(command: Command, options: CallOptions | undefined, completion: Completion<CommandResult>): void {
     const sizeBytes = this.#admit(command);
     const waiter = this.#takePlace(options, completion);
-    this.#queue.push({ kind: 'one', command, sizeBytes, waiter });
+    this.#queue.push({ kind: 'one', command, sizeBytes, place: ++this.#places, waiter });
   }
 
   /** @throws KvorumError LIMIT_EXCEEDED, FEATURE_NOT_ENABLED */
@@ -96,7 +108,7 @@ export class Proposals {
     let sizeBytes = 0;
     for (const command of commands) sizeBytes += this.#admit(command);
     const waiter = this.#takePlace(options, completion);
-    this.#queue.push({ kind: 'all', commands, sizeBytes, waiter });
+    this.#queue.push({ kind: 'all', commands, sizeBytes, place: ++this.#places, waiter });
   }
 
   /**
@@ -122,7 +134,20 @@ export class Proposals {
 
   /** Whether submit() would propose something now. */
   get ready(): boolean {
-    return !this.#stalled && this.#queue.length > 0 && this.#groups.length < this.#options.entriesInFlightMax;
+    if (this.#stalled || this.#queue.length === 0) return false;
+    return this.#groups.length < this.#options.entriesInFlightMax && !this.#mustWait();
+  }
+
+  /** Whether a group that is on its way may be proposed again, and would then go first. */
+  #mustWait(): boolean {
+    const [oldest] = this.#groups;
+    if (oldest === undefined) {
+      this.#regathering = false;
+      return false;
+    }
+    if (oldest.term < this.#raft.term) return true;
+    if (this.#regathering) this.#regathering = this.#groups.some((group) => !group.appended);
+    return this.#regathering;
   }
 
   /** Turns what has gathered into entries. */
@@ -134,7 +159,7 @@ export class Proposals {
       const data = encodeCommandBatch({ proposer: this.#proposer, sequence, commands: commandsOf(calls) });
       const term = this.#raft.term;
       const proposalId = this.#raft.propose(data);
-      this.#groups.push({ sequence, calls, term, proposalId });
+      this.#groups.push({ sequence, calls, term, proposalId, appended: false });
     }
   }
 
@@ -165,7 +190,11 @@ export class Proposals {
   /** What the leader (here or elsewhere) said to a proposal. */
   outcome(proposalId: number, outcome: ProposalOutcome): void {
     const group = this.#groups.find((each) => each.proposalId === proposalId);
-    if (group === undefined || outcome.kind === 'appended') return;
+    if (group === undefined) return;
+    if (outcome.kind === 'appended') {
+      group.appended = true;
+      return;
+    }
     this.#remove(group);
     if (outcome.reason === 'overloaded') {
       const error = new KvorumError(
@@ -198,7 +227,7 @@ export class Proposals {
 
   /** An entry of `term` was applied: what was proposed in an earlier term and is not in yet never will be. */
   termApplied(term: Term): void {
-    for (const group of [...this.#groups].reverse()) {
+    for (const group of [...this.#groups]) {
       if (group.term >= term) continue;
       this.#remove(group);
       this.#putBack(group);
@@ -254,8 +283,12 @@ export class Proposals {
     this.#groups.splice(this.#groups.indexOf(group), 1);
   }
 
-  #putBack(group: Group): void {
-    this.#queue = [...group.calls, ...this.#queue];
+  /** Behind what came before it, and was put back too. */
+  #putBack({ calls }: Group): void {
+    const { place } = calls[0]!;
+    const at = this.#queue.findIndex((call) => call.place > place);
+    this.#queue.splice(at < 0 ? this.#queue.length : at, 0, ...calls);
+    this.#regathering = true;
   }
 }
 

@@ -23,6 +23,7 @@ import { publishedLevels } from './publication.js';
 import { Reachability } from './reachability.js';
 import { RangeReads } from './range-reads.js';
 import { Reads } from './reads.js';
+import { Refusals } from './refusals.js';
 import { transferLeadership } from './leadership.js';
 import type {
   CallOptions,
@@ -52,7 +53,7 @@ export class RaftMember implements Member {
   readonly #leaderWatch: LeaderWatch;
   readonly #proposer: bigint;
   readonly #changeListeners = new Set<() => void>();
-  readonly #refusals = new Map<MemberId, RefusalCode>();
+  readonly #refusals: Refusals;
   #ended: KvorumError | undefined;
   #ending: Promise<void> | undefined;
   #leading = false;
@@ -67,6 +68,7 @@ export class RaftMember implements Member {
       this.#resolveStopped = resolve;
     });
     this.#proposer = randomId(random);
+    this.#refusals = new Refusals(clock);
     this.#proposals = new Proposals(raft, clock, options, this.#proposer, () => machine.featureLevel);
     this.#reads = new Reads(raft, clock, options);
     this.#configs = new ConfigProposals(raft);
@@ -136,7 +138,11 @@ export class RaftMember implements Member {
         raft.leaderConnectionLost(id);
         this.#loop.schedule();
       },
-      reachable: (id, address) => this.#reachability.reached(id, address),
+      reachable: (id, address) => {
+        this.#refusals.welcomed(id);
+        this.#reachability.reached(id, address);
+        this.#loop.reachable(id);
+      },
       unreachable: (id, address, reason) => {
         this.#reachability.lost(id, address, reason);
         raft.reportUnreachable(id);
@@ -154,14 +160,8 @@ export class RaftMember implements Member {
    */
   #refused(by: MemberId, code: RefusalCode, reason: string): void {
     const { log, machine } = this.#parts;
-    if (this.#refusals.get(by) !== code) log.error({ peer: formatId(by), reason }, 'sent away by a member');
-    this.#refusals.set(by, code);
-    const { voters } = machine.config;
-    const taken = voters.filter((voter) => {
-      const said = this.#refusals.get(voter);
-      return said === 'wrong-address' || said === 'own-id';
-    });
-    if (this.#ended !== undefined || taken.length <= voters.length / 2) return;
+    if (this.#refusals.refused(by, code)) log.error({ peer: formatId(by), reason }, 'sent away by a member');
+    if (this.#ended !== undefined || !this.#refusals.isKnownElsewhere(machine.config.voters)) return;
     this.#ended = stoppingFor(reason);
     void this.#end({ kind: 'failed', error: new KvorumError('MEMBER_ADDRESS_TAKEN', reason) });
   }

@@ -46,6 +46,23 @@ describe('linearizable reads', () => {
     assert.equal(second.outcome, 'served');
   });
 
+  it('are served by the answer to any time that their round was asked for', async () => {
+    const { reads, clock, asked } = newReads();
+    const slow = read(reads, 10_000);
+    reads.submit();
+    for (let tick = 1; tick <= 12; tick++) {
+      await clock.advanceAsync(100);
+      reads.tick(appliedIndex);
+    }
+    assert.equal(asked.length, 3, 'it was asked for again, and again');
+    reads.confirmed(asked[0]!, 5, appliedIndex);
+    assert.equal(slow.outcome, 'served');
+    const next = read(reads, 10_000);
+    reads.submit();
+    for (const earlier of asked.slice(0, 3)) reads.confirmed(earlier, 5, appliedIndex);
+    assert.equal(next.outcome, 'waits', 'those were asked for before it began');
+  });
+
   it('wait for what is applied, in the order of what they wait for', () => {
     const { reads, asked } = newReads();
     const late = read(reads);

@@ -13,7 +13,8 @@ const retryTicks = 5;
 
 /**
  * Linearizable reads (thesis section 6.4). All reads of a turn share one round; those that come while a round
- * is on its way wait for the next, for the index of a round is only good for reads that began before it.
+ * is on its way wait for the next, for the index of a round is only good for reads that began before it. A round may be
+ * asked for again and again; each answer is good, for its reads began before the first time.
  */
 export class Reads {
   readonly #raft: Pick<Raft, 'readIndex'>;
@@ -23,7 +24,10 @@ export class Reads {
   #inRound: Waiter<void>[] = [];
   /** Have their index, which is not applied yet; ascending. */
   #awaitingApply: { readonly index: Index; waiters: Waiter<void>[] }[] = [];
+  /** Of the newest time that a round was asked for. */
   #context = 0;
+  /** Of the first time that the round under way was. */
+  #roundContext = 0;
   #roundAgeTicks = 0;
   #waitingCount = 0;
 
@@ -53,6 +57,7 @@ export class Reads {
     if (!this.ready) return;
     this.#inRound = this.#gathering;
     this.#gathering = [];
+    this.#roundContext = this.#context + 1;
     this.#ask();
   }
 
@@ -64,7 +69,7 @@ export class Reads {
 
   /** The round was confirmed: its reads are good once `index` is applied. */
   confirmed(context: number, index: Index, appliedIndex: Index): void {
-    if (context !== this.#context || this.#inRound.length === 0) return;
+    if (context < this.#roundContext || this.#inRound.length === 0) return;
     const waiters = this.#inRound;
     this.#inRound = [];
     if (index <= appliedIndex) this.#release(waiters);
@@ -90,8 +95,8 @@ export class Reads {
     for (const waiter of waiters) waiter.resolve();
   }
 
-  /** The leader changed: whoever had the round is no longer there to answer. */
-  leaderChanged(): void {
+  /** Whoever had the round is not there to answer any more, or may never have got it. */
+  askAgain(): void {
     if (this.#inRound.length > 0) this.#ask();
   }
 

@@ -140,10 +140,12 @@ export function writeMessage(writer: ByteWriter, message: Message): void {
     case 'read-index-response':
       writer.varint(message.context).varint(message.index);
       return;
-    case 'propose':
+    case 'propose': {
+      const isConfig = message.entryType === 'config';
       writer.varint(message.proposalId).uint8(entryTypes.indexOf(message.entryType));
-      writer.varint(message.configIndex).bytes(message.data);
+      writer.varint(isConfig ? message.configIndex : message.behindId).bytes(message.data);
       return;
+    }
     case 'propose-response':
       writer.varint(message.proposalId);
       writeOutcome(writer, message.outcome);
@@ -210,8 +212,9 @@ export function readMessage(reader: ByteReader): Message {
       const proposalId = reader.varint();
       const entryType = readEntryType(reader);
       if (entryType === 'empty') throw new MalformedBytesError('a proposal cannot be empty');
-      const configIndex = reader.varint();
-      return { type, from, to, term, proposalId, entryType, configIndex, data: readData(reader) };
+      const reference = reader.varint();
+      const [configIndex, behindId] = entryType === 'config' ? [reference, 0] : [0, reference];
+      return { type, from, to, term, proposalId, entryType, configIndex, behindId, data: readData(reader) };
     }
     case 'propose-response':
       return { type, from, to, term, proposalId: reader.varint(), outcome: readOutcome(reader) };

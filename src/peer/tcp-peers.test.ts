@@ -376,7 +376,15 @@ void test('what members begin to say and do not end is counted, and bounded over
     const caller = { ...other, memberId: id, address: `127.0.0.1:${id}` };
     const socket = await member(peers, { ...hello, caller });
     socket.resume();
-    const message = { type: 'propose', from: id, to: 1n, term: 1, proposalId: 1, configIndex: 0 } as const;
+    const message = {
+      type: 'propose',
+      from: id,
+      to: 1n,
+      term: 1,
+      proposalId: 1,
+      configIndex: 0,
+      behindId: 0,
+    } as const;
     const frame = encodeFrame((writer) => writeMessage(writer, { ...message, entryType: 'normal', data }));
     senders.push({ socket, frame });
   }

@@ -5,6 +5,7 @@ import { noMember } from '../base/ids.js';
 import type { ConfigAt } from './config-history.js';
 import { ConfigHistory } from './config-history.js';
 import { applyConfigChange, decodeConfigChange, isVoter } from './config-change.js';
+import { ForwardedProposals } from './forwarded-proposals.js';
 import { RaftLog } from './log.js';
 import { Outbox } from './outbox.js';
 import { Persistence } from './persistence.js';
@@ -47,8 +48,10 @@ export interface RaftOptions {
   readonly inflightSizeBytesMax: number;
   /** Reads that wait at one member, as leader and as asker each; one more is not answered. Default: raftReadsMax. */
   readonly raftReadsMax?: number;
-  /** Proposal ids remembered behind the highest of a run, 1 to 32. Default: 32. */
+  /** Outcomes of proposals that a leader remembers of each run of another member, 1 to 32. Default: 32. */
   readonly proposalsRemembered?: number;
+  /** For so long a proposal is sent to the leader again and again until its outcome is known. Default: 70. */
+  readonly proposalTicksMax?: number;
   /** Bytes that a leader takes in before the first of them is committed and applied, 64 MiB is usual. */
   readonly uncommittedSizeBytesMax: number;
   /** Committed entries in one Ready. One entry always fits. */
@@ -70,6 +73,9 @@ export interface RaftInitialState {
    */
   readonly appliedConfig?: ConfigAt;
 }
+
+/** Where nothing else is said: seven seconds of 100 ms ticks. */
+const proposalTicksMax = 70;
 
 export type MessageOf<Type extends MessageType> = Extract<Message, { readonly type: Type }>;
 
@@ -133,6 +139,7 @@ export class Core {
 
   outbox = new Outbox();
   readonly ledger: ProposalLedger;
+  readonly forwarded: ForwardedProposals;
   readonly reads: ReadQueue;
   /** Tells this run's proposals and reads from those of earlier runs; a multiple of 2^32. */
   readonly #run: number;
@@ -168,6 +175,7 @@ export class Core {
     this.voteFreeTick = options.leaseReads ? options.electionTicks : 0;
     this.tracker = new Tracker(this.id, options);
     this.ledger = new ProposalLedger(options.proposalsRemembered);
+    this.forwarded = new ForwardedProposals(options.proposalTicksMax ?? proposalTicksMax);
     this.reads = new ReadQueue(options.raftReadsMax);
     this.#run = randomInt(options.random, 2 ** 20) * 2 ** 32;
     this.drawElectionTimeout();

@@ -2,6 +2,7 @@ import { MalformedBytesError } from '../base/byte-stream.js';
 import { noMember } from '../base/ids.js';
 import { applyConfigChange, decodeConfigChange, InvalidConfigChangeError } from './config-change.js';
 import type { Core, MessageOf } from './core.js';
+import { resendProposals } from './proposals.js';
 import { becomeFollower } from './roles.js';
 import type { ClusterConfig, Entry, Index, MemberId } from './types.js';
 
@@ -12,7 +13,10 @@ import type { ClusterConfig, Entry, Index, MemberId } from './types.js';
 function hearLeader(core: Core, from: MemberId): boolean {
   if (core.role === 'leader') return false;
   if (core.leader !== noMember && core.leader !== from) return false;
-  if (core.role !== 'follower' || core.leader === noMember) becomeFollower(core, core.term, from);
+  if (core.role !== 'follower' || core.leader === noMember) {
+    becomeFollower(core, core.term, from);
+    resendProposals(core);
+  }
   core.electionElapsed = 0;
   core.hastyElections = 0;
   return true;

@@ -4,6 +4,7 @@ import { InvariantError } from '../base/assert.js';
 import { Prng } from '../base/prng.js';
 import { encodeConfigChange, votersConfig } from './config-change.js';
 import { indexMax, termJumpMax, termMarkTicks } from './plausible.js';
+import { ForwardedProposals, forwardedMax } from './forwarded-proposals.js';
 import { ProposalLedger, proposerRunsMax } from './proposal-ledger.js';
 import { Raft } from './raft.js';
 import { ReadQueue, raftReadsMax } from './read-queue.js';
@@ -37,23 +38,59 @@ void test('questions to the leader beyond the limit make the oldest give way', (
   assert.ok(!queue.asked.has(1));
 });
 
-void test('a proposal is recorded once, also out of order, and per run of its sender', () => {
-  const ledger = new ProposalLedger();
+function record(ledger: ProposalLedger, from: bigint, id: number): void {
+  ledger.record(from, id, { kind: 'appended', term: 3, index: id % 2 ** 32 });
+}
+
+void test('what was decided is remembered of the newest proposals of each run, also out of order', () => {
+  const ledger = new ProposalLedger(4);
   const run = 7 * 2 ** 32;
-  for (const id of [3, 1, 2, 40]) assert.ok(ledger.record(2n, run + id));
-  for (const id of [1, 2, 3, 40]) assert.ok(!ledger.record(2n, run + id));
-  assert.ok(!ledger.record(2n, run + 5), 'too old to tell');
-  assert.ok(ledger.record(2n, run + 39));
-  assert.ok(ledger.record(3n, run + 1));
-  for (let other = 1; other <= proposerRunsMax; other++)
-    assert.ok(ledger.record(2n, (100 + other) * 2 ** 32 + 1));
+  for (const id of [3, 1, 2, 40]) record(ledger, 2n, run + id);
+  for (const id of [1, 2, 3, 40])
+    assert.deepEqual(ledger.outcome(2n, run + id), { kind: 'appended', term: 3, index: id });
+  assert.ok(!ledger.isForgotten(2n, run + 5));
+  record(ledger, 2n, run + 5);
+  assert.equal(ledger.outcome(2n, run + 1), undefined);
+  assert.ok(ledger.isForgotten(2n, run + 1), 'nobody knows what was decided');
+  assert.ok(!ledger.isForgotten(2n, run + 4), 'it has not come yet');
+  assert.equal(ledger.outcome(3n, run + 3), undefined);
+  assert.throws(() => record(ledger, 2n, run + 5), /decided once/);
 });
 
 void test('runs of a proposer beyond the limit make the oldest give way', () => {
   const ledger = new ProposalLedger();
-  for (let run = 1; run <= proposerRunsMax + 1; run++) assert.ok(ledger.record(2n, run * 2 ** 32 + 1));
-  assert.ok(!ledger.record(2n, 2 * 2 ** 32 + 1));
-  assert.ok(ledger.record(2n, 2 ** 32 + 1));
+  for (let run = 1; run <= proposerRunsMax + 1; run++) record(ledger, 2n, run * 2 ** 32 + 1);
+  assert.notEqual(ledger.outcome(2n, 2 * 2 ** 32 + 1), undefined);
+  assert.equal(ledger.outcome(2n, 2 ** 32 + 1), undefined);
+});
+
+void test('proposals without an answer are bounded in number and age', () => {
+  const forwarded = new ForwardedProposals(20);
+  const message = (proposalId: number): Extract<Message, { type: 'propose' }> => ({
+    ...{ type: 'propose', from: 1n, to: 2n, term: 3, proposalId, entryType: 'normal' },
+    ...{ data: new Uint8Array(), configIndex: 0, behindId: proposalId - 1 },
+  });
+  for (let id = 1; id <= forwardedMax; id++) {
+    assert.ok(!forwarded.full(3));
+    forwarded.add(message(id), id);
+  }
+  assert.ok(forwarded.full(3));
+  assert.ok(!forwarded.full(4), 'of another term there are none');
+  forwarded.settled(2, 16);
+  assert.deepEqual(
+    forwarded
+      .overdue(3, 23)
+      .map(({ proposalId, behindId }) => [proposalId, behindId])
+      .slice(0, 2),
+    [
+      [3, 2],
+      [4, 3],
+    ],
+    'the first has been given up, nobody waits for it',
+  );
+  assert.equal(forwarded.newestId(3), forwardedMax);
+  assert.deepEqual(forwarded.overdue(3, 60), []);
+  assert.equal(forwarded.newestId(3), 0);
 });
 
 void test('a term that jumps is followed up to the limit, and beyond it changes nothing', () => {
@@ -152,6 +189,7 @@ void test('odd messages are ignored', () => {
       entryType: 'config',
       data: new Uint8Array(3),
       configIndex: 0,
+      behindId: 0,
     },
     { ...envelope, type: 'snapshot', snapshot: { ...genesis(), index: 9, term: 1 } },
   ];

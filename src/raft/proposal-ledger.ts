@@ -1,21 +1,21 @@
 import { assert } from '../base/assert.js';
-import type { MemberId, Term } from './types.js';
+import type { MemberId, ProposalOutcome, Term } from './types.js';
 
 /** Runs of one member that may propose to a leader within one term; the oldest is forgotten first. */
 export const proposerRunsMax = 16;
 
-/** What fits into the bits of a run. */
+/** Of one run. More than it ever has on their way (forwardedMax). */
 const rememberedMax = 32;
 
 interface Run {
-  highest: number;
-  /** Bit n: `highest - n` was seen. */
-  window: number;
+  readonly outcomes: Map<number, ProposalOutcome>;
+  /** Up to here it is not known what was decided. */
+  forgottenId: number;
 }
 
 /**
- * Which forwarded proposals a leader has already decided on in its term. A proposal must never be decided
- * twice: appended once and dropped once would tell its client that it was certainly not applied.
+ * What a leader has decided in its term on proposals that were sent to it. None must ever be decided twice: appended
+ * once and dropped once would tell its client that it was certainly not applied. A copy is told what the first was.
  * Kept after the term as leader ends, for the copies that arrive late.
  */
 export class ProposalLedger {
@@ -24,7 +24,7 @@ export class ProposalLedger {
   readonly #remembered: number;
   readonly #senders = new Map<MemberId, Map<number, Run>>();
 
-  /** @param remembered proposal ids behind the highest of a run */
+  /** @param remembered outcomes of one run, the newest by their ids */
   constructor(remembered = rememberedMax) {
     assert(remembered >= 1 && remembered <= rememberedMax, `${remembered} proposals are remembered`);
     this.#remembered = remembered;
@@ -35,29 +35,43 @@ export class ProposalLedger {
     this.#senders.clear();
   }
 
-  /** @returns false if it was recorded before, or is too old to tell */
-  record(from: MemberId, proposalId: number): boolean {
-    const run = this.#run(from, Math.floor(proposalId / 2 ** 32));
-    const behind = run.highest - proposalId;
-    if (behind < 0) {
-      run.window = -behind < rememberedMax ? (run.window << -behind) | 1 : 1;
-      run.highest = proposalId;
-      return true;
-    }
-    const bit = 1 << behind;
-    if (behind >= this.#remembered || (run.window & bit) !== 0) return false;
-    run.window |= bit;
-    return true;
+  /** What was decided; undefined: nothing that is remembered. */
+  outcome(from: MemberId, proposalId: number): ProposalOutcome | undefined {
+    return this.#known(from, proposalId)?.outcomes.get(proposalId);
   }
 
-  #run(from: MemberId, number: number): Run {
+  /** Whether it may have been decided, so long ago that nobody knows. */
+  isForgotten(from: MemberId, proposalId: number): boolean {
+    return proposalId <= (this.#known(from, proposalId)?.forgottenId ?? 0);
+  }
+
+  record(from: MemberId, proposalId: number, outcome: ProposalOutcome): void {
+    const run = this.#run(from, proposalId);
+    assert(!run.outcomes.has(proposalId), `proposal ${proposalId} is decided once`);
+    run.outcomes.set(proposalId, outcome);
+    if (run.outcomes.size <= this.#remembered) return;
+    const oldestId = Math.min(...run.outcomes.keys());
+    run.outcomes.delete(oldestId);
+    run.forgottenId = Math.max(run.forgottenId, oldestId);
+  }
+
+  #known(from: MemberId, proposalId: number): Run | undefined {
+    return this.#senders.get(from)?.get(runOf(proposalId));
+  }
+
+  #run(from: MemberId, proposalId: number): Run {
     let runs = this.#senders.get(from);
     if (runs === undefined) this.#senders.set(from, (runs = new Map<number, Run>()));
+    const number = runOf(proposalId);
     let run = runs.get(number);
     if (run === undefined) {
       if (runs.size >= proposerRunsMax) runs.delete(runs.keys().next().value!);
-      runs.set(number, (run = { highest: 0, window: 0 }));
+      runs.set(number, (run = { outcomes: new Map(), forgottenId: 0 }));
     }
     return run;
   }
+}
+
+function runOf(proposalId: number): number {
+  return Math.floor(proposalId / 2 ** 32);
 }

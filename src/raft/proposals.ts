@@ -20,22 +20,37 @@ export function propose(
   configIndex: Index,
 ): number {
   const proposalId = core.nextId();
-  if (core.role === 'leader' || core.leader === noMember) {
-    const outcome = decide(core, entryType, data, configIndex);
+  if (core.role === 'leader' || core.leader === noMember || core.forwarded.full(core.term)) {
+    const outcome = core.role === 'leader' ? decide(core, entryType, data, configIndex) : noLeader;
     core.outbox.proposalResults.push({ proposalId, outcome });
-  } else {
-    core.send({
-      type: 'propose',
-      from: core.id,
-      to: core.leader,
-      term: core.term,
-      proposalId,
-      entryType,
-      data,
-      configIndex,
-    });
+    return proposalId;
   }
+  const message = {
+    type: 'propose' as const,
+    from: core.id,
+    to: core.leader,
+    term: core.term,
+    proposalId,
+    entryType,
+    data,
+    configIndex,
+    behindId: entryType === 'normal' ? core.forwarded.newestId(core.term) : 0,
+  };
+  core.forwarded.add(message, core.tickCount);
+  core.send(message);
   return proposalId;
+}
+
+/** What is on its way to the leader may be lost, or its answer: messages go there again. */
+export function resendProposals(core: Core): void {
+  if (core.role !== 'follower' || core.leader === noMember) return;
+  for (const message of core.forwarded.again(core.term, core.tickCount)) core.send(message);
+}
+
+/** As resendProposals, where no answer has come for a while. */
+export function resendOverdueProposals(core: Core): void {
+  if (core.role !== 'follower' || core.leader === noMember) return;
+  for (const message of core.forwarded.overdue(core.term, core.tickCount)) core.send(message);
 }
 
 /**
@@ -44,23 +59,41 @@ export function propose(
  * answer: a copy of the message may have been accepted before a restart.
  */
 export function handlePropose(core: Core, message: MessageOf<'propose'>): void {
-  if (message.term !== core.ledger.term || !core.ledger.record(message.from, message.proposalId)) return;
-  const leads = core.role === 'leader' && core.term === message.term;
-  core.send({
-    type: 'propose-response',
-    from: core.id,
-    to: message.from,
-    term: core.term,
-    proposalId: message.proposalId,
-    outcome: leads
-      ? decide(core, message.entryType, message.data, message.configIndex)
-      : { kind: 'dropped', reason: 'no-leader' },
-  });
+  const { from, proposalId } = message;
+  if (message.term !== core.ledger.term) return;
+  let outcome = core.ledger.outcome(from, proposalId);
+  if (outcome === undefined) {
+    if (core.ledger.isForgotten(from, proposalId)) return;
+    outcome = decideForwarded(core, message);
+    if (outcome === undefined) return;
+    core.ledger.record(from, proposalId, outcome);
+  }
+  core.send({ type: 'propose-response', from: core.id, to: from, term: core.term, proposalId, outcome });
 }
+
+/**
+ * What one member proposes keeps its order: nothing is decided before what it goes behind, and behind one that is to be
+ * proposed again nothing is appended.
+ *
+ * @returns undefined: what it goes behind has not come yet, and both will be sent again
+ */
+function decideForwarded(core: Core, message: MessageOf<'propose'>): ProposalOutcome | undefined {
+  if (core.role !== 'leader' || core.term !== message.term) return noLeader;
+  if (message.entryType === 'normal' && message.behindId > 0) {
+    const before = core.ledger.outcome(message.from, message.behindId);
+    if (before === undefined) return undefined;
+    if (before.kind === 'dropped' && before.reason === 'no-leader') return before;
+  }
+  return decide(core, message.entryType, message.data, message.configIndex);
+}
+
+const noLeader: ProposalOutcome = { kind: 'dropped', reason: 'no-leader' };
 
 export function handleProposeResponse(core: Core, message: MessageOf<'propose-response'>): void {
   const { proposalId, outcome } = message;
-  if (core.ownsId(proposalId)) core.outbox.proposalResults.push({ proposalId, outcome });
+  if (!core.ownsId(proposalId)) return;
+  core.forwarded.settled(proposalId, core.tickCount);
+  core.outbox.proposalResults.push({ proposalId, outcome });
 }
 
 function decide(

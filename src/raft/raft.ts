@@ -4,7 +4,7 @@ import type { RaftInitialState, RaftOptions } from './core.js';
 import { Core } from './core.js';
 import { leaderConnectionLost, ownVotePersisted, startElection } from './election.js';
 import { objectionTo, objectionToSnapshot } from './plausible.js';
-import { propose } from './proposals.js';
+import { propose, resendProposals } from './proposals.js';
 import { holdsReadLease, leaseLost, readIndex } from './read-index.js';
 import { hasReady, takeReady } from './ready.js';
 import { advanceCommit, isActive, reportSnapshot, reportUnreachable, snapshotMetaAt } from './replication.js';
@@ -75,7 +75,8 @@ export class Raft {
 
   /**
    * @returns the proposal's id. Its outcome comes in Ready.proposalResults: at once at the leader or when none
-   * is known; after the leader's answer otherwise; never if a message is lost (a later term decides then)
+   * is known; after the leader's answer otherwise, which is asked for again where it does not come; never if the leader
+   * is gone (a later term decides then)
    */
   propose(data: Uint8Array): number {
     const proposalId = propose(this.#core, 'normal', data, 0);
@@ -119,6 +120,11 @@ export class Raft {
   /** A hint: messages to `id` are being lost. */
   reportUnreachable(id: MemberId): void {
     reportUnreachable(this.#core, id);
+  }
+
+  /** A hint: messages go to `id` again, and those that were under way may have been lost. */
+  reportReachable(id: MemberId): void {
+    if (id === this.#core.leader) resendProposals(this.#core);
   }
 
   /** The transfer of a snapshot to `id`, asked for by a `snapshot` message, has ended. */

@@ -2,6 +2,7 @@ import { noMember } from '../base/ids.js';
 import type { Core } from './core.js';
 import { startElection } from './election.js';
 import { termMarkTicks } from './plausible.js';
+import { resendOverdueProposals } from './proposals.js';
 import { becomeFollower } from './roles.js';
 
 /** Time passes by one tick. */
@@ -17,6 +18,7 @@ export function tick(core: Core): void {
 
 function tickElection(core: Core): void {
   core.electionElapsed++;
+  resendOverdueProposals(core);
   if (core.electionElapsed >= core.electionTimeout && core.electable) startElection(core, false);
 }
 

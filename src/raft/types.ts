@@ -112,12 +112,14 @@ export type Message = Envelope &
       }
     | {
         readonly type: 'propose';
-        /** Grows within one sender and term, so that a duplicate is recognised. */
+        /** Grows within one run of the sender, and stays the same when it is sent again. */
         readonly proposalId: number;
         readonly entryType: 'normal' | 'config';
         readonly data: Uint8Array;
-        /** For `config`: the index of the configuration that the proposer checked against. */
+        /** For `config`: the index of the configuration that the proposer checked against; else 0. */
         readonly configIndex: Index;
+        /** For `normal`: the proposal that must be decided before this one, for they keep their order; 0: none. */
+        readonly behindId: number;
       }
     | {
         readonly type: 'propose-response';

@@ -65,7 +65,15 @@ export const messageSamples: Readonly<Record<MessageType, Message>> = {
   'transfer-leader': { ...envelope, type: 'transfer-leader', target: 9n },
   'read-index': { ...envelope, type: 'read-index', context: 12 },
   'read-index-response': { ...envelope, type: 'read-index-response', context: 12, index: 499 },
-  propose: { ...envelope, type: 'propose', proposalId: 13, entryType: 'config', configIndex: 400, data },
+  propose: {
+    ...envelope,
+    type: 'propose',
+    proposalId: 13,
+    entryType: 'config',
+    configIndex: 400,
+    behindId: 0,
+    data,
+  },
   'propose-response': {
     ...envelope,
     type: 'propose-response',

@@ -210,6 +210,7 @@ describe('strangers on the Raft port', () => {
           proposalId: 1,
           entryType: 'normal',
           configIndex: 0,
+          behindId: 0,
           data: Buffer.alloc(7, 0xff),
         } as const;
         return { type: 'propose', from, to, term, ...what };

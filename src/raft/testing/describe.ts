@@ -65,8 +65,10 @@ function details(message: Message): string {
       return ` #${shortId(message.context)}`;
     case 'read-index-response':
       return ` #${shortId(message.context)} at ${message.index}`;
-    case 'propose':
-      return ` #${shortId(message.proposalId)}`;
+    case 'propose': {
+      const behind = message.behindId === 0 ? '' : ` behind #${shortId(message.behindId)}`;
+      return ` #${shortId(message.proposalId)}${behind}`;
+    }
     case 'propose-response':
       return ` #${shortId(message.proposalId)} ${describeOutcome(message.outcome)}`;
     case 'timeout-now':

@@ -177,6 +177,7 @@ const commands: Record<string, (trace: Trace, words: string[]) => void> = {
   'connection-lost': (trace, [id, leader]) =>
     trace.member(id).input((raft) => raft.leaderConnectionLost(BigInt(leader!))),
   unreachable: (trace, [id, peer]) => trace.member(id).input((raft) => raft.reportUnreachable(BigInt(peer!))),
+  reachable: (trace, [id, peer]) => trace.member(id).input((raft) => raft.reportReachable(BigInt(peer!))),
   persist: (trace, [id, count]) => {
     for (const member of trace.members(id)) {
       repeat(count, () => member.persist());

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { get, put } from './testing/key-values.js';
+import { MemoryCluster, type Machine } from './testing/memory-cluster.js';
+
+/** Three members, one of which is not the leader, and is asked for everything. */
+async function throughFollower(seed: number): Promise<{ cluster: MemoryCluster; asked: Machine }> {
+  const cluster = await MemoryCluster.of(3, seed, {}, { latencyMsMin: 1, latencyMsMax: 3 });
+  return { cluster, asked: cluster.followers()[0]! };
+}
+
+/** Nothing goes between the two for so long; what was under way is lost. */
+async function breakLink(cluster: MemoryCluster, one: Machine, other: Machine, forMs: number): Promise<void> {
+  const heal = cluster.network.partition([one.id], [other.id]);
+  cluster.network.disconnect(one.id, other.id);
+  await cluster.clock.advanceAsync(forMs);
+  heal();
+}
+
+void test('writes that a broken link lost are proposed again, in their order, and none is unknown', async () => {
+  for (let seed = 400; seed < 410; seed++) {
+    const { cluster, asked } = await throughFollower(seed);
+    const leader = cluster.leaderMachine();
+    const { term } = leader.member.status();
+    const beganMs = cluster.clock.monotonicMs();
+    const writes: Promise<unknown>[] = [];
+    for (let at = 0; at < 200; at++) {
+      writes.push(put(asked.member, 'key', `${at}`));
+      if (at === 100) await breakLink(cluster, asked, leader, 20);
+      else if (at % 10 === 0) await cluster.clock.advanceAsync(1);
+    }
+    await cluster.settled(Promise.all(writes));
+    assert.equal(await cluster.settled(get(asked.member, 'key')), '199');
+    assert.equal(leader.member.status().term, term);
+    assert.ok(cluster.clock.monotonicMs() - beganMs < 1000, `${cluster.clock.monotonicMs() - beganMs} ms`);
+  }
+});
+
+void test('so are those of which single messages are lost on a link that stays up', async () => {
+  for (let seed = 420; seed < 430; seed++) {
+    const { cluster, asked } = await throughFollower(seed);
+    cluster.network.conditions.lossProbability = 0.2;
+    const writes: Promise<unknown>[] = [];
+    for (let at = 0; at < 100; at++) {
+      writes.push(put(asked.member, 'key', `${at}`));
+      await cluster.clock.advanceAsync(5);
+    }
+    await cluster.settled(Promise.all(writes));
+    assert.equal(await cluster.settled(get(asked.member, 'key')), '99');
+  }
+});

@@ -1,0 +1,94 @@
+import type { Message, Term } from './types.js';
+
+/** Proposals of this member whose outcome the leader has not told; with so many, one more is not taken. */
+export const forwardedMax = 16;
+
+/** Ticks until the first is sent again, which its answer has rarely needed. Each time it is twice as long. */
+const resendTicks = 5;
+/** A tick more for so many bytes: what a slow link still carries is not sent beside itself. */
+const resendSizeBytesPerTick = 256 * 1024;
+
+type Proposal = Extract<Message, { readonly type: 'propose' }>;
+
+interface Forwarded {
+  message: Proposal;
+  readonly sinceTick: number;
+}
+
+/**
+ * Proposals on their way to the leader of `term`, oldest first. They are sent again, all in their order, until each
+ * has its outcome: the leader decides once on each id, and on none before the one that it names as its predecessor.
+ */
+export class ForwardedProposals {
+  readonly #ageMaxTicks: number;
+  #term: Term = 0;
+  #open: Forwarded[] = [];
+  #sentTick = 0;
+  #resends = 0;
+
+  /** @param ageMaxTicks so old they are given up: their callers have been told that the outcome is unknown */
+  constructor(ageMaxTicks: number) {
+    this.#ageMaxTicks = ageMaxTicks;
+  }
+
+  /** Of an earlier term none is left: the log tells what became of them. */
+  full(term: Term): boolean {
+    return this.#term === term && this.#open.length >= forwardedMax;
+  }
+
+  /** The newest whose place in the log is open; 0 if none. Changes of members are in no order with the others. */
+  newestId(term: Term): number {
+    if (this.#term !== term) return 0;
+    return this.#open.findLast(({ message }) => message.entryType === 'normal')?.message.proposalId ?? 0;
+  }
+
+  add(message: Proposal, tick: number): void {
+    if (message.term !== this.#term) this.#begin(message.term);
+    if (this.#open.length === 0) this.#progress(tick);
+    this.#open.push({ message, sinceTick: tick });
+  }
+
+  #begin(term: Term): void {
+    this.#term = term;
+    this.#open = [];
+  }
+
+  #progress(tick: number): void {
+    this.#sentTick = tick;
+    this.#resends = 0;
+  }
+
+  settled(proposalId: number, tick: number): void {
+    const at = this.#open.findIndex(({ message }) => message.proposalId === proposalId);
+    if (at < 0) return;
+    this.#open.splice(at, 1);
+    this.#progress(tick);
+  }
+
+  /** Those that are to be sent again because no outcome has come for so long. */
+  overdue(term: Term, tick: number): readonly Proposal[] {
+    if (this.#term !== term || this.#open.length === 0) return [];
+    this.#giveUpOld(tick);
+    const sizeBytes = this.#open.reduce((sum, { message }) => sum + message.data.length, 0);
+    const waitTicks = (resendTicks + Math.ceil(sizeBytes / resendSizeBytesPerTick)) * 2 ** this.#resends;
+    return tick - this.#sentTick < waitTicks ? [] : this.again(term, tick);
+  }
+
+  /** All of them, for the way to the leader was interrupted. */
+  again(term: Term, tick: number): readonly Proposal[] {
+    if (this.#term !== term) return [];
+    this.#sentTick = tick;
+    this.#resends++;
+    return this.#open.map(({ message }) => message);
+  }
+
+  #giveUpOld(tick: number): void {
+    while (this.#open.length > 0 && tick - this.#open[0]!.sinceTick > this.#ageMaxTicks) {
+      const { message: given } = this.#open.shift()!;
+      // Whether it stands in the log is open for good: nothing waits for it.
+      for (const each of this.#open) {
+        if (each.message.behindId === given.proposalId) each.message = { ...each.message, behindId: 0 };
+      }
+    }
+  }
+}
