@@ -20,11 +20,14 @@ class ProcessTimer implements Timer {
   underlying: Timer | undefined;
   /** On the process's clock. */
   readonly dueMs: number;
+  /** What its like makes up for: the machine had been suspended for so long when it was set. */
+  suspendedMs: number;
   readonly #callback: () => void;
   #cancelled = false;
 
-  constructor(dueMs: number, callback: () => void) {
+  constructor(dueMs: number, suspendedMs: number, callback: () => void) {
     this.dueMs = dueMs;
+    this.suspendedMs = suspendedMs;
     this.#callback = callback;
   }
 
@@ -47,6 +50,11 @@ export class Process implements Clock {
   readonly #clock: VirtualClock;
   readonly #options: ProcessOptions;
   #rate: number;
+  /** 0: the machine is suspended. */
+  #rateNow: number;
+  #suspendedSinceMs: number | undefined;
+  /** In all, on the true clock. */
+  #suspendedMs = 0;
   #wallOffsetMs: number;
   /** The process's own time was `#sinceLocalMs` when the true one was `#sinceMs`. */
   #sinceMs: number;
@@ -61,6 +69,7 @@ export class Process implements Clock {
     this.#clock = clock;
     this.#options = options;
     this.#rate = options.rate;
+    this.#rateNow = options.rate;
     this.#wallOffsetMs = options.wallOffsetMs;
     this.#sinceMs = clock.monotonicMs();
     this.#sinceLocalMs = this.#sinceMs;
@@ -75,7 +84,7 @@ export class Process implements Clock {
   }
 
   monotonicMs(): number {
-    const ms = this.#sinceLocalMs + (this.#clock.monotonicMs() - this.#sinceMs) * this.#rate;
+    const ms = this.#sinceLocalMs + (this.#clock.monotonicMs() - this.#sinceMs) * this.#rateNow;
     return Math.max(ms, this.#leastMs);
   }
 
@@ -84,13 +93,23 @@ export class Process implements Clock {
   }
 
   setTimer(delayMs: number, callback: () => void): Timer {
-    const timer = new ProcessTimer(this.monotonicMs() + delayMs, callback);
+    const timer = new ProcessTimer(this.monotonicMs() + delayMs, this.#suspendedMs, callback);
     timer.underlying = this.#clock.setTimer(delayMs / this.#rate, () => this.#due(timer));
     return timer;
   }
 
   #due(timer: ProcessTimer): void {
     const { dueMs } = timer;
+    if (this.#suspendedSinceMs !== undefined) {
+      this.enter(() => this.#due(timer));
+      return;
+    }
+    const lateMs = this.#suspendedMs - timer.suspendedMs;
+    if (lateMs > 0) {
+      timer.suspendedMs = this.#suspendedMs;
+      timer.underlying = this.#clock.setTimer(lateMs, () => this.#due(timer));
+      return;
+    }
     if (dueMs - this.monotonicMs() < roundingMsMax) this.#leastMs = Math.max(this.#leastMs, dueMs);
     if (this.#paused) this.enter(() => timer.fire());
     else if (!this.#ended) {
@@ -135,9 +154,25 @@ export class Process implements Clock {
     this.#paused = true;
   }
 
+  /** As pause(), of the whole machine: its monotonic clock stands still meanwhile, the wall clock goes on. */
+  suspend(): void {
+    this.pause();
+    this.#suspendedSinceMs = this.#clock.monotonicMs();
+    this.#setRate(0);
+  }
+
+  #wakeUp(): void {
+    const forMs = this.#clock.monotonicMs() - this.#suspendedSinceMs!;
+    this.#suspendedSinceMs = undefined;
+    this.#suspendedMs += forMs;
+    this.#wallOffsetMs += forMs * this.#rate;
+    this.#setRate(this.#rate);
+  }
+
   /** What came meanwhile is taken in, in the order in which `reorder` puts it. */
   resume(reorder: (waiting: (() => void)[]) => (() => void)[]): void {
     if (!this.#paused) return;
+    if (this.#suspendedSinceMs !== undefined) this.#wakeUp();
     this.#paused = false;
     const waiting = reorder(this.#waiting);
     this.#waiting = [];
@@ -152,9 +187,14 @@ export class Process implements Clock {
 
   /** From now on its clock runs at `rate`. Timers that are set already keep their time. */
   drift(rate: number): void {
+    this.#rate = rate;
+    if (this.#suspendedSinceMs === undefined) this.#setRate(rate);
+  }
+
+  #setRate(rate: number): void {
     this.#sinceLocalMs = this.monotonicMs();
     this.#sinceMs = this.#clock.monotonicMs();
-    this.#rate = rate;
+    this.#rateNow = rate;
   }
 
   jumpWall(byMs: number): void {

@@ -42,9 +42,12 @@ const pause: Fault = (scene) => {
   const { electionTimeoutMs } = cluster.options;
   const ms = dice.ms(electionTimeoutMs / 20, electionTimeoutMs * dice.pick([1, 3, 10]));
   const reorders = dice.chance(0.3);
-  process.pause();
+  // Without a throw of its own: all seeds that are kept go on as they did.
+  const isSuspension = Math.floor(ms * 1000) % 4 === 0;
+  if (isSuspension) process.suspend();
+  else process.pause();
   scene.lasts(ms, () => process.resume((waiting) => (reorders ? dice.shuffled(waiting) : waiting)));
-  return `${machine.name} for ${ms.toFixed(0)} ms`;
+  return `${machine.name}${isSuspension ? ', suspended,' : ''} for ${ms.toFixed(0)} ms`;
 };
 
 export const crashFaults = {

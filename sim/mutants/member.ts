@@ -8,8 +8,8 @@ export const memberMutants: readonly Mutant[] = [
     'messages-before-disk',
     'votes and acknowledgements leave beside the write that they promise',
     member('loop'),
-    'after: [...messagesAfterPersist], done: false };',
-    'after: [], done: false };\n    this.#send(messagesAfterPersist);',
+    'after: [...messagesAfterPersist]',
+    'after: (this.#send(messagesAfterPersist), [])',
   ),
   mutant(
     'lease-outlives-a-pause',

@@ -4,6 +4,7 @@ import type { MemberId, Term } from '../base/ids.js';
 import { Work } from '../base/work.js';
 import type { AppliedEntry } from '../fsm/state-machine.js';
 import type { Timer } from '../ports/clock.js';
+import { entrySizeBytes } from '../raft/log.js';
 import type { Message, Ready, SnapshotMeta } from '../raft/types.js';
 import { ApplyQueue } from './apply-queue.js';
 import type { ConfigProposals } from './config-proposals.js';
@@ -13,6 +14,7 @@ import type { MemberParts } from './parts.js';
 import type { Proposals } from './proposals.js';
 import type { Reads } from './reads.js';
 import { SnapshotTransfers } from './snapshot-transfers.js';
+import { SuspensionWatch } from './suspension-watch.js';
 
 /** What the loop tells the member. */
 export interface LoopListener {
@@ -29,6 +31,9 @@ interface LogWrite {
   readonly mark: number;
   readonly snapshot: SnapshotMeta | undefined;
   readonly after: Message[];
+  readonly sizeBytes: number;
+  /** On the monotonic clock. */
+  readonly beganMs: number;
   done: boolean;
 }
 
@@ -55,10 +60,13 @@ export class Loop {
   #nextTickMs = 0;
   /** Log writes that have begun, oldest first. */
   readonly #outstanding: LogWrite[] = [];
+  /** Of the entries in them. */
+  #unwrittenSizeBytes = 0;
   /** Installations and log writes that wait for the installation under way, in the order of their Readys. */
   readonly #storageQueue: (() => Promise<void> | undefined)[] = [];
   #installing: Promise<void> | undefined;
   #appliedTerm: Term;
+  readonly #suspension: SuspensionWatch;
   #seen: { role: string; term: Term; leader: MemberId };
 
   constructor(
@@ -90,6 +98,7 @@ export class Loop {
       failed: (error) => this.fail(error),
     });
     this.#appliedTerm = machine.applied.term;
+    this.#suspension = new SuspensionWatch(clock, parts.options.heartbeatIntervalMs);
     this.#seen = { role: raft.role, term: raft.term, leader: raft.leader };
   }
 
@@ -131,6 +140,7 @@ export class Loop {
    */
   #passTime(): void {
     const { clock, machine, options, raft } = this.#parts;
+    if (options.leaseReads && this.#suspension.noticed()) raft.timeLost();
     const now = clock.monotonicMs();
     if (now < this.#nextTickMs) return;
     this.#nextTickMs += options.heartbeatIntervalMs;
@@ -187,11 +197,21 @@ export class Loop {
     this.#guard(() => {
       this.#passTime();
       // As if it were lost: the leader sends it again, with what comes behind it.
-      if (this.#applying.full && message.type === 'append' && message.entries.length > 0) return;
+      if (message.type === 'append' && message.entries.length > 0 && this.#full) return;
       objection = this.#parts.raft.step(message);
       this.schedule();
     });
     return objection;
+  }
+
+  /** So much waits for the disk, or to be applied, that nothing more is taken from a leader. */
+  get #full(): boolean {
+    return this.#applying.full || this.#unwrittenSizeBytes >= this.#parts.options.inflightSizeBytesMax;
+  }
+
+  /** When the oldest write of the log began that is under way; behind an installation none is. */
+  get oldestWriteMs(): number | undefined {
+    return this.#installing === undefined ? this.#outstanding[0]?.beganMs : undefined;
   }
 
   /** Runs `action` on Raft's side; whatever it throws stops the member. */
@@ -265,8 +285,19 @@ export class Loop {
       this.#storageQueue.push(this.#installation(ready.snapshot));
     }
     const { snapshot, hardState, entries, messagesAfterPersist } = ready;
-    const write: LogWrite = { mark, snapshot, after: [...messagesAfterPersist], done: false };
+    let sizeBytes = 0;
+    for (const entry of entries) sizeBytes += entrySizeBytes(entry);
+    const beganMs = this.#parts.clock.monotonicMs();
+    const write: LogWrite = {
+      mark,
+      snapshot,
+      after: [...messagesAfterPersist],
+      sizeBytes,
+      beganMs,
+      done: false,
+    };
     this.#outstanding.push(write);
+    this.#unwrittenSizeBytes += sizeBytes;
     this.#storageQueue.push(() => {
       wal.append({ hardState, entries }).then(
         () => {
@@ -302,6 +333,7 @@ export class Loop {
     let last: LogWrite | undefined;
     while (this.#outstanding[0]?.done === true) {
       last = this.#outstanding.shift()!;
+      this.#unwrittenSizeBytes -= last.sizeBytes;
       raft.persisted(last.mark);
       if (last.snapshot !== undefined) raft.applied(last.snapshot.index);
       this.#send(last.after);

@@ -58,6 +58,8 @@ export class Proposals {
   #sequence = 0;
   #places = 0;
   #waitingCount = 0;
+  /** Since a write was answered, or none waited. */
+  #idleTicks = 0;
   /** Something is to be proposed again, and goes before groups that were proposed behind it, should these be too. */
   #regathering = false;
   /** No leader took the last attempt: wait for a tick or a change of leader. */
@@ -79,6 +81,11 @@ export class Proposals {
     this.#options = options;
     this.#proposer = proposer;
     this.#featureLevel = featureLevel;
+  }
+
+  /** For so many ticks writes have waited, and none was answered. */
+  get idleTicks(): number {
+    return this.#idleTicks;
   }
 
   get waitingCount(): number {
@@ -214,6 +221,7 @@ export class Proposals {
     const group = this.#groups.find((each) => each.sequence === sequence);
     if (group === undefined) return;
     this.#remove(group);
+    this.#idleTicks = 0;
     let at = 0;
     for (const call of group.calls) {
       this.#waitingCount--;
@@ -248,8 +256,9 @@ export class Proposals {
     this.#stalled = false;
   }
 
-  /** Ends the calls whose time is over. */
+  /** Once a tick: ends the calls whose time is over. */
   sweep(): void {
+    this.#idleTicks = this.#waitingCount === 0 ? 0 : this.#idleTicks + 1;
     const now = this.#clock.monotonicMs();
     const [noLeader, unconfirmed] = [madeOnce(noLeaderForWriteError), madeOnce(unconfirmedError)];
     for (const call of this.#queue) call.waiter.sweep(now, noLeader);

@@ -14,13 +14,11 @@ import type { ClusterConfig } from '../raft/types.js';
 import { isUnsuitable, stoppingFor, storageMessage } from './endings.js';
 import { ConfigProposals } from './config-proposals.js';
 import { Duties } from './duties.js';
-import { LeaderWatch } from './leader-watch.js';
 import { Loop } from './loop.js';
 import { MembershipChanges } from './membership-changes.js';
 import type { MemberParts, StopReason } from './parts.js';
 import { Proposals } from './proposals.js';
 import { publishedLevels } from './publication.js';
-import { Reachability } from './reachability.js';
 import { RangeReads } from './range-reads.js';
 import { Reads } from './reads.js';
 import { Refusals } from './refusals.js';
@@ -38,6 +36,7 @@ import type {
   RangeAnswer,
   RangeQuery,
 } from './types.js';
+import { Watches } from './watches.js';
 
 /** One running member of a cluster. */
 export class RaftMember implements Member {
@@ -49,8 +48,7 @@ export class RaftMember implements Member {
   readonly #loop: Loop;
   readonly #changes: MembershipChanges;
   readonly #duties: Duties;
-  readonly #reachability: Reachability;
-  readonly #leaderWatch: LeaderWatch;
+  readonly #watches: Watches;
   readonly #proposer: bigint;
   readonly #changeListeners = new Set<() => void>();
   readonly #refusals: Refusals;
@@ -105,16 +103,11 @@ export class RaftMember implements Member {
       (command) => this.write(command),
       (error) => this.#loop.fail(error),
     );
-    const { id, log } = parts;
-    const { electionTimeoutMs } = options;
-    const nameOf = (each: MemberId): string => this.#nameOf(each);
-    this.#reachability = new Reachability({ clock, log, graceMs: electionTimeoutMs, nameOf });
-    this.#leaderWatch = new LeaderWatch({
-      ...{ id, clock, log, electionTimeoutMs },
-      leader: () => raft.leader,
-      config: () => machine.config,
-      reaches: (each) => this.#reachability.of(each)?.reachable === true,
+    this.#watches = new Watches(parts, {
+      ...{ loop: this.#loop, proposals: this.#proposals, reads: this.#reads },
+      nameOf: (each) => this.#nameOf(each),
       describe: (each) => this.#describe(each),
+      changed: () => this.#tellChange(),
     });
   }
 
@@ -140,11 +133,11 @@ export class RaftMember implements Member {
       },
       reachable: (id, address) => {
         this.#refusals.welcomed(id);
-        this.#reachability.reached(id, address);
+        this.#watches.reachability.reached(id, address);
         this.#loop.reachable(id);
       },
       unreachable: (id, address, reason) => {
-        this.#reachability.lost(id, address, reason);
+        this.#watches.reachability.lost(id, address, reason);
         raft.reportUnreachable(id);
         this.#loop.schedule();
       },
@@ -182,7 +175,7 @@ export class RaftMember implements Member {
       peers.setMembers(new Map(others.map((each) => [each.id, each.peerAddress])));
     }
     peers.setRemoved(removed);
-    if (others.length > 0) this.#reachability.keep(new Set(others.map((each) => each.id)));
+    if (others.length > 0) this.#watches.reachability.keep(new Set(others.map((each) => each.id)));
     const { voters, learners } = machine.config;
     const names = (ids: readonly MemberId[]): string[] => ids.map((each) => this.#nameOf(each));
     log.info(
@@ -208,6 +201,7 @@ export class RaftMember implements Member {
     const leader = raft.leader === noMember ? 'none' : this.#nameOf(raft.leader);
     log.info({ role: this.#role(), term: raft.term, leader }, 'role and term');
     this.#leading = raft.role === 'leader';
+    this.#watches.look();
     this.#tellChange();
   }
 
@@ -228,8 +222,7 @@ export class RaftMember implements Member {
 
   #ticked(): void {
     this.#duties.tick(this.#leading);
-    this.#reachability.tick();
-    this.#leaderWatch.tick();
+    this.#watches.tick();
   }
 
   #failed(error: Error): void {
@@ -272,6 +265,11 @@ export class RaftMember implements Member {
   /** As of what is applied here. */
   get config(): ClusterConfig {
     return this.#parts.machine.config;
+  }
+
+  /** Whether it can serve linearizable reads and writes, as far as it knows. onChange() tells of it. */
+  get serving(): boolean {
+    return this.#watches.serving;
   }
 
   /** Over all that is replicated: equal at members that have applied the same index. */
@@ -453,7 +451,7 @@ export class RaftMember implements Member {
         peerAddress: each.peerAddress,
         voter: isVoter(machine.config, each.id),
         levels: each.levels,
-        reach: this.#reachability.of(each.id),
+        reach: this.#watches.reachability.of(each.id),
         matchIndex: progress.get(each.id)?.match,
       }));
   }

@@ -29,6 +29,8 @@ export class Reads {
   /** Of the first time that the round under way was. */
   #roundContext = 0;
   #roundAgeTicks = 0;
+  /** Since a read was served, or none waited. */
+  #idleTicks = 0;
   #waitingCount = 0;
 
   constructor(raft: Pick<Raft, 'readIndex'>, clock: Clock, options: MemberOptions) {
@@ -83,6 +85,11 @@ export class Reads {
     else this.#awaitingApply.splice(at, 0, round);
   }
 
+  /** For so many ticks reads have waited, and none was served. */
+  get idleTicks(): number {
+    return this.#idleTicks;
+  }
+
   /** At once, before anything else of the member runs: nobody may wait for what is applied. */
   applied(index: Index): void {
     while (this.#awaitingApply.length > 0 && this.#awaitingApply[0]!.index <= index) {
@@ -92,6 +99,7 @@ export class Reads {
 
   #release(waiters: readonly Waiter<void>[]): void {
     this.#waitingCount -= waiters.length;
+    this.#idleTicks = 0;
     for (const waiter of waiters) waiter.resolve();
   }
 
@@ -104,6 +112,7 @@ export class Reads {
   tick(appliedIndex: Index): void {
     const first = this.#awaitingApply[0];
     assert(first === undefined || first.index > appliedIndex, 'no read waits for what is applied');
+    this.#idleTicks = this.#waitingCount === 0 ? 0 : this.#idleTicks + 1;
     if (this.#inRound.length > 0 && ++this.#roundAgeTicks >= retryTicks) this.#ask();
     const now = this.#clock.monotonicMs();
     const [noLeader, lagging] = [madeOnce(noLeaderError), madeOnce(laggingError)];

@@ -103,6 +103,8 @@ export class Core {
   leader: MemberId = noMember;
   role: Role = 'follower';
   readonly votes = new Map<MemberId, boolean>();
+  /** Whoever runs this member lets it stand. */
+  mayStand = true;
 
   // Time.
   tickCount = 0;
@@ -193,7 +195,7 @@ export class Core {
   get electable(): boolean {
     const isCounted =
       isVoter(this.config.config, this.id) || isVoter(this.configs.at(this.commit).config, this.id);
-    return isCounted && this.installing <= this.persistence.snapshotIndex;
+    return isCounted && this.mayStand && this.installing <= this.persistence.snapshotIndex;
   }
 
   /** The leader's own term has a committed entry: commit is now known to be the cluster's (paper 5.4.2, 8). */

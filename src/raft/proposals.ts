@@ -72,8 +72,8 @@ export function handlePropose(core: Core, message: MessageOf<'propose'>): void {
 }
 
 /**
- * What one member proposes keeps its order: nothing is decided before what it goes behind, and behind one that is to be
- * proposed again nothing is appended.
+ * What one member proposes keeps its order: nothing is decided before what it goes behind, and behind one that was
+ * turned down nothing is appended. Its proposer may never hear of that, and propose it again in a later term.
  *
  * @returns undefined: what it goes behind has not come yet, and both will be sent again
  */
@@ -82,7 +82,7 @@ function decideForwarded(core: Core, message: MessageOf<'propose'>): ProposalOut
   if (message.entryType === 'normal' && message.behindId > 0) {
     const before = core.ledger.outcome(message.from, message.behindId);
     if (before === undefined) return undefined;
-    if (before.kind === 'dropped' && before.reason === 'no-leader') return before;
+    if (before.kind === 'dropped') return before;
   }
   return decide(core, message.entryType, message.data, message.configIndex);
 }

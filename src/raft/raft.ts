@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.js';
+import { noMember } from '../base/ids.js';
 import { encodeConfigChange } from './config-change.js';
 import type { RaftInitialState, RaftOptions } from './core.js';
 import { Core } from './core.js';
@@ -8,6 +9,7 @@ import { propose, resendProposals } from './proposals.js';
 import { holdsReadLease, leaseLost, readIndex } from './read-index.js';
 import { hasReady, takeReady } from './ready.js';
 import { advanceCommit, isActive, reportSnapshot, reportUnreachable, snapshotMetaAt } from './replication.js';
+import { becomeFollower } from './roles.js';
 import { settle } from './settle.js';
 import { step } from './step.js';
 import { tick } from './tick.js';
@@ -105,6 +107,17 @@ export class Raft {
   /** From any member; the leader does it. noMember: to the most caught-up voter. */
   transferLeadership(target: MemberId): void {
     transferLeadership(this.#core, target);
+  }
+
+  /** Whether it stands for election at all: one that can write nothing does not, and is no worse a voter. */
+  setMayStand(mayStand: boolean): void {
+    this.#core.mayStand = mayStand;
+  }
+
+  /** Leads no more; the others elect whom they like. */
+  stepDown(): void {
+    const core = this.#core;
+    if (core.role === 'leader') becomeFollower(core, core.term, noMember);
   }
 
   /** Stands for election now, if it may. */

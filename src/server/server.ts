@@ -8,7 +8,6 @@ import { hostMetrics, memberMetrics } from '../api/member-metrics.js';
 import { makeApiLimits, type ApiLimits } from '../api/limits.js';
 import { formatHostPort } from '../base/address.js';
 import { KvorumError } from '../base/errors.js';
-import { noMember } from '../base/ids.js';
 import { enter, entropy, type Addresses, type Entrance } from './entrance.js';
 import { HostWatch } from './host-watch.js';
 import { memberDefaults, type MemberOptions } from '../member/options.js';
@@ -128,7 +127,7 @@ async function startIn(start: Start, signal?: AbortSignal): Promise<RunningServe
     clusterId: identity.clusterId,
     metrics: () => [...memberMetrics(member), ...hostMetrics(host.status)],
   });
-  const showHealth = (): void => api.setServing(member.status().leader !== noMember);
+  const showHealth = (): void => api.setServing(member.serving);
   member.onChange(showHealth);
   try {
     // From its start on it may get a vote that others count on, so no later start asks them first.

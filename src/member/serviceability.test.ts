@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { noMember } from '../base/ids.js';
+import { memberDefaults } from './options.js';
+import { put } from './testing/key-values.js';
+import { MemoryCluster } from './testing/memory-cluster.js';
+
+const { electionTimeoutMs } = memberDefaults;
+
+describe('whether a member serves', () => {
+  it('is told without a leader, and to whoever listens', async () => {
+    const cluster = await MemoryCluster.of(3, 510);
+    const cut = cluster.followers()[0]!;
+    const told: boolean[] = [];
+    cut.member.onChange(() => told.push(cut.member.serving));
+    assert.ok(cut.member.serving);
+    const others = cluster.machines.filter((each) => each !== cut).map(({ id }) => id);
+    const heal = cluster.network.partition([cut.id], others);
+    await cluster.until(() => !cut.member.serving, 3 * electionTimeoutMs);
+    assert.equal(told.at(-1), false);
+    for (const id of others) assert.ok(cluster.machines.find((each) => each.id === id)!.member.serving);
+    heal();
+    await cluster.until(() => cut.member.serving);
+    assert.equal(told.at(-1), true);
+  });
+
+  it('is told by one that hears its leader and reaches it with nothing, as long as calls wait', async () => {
+    const cluster = await MemoryCluster.of(3, 511);
+    const [cut] = cluster.followers();
+    const leader = cluster.leaderMachine();
+    const end = cluster.network.hold(({ from, to, message }) => {
+      return from === cut!.id && to === leader.id && message?.type === 'read-index';
+    });
+    const read = cut!.member.readBarrier();
+    await cluster.until(() => !cut!.member.serving, 2 * electionTimeoutMs);
+    assert.notEqual(cut!.member.status().leader, noMember);
+    end();
+    await cluster.settled(read);
+    await cluster.until(() => cut!.member.serving);
+  });
+
+  it('is told where writes get no answer', async () => {
+    const cluster = await MemoryCluster.of(3, 512);
+    const [cut] = cluster.followers();
+    const end = cluster.network.hold(({ from, message }) => from === cut!.id && message?.type === 'propose');
+    const write = put(cut!.member, 'key', 'x');
+    await cluster.until(() => !cut!.member.serving, 2 * electionTimeoutMs);
+    end();
+    await cluster.settled(write);
+    await cluster.until(() => cut!.member.serving);
+  });
+});
