@@ -6,6 +6,7 @@ import { connect as connectTo, createServer, type Server, type Socket } from 'no
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { KvorumError } from '../base/errors.js';
+import { silentLog } from '../base/log.js';
 import { freePort } from '../base/testing/free-port.js';
 import { connect } from '../client/index.js';
 import type { ServerOptions } from './server.js';
@@ -358,6 +359,45 @@ describe('startServer', () => {
       message: `cannot connect to ${server.grpcAddress}: connection refused: nothing listens there`,
     });
     assert.deepEqual(await readdir(servers.dataRoot), ['node1']);
+  });
+
+  it('waits for the state as long as that takes, once it was let in', { skip: notLinux }, async (t) => {
+    const servers = await RunningServers.in(t);
+    let notReached = (): void => {};
+    const longAfter = new Promise<void>((resolve) => (notReached = resolve));
+    const warn = (_: object, text: string): void => {
+      if (text === 'a member cannot be reached') notReached();
+    };
+    const joinTimeoutMs = 500;
+    const log = { ...silentLog, warn };
+    const founder = await servers.start({
+      ...{ id: 'node1', bootstrap: true, electionTimeoutMs: 2 * joinTimeoutMs, log },
+    });
+    // Nobody is where the others look for it, until it has waited for longer than that.
+    const host = ownLoopback();
+    const advertiseHost = '127.200.0.1';
+    const raftPort = await freePort(advertiseHost);
+    const join = [founder.grpcAddress];
+    const giveUp = new AbortController();
+    t.after(() => giveUp.abort());
+    const joining = servers.start(
+      { id: 'node2', host, advertiseHost, raftPort, join, joinTimeoutMs },
+      giveUp.signal,
+    );
+    await Promise.race([longAfter, joining]);
+    const client = clientOf(t, founder.grpcAddress);
+    const { members } = await client.members();
+    assert.equal(members.find(({ name }) => name === 'node2')?.clientAddress, '');
+    const proxy = createServer((socket) => {
+      const onward = connectTo(raftPort, host);
+      for (const each of [socket, onward]) each.on('error', () => {});
+      socket.pipe(onward).pipe(socket);
+    });
+    t.after(() => proxy.close());
+    await listening(proxy, raftPort, advertiseHost);
+    const server = await joining;
+    await client.set('a', '1');
+    assert.equal(await clientOf(t, `${host}:${portOf(server.grpcAddress)}`).get('a'), '1');
   });
 
   it('ends at once when it is asked to while it joins, and leaves nothing', async (t) => {
