@@ -179,6 +179,19 @@ void test('a change that would lose the quorum is refused', async () => {
   assert.equal(await alone.refusal(member.removeMember(id)), 'QUORUM_WOULD_BE_LOST');
 });
 
+void test('a dead member of two cannot be removed: the other is no majority', async () => {
+  const cluster = await MemoryCluster.of(2, 34);
+  const [survivor] = [cluster.leaderMachine()];
+  const [dead] = cluster.followers();
+  cluster.crash(dead!);
+  assert.equal(await cluster.refusal(survivor.member.removeMember(dead!.id)), 'NO_LEADER');
+  assert.deepEqual([...survivor.member.config.voters].sort(), [survivor.id, dead!.id].sort());
+  await cluster.start(dead!);
+  await cluster.until(() => cluster.leader() !== undefined);
+  await cluster.settled(cluster.leaderMachine().member.removeMember(dead!.id));
+  assert.deepEqual(survivor.member.config.voters, [survivor.id]);
+});
+
 void test('a learner that has received nothing does not vote, however short the log is', async () => {
   const cluster = await MemoryCluster.of(1, 28);
   const [founder] = cluster.machines;

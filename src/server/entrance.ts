@@ -7,7 +7,7 @@ import { knownLevels } from '../base/feature-levels.js';
 import { formatId, type ClusterId } from '../base/ids.js';
 import { Prng, randomId } from '../base/prng.js';
 import type { MemberRecord } from '../fsm/members/membership.js';
-import { clustersAt, joinCluster } from './join-cluster.js';
+import { statusesAt, joinCluster } from './join-cluster.js';
 import { walFolder } from '../member/open.js';
 import type { ReservedPorts } from './reserve-ports.js';
 import type { ServerOptions } from './server-options.js';
@@ -43,6 +43,13 @@ export async function enter(
   signal?: AbortSignal,
 ): Promise<Entrance> {
   const known = folder.identity;
+  if (known?.state === 'recovering') {
+    const how = `kvorum recover -data-dir=${options.dataDir} -force-new-cluster -yes`;
+    throw new KvorumError(
+      'DATA_FOLDER_UNUSABLE',
+      `the recovery of data folder ${options.dataDir} was cut short: go on with it (${how}) before the member is started`,
+    );
+  }
   if (known !== undefined && known.state !== 'joining') {
     const found = known.state === 'founding';
     if (!found) await requireLog(folder, options);
@@ -74,7 +81,7 @@ export async function enter(
 
 /** A member that starts with -join again may have been given another cluster's address. */
 async function checkCluster(options: ServerOptions, { clusterId }: Identity): Promise<void> {
-  for (const { endpoint, clusterId: found } of await clustersAt(options.join)) {
+  for (const { endpoint, clusterId: found } of await statusesAt(options.join)) {
     if (found !== clusterId) throw wrongCluster(options, clusterId, endpoint, found);
   }
 }
