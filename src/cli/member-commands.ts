@@ -1,7 +1,7 @@
 import type { Command } from './command.js';
 import type { FlagSpec } from './flags.js';
 import { logLevels } from './log-levels.js';
-import { parseServerList } from './server-list.js';
+import { parseKnownServers, parseServerList } from './server-list.js';
 
 const port = { kind: 'number', value: 'PORT', min: 0, max: 65_535 } as const;
 const milliseconds = { kind: 'number', value: 'MS', min: 1, max: 2 ** 31 - 1 } as const;
@@ -32,6 +32,15 @@ const serveFlags: readonly FlagSpec[] = [
     kind: 'boolean',
     default: 'false',
     summary: 'start a new cluster; with a data folder that holds one, just start it',
+  },
+  {
+    name: 'bootstrap-unless',
+    kind: 'text',
+    environment: 'KVORUM_ENDPOINTS',
+    value: 'HOST:PORT,...',
+    summary:
+      'with -bootstrap: ask these client addresses first, and found nothing where one is of a cluster; not given: those in KVORUM_ENDPOINTS',
+    check: parseKnownServers,
   },
   {
     name: 'join',

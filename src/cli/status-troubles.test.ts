@@ -104,6 +104,16 @@ describe('what status says below its table', () => {
     for (const [row, starting, lines] of cases) assert.deepEqual(shown(row, starting), lines);
   });
 
+  it('says first that they are of different clusters', () => {
+    const answers = cluster(3, [], refused).map((answer, at) => ({
+      ...answer,
+      clusterId: at === 1 ? 0xabn : 0xcdn,
+    }));
+    assert.deepEqual(troubles(answers), [
+      'these are members of different clusters: node1, node3 of 00000000000000cd; node2 of 00000000000000ab',
+    ]);
+  });
+
   it('is a line for each reason where these differ', () => {
     const lines = troubles(cluster(3, [2, 3], (member) => `reason ${member}`));
     assert.deepEqual(

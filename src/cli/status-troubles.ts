@@ -1,3 +1,4 @@
+import { formatId } from '../base/ids.js';
 import type { FeatureLevelRange, ServerStatus } from '../client/index.js';
 import { sizeText } from './text-table.js';
 
@@ -19,10 +20,10 @@ export function entriesBehind(
 }
 
 type Answer = Pick<ServerStatus, 'name' | 'role' | 'leaderId' | 'peers' | 'featureLevel' | 'featureLevels'> &
-  Partial<Pick<ServerStatus, 'commitIndex'>>;
+  Partial<Pick<ServerStatus, 'commitIndex' | 'clusterId'>>;
 
 /**
- * Who cannot be reached by whom, since when and why, whether there is a leader, who is not up yet or waits for a state, and
+ * Whether they are of one cluster, who cannot be reached by whom, since when and why, whether there is a leader, who is not up yet or waits for a state, and
  * who holds the feature level: a line for all that it holds for.
  *
  * @param starting members that have not made their client address known
@@ -30,12 +31,21 @@ type Answer = Pick<ServerStatus, 'name' | 'role' | 'leaderId' | 'peers' | 'featu
 export function troubles(answers: readonly Answer[], starting: readonly bigint[] = []): readonly string[] {
   return [
     ...new Set([
+      ...differentClusters(answers),
       ...unreachableMembers(answers),
       ...missingLeader(answers),
       ...waitingMembers(answers, starting),
       ...differingLevels(answers),
     ]),
   ];
+}
+
+/** A member that was started on an empty folder has founded another cluster where the others still look for it. */
+function differentClusters(answers: readonly Answer[]): readonly string[] {
+  const clusters = grouped(answers, ({ clusterId }) => formatId(clusterId ?? 0n));
+  if (clusters.length <= 1) return [];
+  const each = clusters.map((of) => `${namesOf(of)} of ${formatId(of[0]!.clusterId ?? 0n)}`);
+  return [`these are members of different clusters: ${each.join('; ')}`];
 }
 
 /** Who is brought the state, how far that is, and why a new member does not serve yet. */

@@ -215,6 +215,66 @@ describe('startServer', () => {
     }
   });
 
+  it('founds no second cluster where one of those that it is to ask first is of one', async (t) => {
+    const servers = await RunningServers.in(t);
+    const [founder, second] = await servers.cluster(2, ownLoopback());
+    await founder!.stop();
+    await rm(servers.dataDir('node1'), { recursive: true });
+    const place = placeOf(founder!);
+    const nobody = `127.0.0.1:${await freePort()}`;
+    const asked = [nobody, founder!.grpcAddress, second!.grpcAddress];
+    const cluster = (await clientOf(t, second!.grpcAddress).status()).clusterId
+      .toString(16)
+      .padStart(16, '0');
+    await assert.rejects(servers.start({ ...place, bootstrap: true, bootstrapUnless: asked }), {
+      code: 'INVALID_REQUEST',
+      message: new RegExp(
+        `^-bootstrap would found a second cluster: node2 at ${second!.grpcAddress} is up, of cluster ${cluster}\\. Join that one: .*remove node1`,
+      ),
+    });
+    assert.deepEqual(await readdir(servers.dataRoot), ['node2']);
+    // Of itself, and of those that do not answer, there is nothing to be learnt.
+    const told: unknown[] = [];
+    const log = { ...silentLog, warn: (fields: object, text: string) => told.push([text, fields]) };
+    const own = `${place.host}:${place.grpcPort}`;
+    await servers.start({ ...place, bootstrap: true, bootstrapUnless: [own, nobody], log });
+    assert.deepEqual(told[0], [
+      'founding: nobody answers of those that were to be asked first',
+      { asked: nobody },
+    ]);
+  });
+
+  it('tells at both ends of a member of another cluster where one of this is looked for', async (t) => {
+    const servers = await RunningServers.in(t);
+    const told = new Map<string, string[]>();
+    const logOf = (id: string) => {
+      const lines: string[] = [];
+      told.set(id, lines);
+      const tell = (fields: object, text: string): void =>
+        void lines.push(`${text} ${JSON.stringify(fields)}`);
+      return { ...silentLog, warn: tell, error: tell };
+    };
+    const host = ownLoopback();
+    const founder = await servers.start({ id: 'node1', host, bootstrap: true });
+    const join = [founder.grpcAddress];
+    const second = await servers.start({ id: 'node2', host, join, log: logOf('node2') });
+    await clientOf(t, second.grpcAddress).set('a', '1');
+    await founder.stop();
+    await rm(servers.dataDir('node1'), { recursive: true });
+    const impostor = await servers.start({ ...placeOf(founder), bootstrap: true, log: logOf('node1') });
+    const says = (id: string, what: RegExp): boolean => told.get(id)!.some((line) => what.test(line));
+    const client = clientOf(t, second.grpcAddress);
+    const reason = async (): Promise<string> => (await client.status(second.grpcAddress)).peers[0]!.reason;
+    while (!/does not know this cluster's secret: a member of another cluster/.test(await reason()));
+    assert.ok(says('node2', /^sent away by a member .*whoever listens at .* a member of another cluster/));
+    while (
+      !says('node1', /^sent a stranger away from the Raft port .*hung up .*a member of another cluster/)
+    ) {
+      await client.status(second.grpcAddress);
+    }
+    await impostor.stop();
+  });
+
   it('takes up a founding that was cut short, though it is not told to found', async (t) => {
     const servers = await RunningServers.in(t);
     const first = await servers.start({ id: 'node1', bootstrap: true });
