@@ -204,7 +204,7 @@ export const stateMutants: readonly Mutant[] = [
     'removed-member-forgotten',
     'who was removed is forgotten by a restart',
     fsm('members/member-table'),
-    "this.#backend.put('meta', idKey(removedPrefix, update.id), new Uint8Array(0));",
+    "this.#backend.put('meta', idKey(removedPrefix, id), new Uint8Array(0));",
     '',
   ),
   mutant(

@@ -1,7 +1,7 @@
 import type { Command } from './command.js';
 import type { FlagSpec } from './flags.js';
 import { logLevels } from './log-levels.js';
-import { parseServerList } from './server-list.js';
+import { parseKnownServers, parseServerList } from './server-list.js';
 
 const port = { kind: 'number', value: 'PORT', min: 0, max: 65_535 } as const;
 const milliseconds = { kind: 'number', value: 'MS', min: 1, max: 2 ** 31 - 1 } as const;
@@ -32,6 +32,15 @@ const serveFlags: readonly FlagSpec[] = [
     kind: 'boolean',
     default: 'false',
     summary: 'start a new cluster; with a data folder that holds one, just start it',
+  },
+  {
+    name: 'bootstrap-unless',
+    kind: 'text',
+    environment: 'KVORUM_ENDPOINTS',
+    value: 'HOST:PORT,...',
+    summary:
+      'with -bootstrap: ask these client addresses first, and found nothing where one is of a cluster; not given: those in KVORUM_ENDPOINTS',
+    check: parseKnownServers,
   },
   {
     name: 'join',
@@ -176,7 +185,7 @@ export const recoverCommand: Command = {
   name: 'recover',
   usage: '',
   summary:
-    'show what a data folder holds while no member runs in it, and pass over an entry that cannot be applied',
+    'show what a data folder holds while no member runs in it; pass over an entry that cannot be applied, or go on alone when the majority is lost',
   flags: [
     { name: 'data-dir', kind: 'text', value: 'FOLDER', summary: 'of the member' },
     {
@@ -185,11 +194,20 @@ export const recoverCommand: Command = {
       value: 'INDEX:TERM:CHECKSUM',
       summary: 'take this entry for an empty one, from the next start on',
     },
-    { name: 'yes', kind: 'boolean', summary: 'what the entry was to do is lost, on every member alike' },
+    {
+      name: 'force-new-cluster',
+      kind: 'boolean',
+      summary: 'make its member the sole one of a new cluster; without -yes: only say what may be lost',
+    },
+    { name: 'yes', kind: 'boolean', summary: 'what is said to be lost is lost: go on' },
   ],
   argumentsMin: 0,
   argumentsMax: 0,
-  examples: ['recover -data-dir=data/node1', 'recover -data-dir=data/node1 -skip-entry=4711:3:0badcafe -yes'],
+  examples: [
+    'recover -data-dir=data/node1',
+    'recover -data-dir=data/node1 -skip-entry=4711:3:0badcafe -yes',
+    'recover -data-dir=data/node1 -force-new-cluster',
+  ],
   run: async (invocation) => {
     const { loadMemberCode } = await import('./load-member-code.js');
     const { runRecover } = await loadMemberCode(() => import('./recover.js'));

@@ -1,6 +1,7 @@
 import { entryName, formatEntryName, parseEntryName, type EntryName } from '../fsm/passed-over.js';
+import { describeNewCluster, forceNewCluster } from '../server/force-new-cluster.js';
 import { describeFindings, inspect, isComplete, passOver } from '../server/recover.js';
-import type { Invocation } from './command.js';
+import type { Invocation, Io } from './command.js';
 import { exitCodes, UsageError, type ExitCode } from './exit-codes.js';
 
 export async function runRecover({ flags, io }: Invocation): Promise<ExitCode> {
@@ -8,6 +9,11 @@ export async function runRecover({ flags, io }: Invocation): Promise<ExitCode> {
   if (folder === '')
     throw new UsageError('flag -data-dir must name the data folder of a member that does not run');
   const name = flags.optional('skip-entry');
+  if (flags.boolean('force-new-cluster')) {
+    if (name !== undefined)
+      throw new UsageError('flags -force-new-cluster and -skip-entry exclude each other');
+    return await goOnAlone(folder, flags.boolean('yes'), io);
+  }
   if (name === undefined) {
     const findings = await inspect(folder);
     await io.stdout.write(`${describeFindings(findings).join('\n')}\n`);
@@ -27,6 +33,16 @@ export async function runRecover({ flags, io }: Invocation): Promise<ExitCode> {
     );
   }
   await io.stdout.write(`${await passOver(folder, entry)}\n`);
+  return exitCodes.ok;
+}
+
+async function goOnAlone(folder: string, agreed: boolean, io: Io): Promise<ExitCode> {
+  const lines = await (agreed ? forceNewCluster(folder) : describeNewCluster(folder));
+  await io.stdout.write(`${lines.join('\n')}\n`);
+  if (!agreed) {
+    const how = `${io.program} recover -data-dir=${folder} -force-new-cluster -yes`;
+    await io.stderr.write(`nothing was changed; to make the new cluster: ${how}\n`);
+  }
   return exitCodes.ok;
 }
 

@@ -8,7 +8,7 @@ import { collectLessOften, collectWhatIsLeft } from './garbage-collection.js';
 import { LogDestination } from './log-destination.js';
 import type { LogLevel } from './log-levels.js';
 import { lostLines, makeServerLog } from './server-log.js';
-import { parseServerList } from './server-list.js';
+import { parseKnownServers, parseServerList } from './server-list.js';
 import { parseRetention } from './retention.js';
 import { welcome } from './welcome.js';
 
@@ -24,6 +24,7 @@ function serverOptions(flags: FlagValues, io: Io, log: LogDestination): ServerOp
     raftPort: flags.number('raftport'),
     dataDir: flags.optional('data-dir') ?? `data/${id}`,
     bootstrap: flags.boolean('bootstrap'),
+    bootstrapUnless: parseKnownServers(flags.text('bootstrap-unless')),
     join: join === undefined ? [] : parseServerList(join),
     heartbeatIntervalMs: flags.number('heartbeat-interval'),
     electionTimeoutMs: flags.number('election-timeout'),

@@ -14,6 +14,11 @@ export function parseServerList(text: string): readonly string[] {
   return parseEndpoints(text.split(',').map((each) => withPort(each.trim())));
 }
 
+/** As parseServerList, but that there may be none: an empty text takes back what the environment says. */
+export function parseKnownServers(text: string): readonly string[] {
+  return text.trim() === '' ? [] : parseServerList(text);
+}
+
 function withPort(server: string): string {
   if (server === '') return server;
   if (server.startsWith('[')) return server.endsWith(']') ? `${server}:${portDefault}` : server;

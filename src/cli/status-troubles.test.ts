@@ -22,7 +22,8 @@ function cluster(
     const raftAddress = `10.0.0.${member}:60051`;
     const [reachable, reason] = isUp(member) ? [true, ''] : [false, reasonOf(member, raftAddress)];
     const known = { reachable, reason, sinceMs: sinceOf(member), matchIndex: undefined, featureLevels };
-    return { id: BigInt(member), name: `node${member}`, raftAddress, voter: true, ...known };
+    const snapshot = { snapshotSentBytes: undefined, snapshotSizeBytes: undefined };
+    return { id: BigInt(member), name: `node${member}`, raftAddress, voter: true, ...known, ...snapshot };
   };
   const hasLeader = 2 * (count - down.length) > count;
   return all.filter(isUp).map((member) => ({
@@ -66,6 +67,50 @@ describe('what status says below its table', () => {
   it('names many that cannot reach one without a time for each', () => {
     assert.deepEqual(troubles(cluster(30, [30], refused)), [
       `node30 at 10.0.0.30:60051 cannot be reached by ${names(1, 29)} since 2026-11-30 08:15:02: connect ECONNREFUSED 10.0.0.30:60051`,
+    ]);
+  });
+
+  it('says who does not serve yet and why, and how far the state is on its way', () => {
+    const shown = (row: Partial<PeerStatus>, starting: readonly bigint[]): readonly string[] => {
+      const answers = cluster(3, [], refused).slice(0, 2);
+      const of = answers.map((answer, at) => ({
+        ...answer,
+        commitIndex: 120,
+        peers: answer.peers.map((peer) => (at === 0 && peer.id === 3n ? { ...peer, ...row } : peer)),
+      }));
+      return troubles(of, starting);
+    };
+    const snapshot = { snapshotSentBytes: 3 * 1024 * 1024, snapshotSizeBytes: 2 ** 31, matchIndex: 0 };
+    const cases: [Partial<PeerStatus>, readonly bigint[], readonly string[]][] = [
+      [snapshot, [3n], ['node3 does not serve yet: node1 brings it the state, 3.0 MiB of 2.0 GiB so far']],
+      [
+        snapshot,
+        [],
+        ['node3 lacks what is no longer in the log: node1 brings it the state, 3.0 MiB of 2.0 GiB so far'],
+      ],
+      [
+        { matchIndex: 0 },
+        [3n],
+        ['node3 does not serve yet: it has no state yet, and has not made its client address known'],
+      ],
+      [
+        { matchIndex: 100 },
+        [3n],
+        ['node3 does not serve yet: it lacks 20 entries, and has not made its client address known'],
+      ],
+      [{}, [3n], ['node3 does not serve yet: the leader has not said what it lacks']],
+      [{ matchIndex: 100 }, [], []],
+    ];
+    for (const [row, starting, lines] of cases) assert.deepEqual(shown(row, starting), lines);
+  });
+
+  it('says first that they are of different clusters', () => {
+    const answers = cluster(3, [], refused).map((answer, at) => ({
+      ...answer,
+      clusterId: at === 1 ? 0xabn : 0xcdn,
+    }));
+    assert.deepEqual(troubles(answers), [
+      'these are members of different clusters: node1, node3 of 00000000000000cd; node2 of 00000000000000ab',
     ]);
   });
 

@@ -1,4 +1,6 @@
+import { formatId } from '../base/ids.js';
 import type { FeatureLevelRange, ServerStatus } from '../client/index.js';
+import { sizeText } from './text-table.js';
 
 /**
  * How many entries a member still has to apply, of those that are committed as far as anybody knows. Of one that does
@@ -17,16 +19,56 @@ export function entriesBehind(
   return known === undefined ? '' : String(Math.max(0, committed - known));
 }
 
-type Answer = Pick<ServerStatus, 'name' | 'role' | 'leaderId' | 'peers' | 'featureLevel' | 'featureLevels'>;
+type Answer = Pick<ServerStatus, 'name' | 'role' | 'leaderId' | 'peers' | 'featureLevel' | 'featureLevels'> &
+  Partial<Pick<ServerStatus, 'commitIndex' | 'clusterId'>>;
 
 /**
- * Who cannot be reached by whom, since when and why, whether there is a leader, and who holds the feature level: a line for
- * all that it holds for.
+ * Whether they are of one cluster, who cannot be reached by whom, since when and why, whether there is a leader, who is not up yet or waits for a state, and
+ * who holds the feature level: a line for all that it holds for.
+ *
+ * @param starting members that have not made their client address known
  */
-export function troubles(answers: readonly Answer[]): readonly string[] {
+export function troubles(answers: readonly Answer[], starting: readonly bigint[] = []): readonly string[] {
   return [
-    ...new Set([...unreachableMembers(answers), ...missingLeader(answers), ...differingLevels(answers)]),
+    ...new Set([
+      ...differentClusters(answers),
+      ...unreachableMembers(answers),
+      ...missingLeader(answers),
+      ...waitingMembers(answers, starting),
+      ...differingLevels(answers),
+    ]),
   ];
+}
+
+/** A member that was started on an empty folder has founded another cluster where the others still look for it. */
+function differentClusters(answers: readonly Answer[]): readonly string[] {
+  const clusters = grouped(answers, ({ clusterId }) => formatId(clusterId ?? 0n));
+  if (clusters.length <= 1) return [];
+  const each = clusters.map((of) => `${namesOf(of)} of ${formatId(of[0]!.clusterId ?? 0n)}`);
+  return [`these are members of different clusters: ${each.join('; ')}`];
+}
+
+/** Who is brought the state, how far that is, and why a new member does not serve yet. */
+function waitingMembers(answers: readonly Answer[], starting: readonly bigint[]): readonly string[] {
+  const committed = Math.max(0, ...answers.map(({ commitIndex = 0 }) => commitIndex));
+  const names = new Map(answers.flatMap(({ peers }) => peers.map(({ id, name }) => [id, name] as const)));
+  return [...names].flatMap(([id, name]) => {
+    const rows = answers.flatMap((by) =>
+      by.peers.filter((peer) => peer.id === id).map((peer) => ({ by, peer })),
+    );
+    const isStarting = starting.includes(id);
+    const sender = rows.find(({ peer }) => peer.snapshotSizeBytes !== undefined);
+    if (sender !== undefined) {
+      const { snapshotSentBytes: sent = 0, snapshotSizeBytes: size = 0 } = sender.peer;
+      const how = `${sender.by.name} brings it the state, ${sizeText(sent)} of ${sizeText(size)} so far`;
+      return [`${name} ${isStarting ? 'does not serve yet' : 'lacks what is no longer in the log'}: ${how}`];
+    }
+    if (!isStarting) return [];
+    const match = rows.find(({ peer }) => peer.matchIndex !== undefined)?.peer.matchIndex;
+    if (match === undefined) return [`${name} does not serve yet: the leader has not said what it lacks`];
+    const what = match === 0 ? 'it has no state yet' : `it lacks ${Math.max(0, committed - match)} entries`;
+    return [`${name} does not serve yet: ${what}, and has not made its client address known`];
+  });
 }
 
 interface Unreachable {

@@ -117,7 +117,10 @@ export function statusTable(told: readonly Told[]): string {
     header,
     told.map((each) => row(each, answers)),
   );
-  const lines = troubles(answers);
+  const starting = told
+    .filter(isSilent)
+    .flatMap(({ endpoint, id }) => (endpoint === '' && id !== undefined ? [id] : []));
+  const lines = troubles(answers, starting);
   return lines.length === 0 ? table : `${table}\n${lines.map((line) => `${line}\n`).join('')}`;
 }
 
@@ -129,7 +132,7 @@ function row(each: Told, answers: readonly ServerStatus[]): string[] {
       name ?? '-',
       id === undefined ? '-' : formatId(id),
       endpoint === '' ? '-' : endpoint,
-      'unreachable',
+      endpoint === '' ? 'not up yet' : 'unreachable',
       ...['', '', '', behind],
     ];
   }

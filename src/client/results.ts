@@ -115,6 +115,9 @@ export interface PeerStatus {
   readonly matchIndex: number | undefined;
   /** As it has made known. */
   readonly featureLevels: FeatureLevelRange | undefined;
+  /** Of the snapshot that the server brings it: what was sent, of how much; undefined: none. */
+  readonly snapshotSentBytes: number | undefined;
+  readonly snapshotSizeBytes: number | undefined;
 }
 
 export interface JoinedMember {
@@ -197,6 +200,8 @@ function toPeerStatus(told: WirePeerStatus): PeerStatus {
     sinceMs: toSafeNumber('sinceMs', told.sinceMs),
     matchIndex: optional('matchIndex', told.matchIndex),
     featureLevels: toLevels(told),
+    snapshotSentBytes: optional('snapshotSentBytes', told.snapshotSentBytes),
+    snapshotSizeBytes: optional('snapshotSizeBytes', told.snapshotSizeBytes),
   };
 }
 

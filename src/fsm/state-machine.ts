@@ -109,6 +109,18 @@ export class StateMachine {
     return machine;
   }
 
+  /**
+   * A cluster of `sole` alone goes on from what is applied, as another one: for whoever has decided that the old one is
+   * lost. It stands at a position of its own, of a term that the old one has not had.
+   */
+  refound(clusterId: ClusterId, sole: MemberId, position: AppliedPosition): void {
+    assert(!this.unfinished && this.#run === undefined, 'no entry is half applied');
+    assert(position.index > this.#applied.index && position.term > this.#applied.term, 'it lies ahead');
+    this.#members.refound(clusterId, sole, position.index);
+    this.#applied = position;
+    this.commit();
+  }
+
   /** A snapshot was installed below: forgets what was read before. */
   reload(): void {
     this.#run = undefined;

@@ -230,6 +230,9 @@ export interface PeerStatus {
   /** As of StatusResponse, as it has made known. */
   featureLevelMin: number;
   featureLevelMax: number;
+  /** Of the snapshot that the member that is asked brings it. Absent: none. */
+  snapshotSentBytes?: bigint | undefined;
+  snapshotSizeBytes?: bigint | undefined;
 }
 
 function createBaseBatchRequest(): BatchRequest {
@@ -2329,6 +2332,8 @@ function createBasePeerStatus(): PeerStatus {
     matchIndex: undefined,
     featureLevelMin: 0,
     featureLevelMax: 0,
+    snapshotSentBytes: undefined,
+    snapshotSizeBytes: undefined,
   };
 }
 
@@ -2372,6 +2377,18 @@ export const PeerStatus: MessageFns<PeerStatus> = {
     }
     if (message.featureLevelMax !== 0) {
       writer.uint32(80).uint32(message.featureLevelMax);
+    }
+    if (message.snapshotSentBytes !== undefined) {
+      if (BigInt.asIntN(64, message.snapshotSentBytes) !== message.snapshotSentBytes) {
+        throw new globalThis.Error("value provided for field message.snapshotSentBytes of type int64 too large");
+      }
+      writer.uint32(88).int64(message.snapshotSentBytes);
+    }
+    if (message.snapshotSizeBytes !== undefined) {
+      if (BigInt.asIntN(64, message.snapshotSizeBytes) !== message.snapshotSizeBytes) {
+        throw new globalThis.Error("value provided for field message.snapshotSizeBytes of type int64 too large");
+      }
+      writer.uint32(96).int64(message.snapshotSizeBytes);
     }
     return writer;
   },
@@ -2467,6 +2484,22 @@ export const PeerStatus: MessageFns<PeerStatus> = {
             }
 
             message.featureLevelMax = reader.uint32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.snapshotSentBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.snapshotSizeBytes = reader.int64() as bigint;
             continue;
           }
         }

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { encodeUtf8 } from '../base/bytes.js';
+import { isDamage } from '../base/errors.js';
 import { DiskError } from '../ports/disk.js';
-import { puts } from './testing/key-values.js';
+import { put, puts } from './testing/key-values.js';
 import { MemoryCluster, type Machine } from './testing/memory-cluster.js';
 
 /** A founder that another member joins: it is asked for its state when an entry is half applied. */
@@ -33,6 +34,36 @@ async function askedInTheMiddle(seed: number): Promise<{ cluster: MemoryCluster;
   }
   return { cluster, founder };
 }
+
+void test('a member on an older copy of its folder says so and stops, at the first word of a leader that knows better', async () => {
+  const cluster = await MemoryCluster.of(3, 35);
+  const leader = cluster.leaderMachine();
+  const [follower] = cluster.followers();
+  await cluster.stop(follower!);
+  const copy = { disk: follower!.disk.crash(cluster.random), backend: follower!.backend.crash() };
+  follower!.disk = follower!.disk.crash(cluster.random);
+  follower!.backend = follower!.backend.crash();
+  await cluster.start(follower!);
+  for (let at = 0; at < 20; at++) await cluster.settled(put(leader.member, `k${at}`, 'v'));
+  const { lastIndex } = leader.member.status();
+  const has = () => leader.member.peers().find(({ id }) => id === follower!.id)?.matchIndex;
+  await cluster.until(() => has() === lastIndex);
+  cluster.crash(follower!);
+  Object.assign(follower!, copy);
+  await cluster.start(follower!);
+  await cluster.until(() => !follower!.running);
+  const { stopped } = follower!.life!;
+  assert.ok(stopped?.kind === 'failed' && isDamage(stopped.error));
+  assert.match(
+    stopped.error.message,
+    new RegExp(
+      `^the log ends at entry \\d+, but this member has acknowledged entries up to ${lastIndex} to the leader of term \\d+: it was started on an older copy of its data folder, .*join it anew`,
+    ),
+  );
+  // What it has forgotten the others hold.
+  assert.equal(leader.member.status().role, 'leader');
+  await cluster.settled(put(leader.member, 'after', 'v'));
+});
 
 void test('a member that is stopped while a snapshot waits for the end of an entry ends', async () => {
   const { cluster, founder } = await askedInTheMiddle(71);

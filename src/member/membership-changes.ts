@@ -62,7 +62,7 @@ export class MembershipChanges {
       return decision.kind === 'done' ? { kind: 'done' } : decision.decision;
     });
     const { machine, secret } = this.#parts;
-    if (entry.isNew) await this.#refuseOvertaken(request, id, options);
+    await this.#refuseOvertaken(request, { id, isNew: entry.isNew }, options);
     const members = machine.members();
     const record = members.find((each) => each.id === id);
     // A member that catches up may apply both at once: that it was let in, and that it was removed.
@@ -73,26 +73,30 @@ export class MembershipChanges {
   }
 
   /**
-   * The level was raised between the decision to let the member in and the entry that does so: it goes again, unless it
-   * has started anew meanwhile, with a version that fits, and has said so.
+   * Between the decision to let the member in and the entry that does so the level was raised, or another member moved to
+   * its address: it goes again, unless it has started anew meanwhile with a version that fits, or is up where it says.
    */
   async #refuseOvertaken(
     request: JoinRequest,
-    id: MemberId,
+    { id, isNew }: { readonly id: MemberId; readonly isNew: boolean },
     options: CallOptions | undefined,
   ): Promise<void> {
     const { machine } = this.#parts;
-    const { levels = firstLevels } = request;
-    if (knowsLevel(levels, machine.featureLevel)) return;
+    const mayStay = (record: MemberRecord): boolean =>
+      (!isNew || knowsLevel(record.levels, machine.featureLevel)) &&
+      (record.clientAddress !== '' || holderOf(machine.members(), record.peerAddress, id) === undefined);
     const find = (): MemberRecord | undefined => machine.members().find((each) => each.id === id);
     const takeBack = (): Decision => {
       const record = find();
-      if (record === undefined || knowsLevel(record.levels, machine.featureLevel)) return { kind: 'done' };
+      if (record === undefined || mayStay(record)) return { kind: 'done' };
       return { kind: 'change', change: 'remove', id, update: { type: 'remove', id } };
     };
+    if (takeBack().kind === 'done') return;
     // It has been let in: unless that is taken back, the call has not failed.
     await this.#change(options, takeBack, { mayTakeEffect: true });
-    if (find() === undefined) requireSuitable(request, machine);
+    if (find() !== undefined) return;
+    requireSuitable(request, machine);
+    refuseTakenAddress(machine.members(), request.peerAddress, id);
   }
 
   async remove(id: MemberId, options: CallOptions | undefined): Promise<void> {
@@ -288,7 +292,7 @@ function decideJoin(machine: StateMachine, request: JoinRequest, id: MemberId): 
       `id ${request.name} is taken by the member at ${sameName.peerAddress}; choose another id, or remove that member first`,
     );
   }
-  refuseTakenAddress(members, request.peerAddress);
+  refuseTakenAddress(members, request.peerAddress, id);
   const record: MemberRecord = {
     id,
     name: request.name,
@@ -315,8 +319,17 @@ function requireSuitable({ name, levels = firstLevels }: JoinRequest, machine: S
   requireKnown(levels, machine.featureLevel, `the version that member ${name} runs`);
 }
 
-function refuseTakenAddress(members: readonly MemberRecord[], peerAddress: string): void {
-  const holder = members.find((each) => each.peerAddress === peerAddress);
+/** Who has the address already. @param id whoever is to have it */
+function holderOf(
+  members: readonly MemberRecord[],
+  peerAddress: string,
+  id: MemberId,
+): MemberRecord | undefined {
+  return members.find((each) => each.peerAddress === peerAddress && each.id !== id);
+}
+
+function refuseTakenAddress(members: readonly MemberRecord[], peerAddress: string, id: MemberId): void {
+  const holder = holderOf(members, peerAddress, id);
   if (holder !== undefined) {
     throw new KvorumError(
       'MEMBER_ADDRESS_TAKEN',

@@ -179,6 +179,19 @@ void test('a change that would lose the quorum is refused', async () => {
   assert.equal(await alone.refusal(member.removeMember(id)), 'QUORUM_WOULD_BE_LOST');
 });
 
+void test('a dead member of two cannot be removed: the other is no majority', async () => {
+  const cluster = await MemoryCluster.of(2, 34);
+  const [survivor] = [cluster.leaderMachine()];
+  const [dead] = cluster.followers();
+  cluster.crash(dead!);
+  assert.equal(await cluster.refusal(survivor.member.removeMember(dead!.id)), 'NO_LEADER');
+  assert.deepEqual([...survivor.member.config.voters].sort(), [survivor.id, dead!.id].sort());
+  await cluster.start(dead!);
+  await cluster.until(() => cluster.leader() !== undefined);
+  await cluster.settled(cluster.leaderMachine().member.removeMember(dead!.id));
+  assert.deepEqual(survivor.member.config.voters, [survivor.id]);
+});
+
 void test('a learner that has received nothing does not vote, however short the log is', async () => {
   const cluster = await MemoryCluster.of(1, 28);
   const [founder] = cluster.machines;
@@ -445,4 +458,29 @@ void test('and though more was written meanwhile than is kept for those that cat
   const small = { entrySizeBytesMax: 200, messageEntriesSizeBytesMax: 200, inflightMessagesMax: 2 };
   const options = { ...small, logSizeBytesKept: 1000, logMarkSizeBytes: 100 };
   assert.equal(await snapshotsUntilCaughtUp(100, options), 1);
+});
+
+void test('joining at an address, and moving to it at once, do not both succeed', async () => {
+  const cluster = await MemoryCluster.of(3, 36);
+  const { member } = cluster.followers()[0]!;
+  const join = (id: bigint, peerAddress: string) =>
+    member.join({ id, name: `m${id}`, peerAddress, levels: knownLevels });
+  await cluster.settled(join(900n, 'mover:1'));
+  const outcomes = new Set<string>();
+  for (let at = 0; at < 24; at++) {
+    const address = `place${at}:1`;
+    const id = BigInt(1000 + at);
+    const joined = join(id, address);
+    await cluster.clock.advanceAsync(at / 4);
+    const moved = member.changeMemberAddress(900n, address);
+    const settled = await cluster.settled(Promise.allSettled([joined, moved]));
+    const codes = settled.map((each) =>
+      each.status === 'fulfilled' ? 'ok' : (each.reason as KvorumError).code,
+    );
+    outcomes.add(codes.join());
+    const holders = (await cluster.settled(member.members())).filter((each) => each.peerAddress === address);
+    assert.equal(holders.length, 1, `${at}: ${codes.join()}`);
+    if (codes[0] === 'ok') await cluster.settled(member.removeMember(id));
+  }
+  assert.deepEqual([...outcomes].sort(), ['MEMBER_ADDRESS_TAKEN,ok', 'ok,MEMBER_ADDRESS_TAKEN']);
 });

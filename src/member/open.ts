@@ -51,7 +51,7 @@ export interface OpenMember {
 }
 
 export const walFolder = 'wal';
-const snapshotFolder = 'snapshot';
+export const snapshotFolder = 'snapshot';
 
 /** A founded cluster begins as if a snapshot stood here, so that whoever joins begins with one. */
 export const foundingPosition: AppliedPosition = { index: 1, term: 1 };

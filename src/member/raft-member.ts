@@ -16,9 +16,9 @@ import { ConfigProposals } from './config-proposals.js';
 import { Duties } from './duties.js';
 import { Loop } from './loop.js';
 import { MembershipChanges } from './membership-changes.js';
+import { memberStatus, peerStatuses } from './member-status.js';
 import type { MemberParts, StopReason } from './parts.js';
 import { Proposals } from './proposals.js';
-import { publishedLevels } from './publication.js';
 import { RangeReads } from './range-reads.js';
 import { Reads } from './reads.js';
 import { Refusals } from './refusals.js';
@@ -262,6 +262,15 @@ export class RaftMember implements Member {
     return this.#parts.machine.members().some((each) => each.id === this.#parts.id);
   }
 
+  /** For one whose state does not hold its own record: what it waits for; undefined while a snapshot comes in. */
+  get missing(): string | undefined {
+    const { raft } = this.#parts;
+    if (this.#loop.snapshots.isReceiving || raft.installing) return undefined;
+    return raft.leader === noMember
+      ? 'no leader has called this member: either there is none, or it cannot reach the Raft address'
+      : 'the leader has called this member, and has not begun to bring it the state';
+  }
+
   /** As of what is applied here. */
   get config(): ClusterConfig {
     return this.#parts.machine.config;
@@ -416,44 +425,15 @@ export class RaftMember implements Member {
   }
 
   status(): MemberStatus {
-    const { clusterId, id, name, version, raft, machine, backend, wal } = this.#parts;
-    return {
-      clusterId,
-      id,
-      name,
-      version,
-      role: raft.role,
-      learner: isLearner(machine.config, id),
-      leader: raft.leader,
-      term: raft.term,
-      lastIndex: raft.lastIndex,
-      commitIndex: raft.commit,
-      appliedIndex: machine.applied.index,
-      flushedIndex: backend.flushed.index,
-      revision: machine.revision,
-      compactRevision: machine.compactRevision,
-      featureLevel: machine.featureLevel,
-      levels: publishedLevels(this.#parts),
-      databaseSizeBytes: backend.sizeBytes(),
-      logSizeBytes: wal.sizeBytes,
-    };
+    return memberStatus(this.#parts);
   }
 
   peers(): readonly PeerStatus[] {
-    const { machine, raft, id } = this.#parts;
-    const { progress } = raft.status();
-    return machine
-      .members()
-      .filter((each) => each.id !== id)
-      .map((each) => ({
-        id: each.id,
-        name: each.name,
-        peerAddress: each.peerAddress,
-        voter: isVoter(machine.config, each.id),
-        levels: each.levels,
-        reach: this.#watches.reachability.of(each.id),
-        matchIndex: progress.get(each.id)?.match,
-      }));
+    return peerStatuses(
+      this.#parts,
+      (id) => this.#watches.reachability.of(id),
+      (id) => this.#loop.snapshots.progressTo(id),
+    );
   }
 
   async members(options: ReadOptions = {}): Promise<readonly MemberView[]> {

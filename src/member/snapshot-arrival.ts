@@ -3,6 +3,8 @@ import type { MemberId } from '../base/ids.js';
 import type { IncomingSnapshot } from '../ports/peers.js';
 
 interface Listener {
+  /** So much of it is here. */
+  moved(doneBytes: number): void;
   /** The next may come: this one is whole, damaged, broken off or given up. */
   ended(): void;
   /** It is whole. Told after `ended`. */
@@ -38,6 +40,7 @@ export class SnapshotArrival implements IncomingSnapshot {
     this.#requireOpen();
     this.#lastWrite = this.#incoming.write(position, bytes);
     await this.#lastWrite;
+    this.#listener.moved(position + bytes.length);
   }
 
   async finish(): Promise<void> {

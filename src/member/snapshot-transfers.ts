@@ -12,6 +12,7 @@ import type { Raft } from '../raft/raft.js';
 import type { Message } from '../raft/types.js';
 import type { SnapshotFile, SnapshotStore } from '../storage/snapshot/snapshot-store.js';
 import { SnapshotArrival } from './snapshot-arrival.js';
+import { TransferProgress, type Progress } from './transfer-progress.js';
 
 interface Parts {
   readonly id: MemberId;
@@ -35,13 +36,20 @@ interface Parts {
   readonly failed: (error: Error) => void;
 }
 
+interface Outgoing {
+  readonly abort: AbortController;
+  /** Undefined, like the next: its file is still being made. */
+  index: Index | undefined;
+  progress: Progress | undefined;
+}
+
 /** Between two attempts to bring a snapshot to one member. */
 const retryDelayMs = 500;
 
 /** State on its way to members whose entries are gone from the log, and from a leader to this member. */
 export class SnapshotTransfers {
   readonly #parts: Parts;
-  readonly #outgoing = new Map<MemberId, { readonly abort: AbortController; index: Index | undefined }>();
+  readonly #outgoing = new Map<MemberId, Outgoing>();
   /**
    * Members that were brought a snapshot, its index, and how far they lay behind when they had it: until they have
    * caught up, the log goes back to there.
@@ -89,11 +97,20 @@ export class SnapshotTransfers {
     return Math.max(0, ...Array.from(this.#catchingUp.values(), (each) => each.lagSizeBytes));
   }
 
+  /** Of the one that this member brings to `to`; undefined where there is none, or its file is still being made. */
+  progressTo(to: MemberId): Progress | undefined {
+    return this.#outgoing.get(to)?.progress;
+  }
+
+  /** Whether one is on its way here. */
+  get isReceiving(): boolean {
+    return this.#receiving !== undefined;
+  }
+
   /** Raft wants `to` to get this member's state. */
   send(to: MemberId): void {
     if (this.#closed || this.#outgoing.has(to)) return;
-    const abort = new AbortController();
-    const transfer: { abort: AbortController; index: Index | undefined } = { abort, index: undefined };
+    const transfer: Outgoing = { abort: new AbortController(), index: undefined, progress: undefined };
     this.#outgoing.set(to, transfer);
     void this.#transfer(to, transfer).then(
       () => {
@@ -115,28 +132,32 @@ export class SnapshotTransfers {
     );
   }
 
-  async #transfer(
-    to: MemberId,
-    transfer: { readonly abort: AbortController; index: Index | undefined },
-  ): Promise<void> {
-    const { peers, log } = this.#parts;
+  async #transfer(to: MemberId, transfer: Outgoing): Promise<void> {
+    const { peers, log, clock } = this.#parts;
     const file = await this.#current(transfer.abort.signal);
-    transfer.index = file.header.meta.index;
-    log.info(
-      { to: formatId(to), index: file.header.meta.index, sizeBytes: file.header.sizeBytes },
-      'sending a snapshot',
+    const { meta, sizeBytes } = file.header;
+    transfer.index = meta.index;
+    const fields = { to: formatId(to), index: meta.index };
+    log.info({ ...fields, sizeBytes }, 'sending a snapshot');
+    const progress = new TransferProgress(
+      { doneBytes: 0, sizeBytes },
+      { clock, log, fields, message: 'a snapshot is being sent' },
     );
+    transfer.progress = progress;
     try {
       await peers.sendSnapshot(to, {
         header: file.header,
-        read: (position, lengthBytes) => file.read(position, lengthBytes),
+        read: (position, lengthBytes) => {
+          progress.moved(position);
+          return file.read(position, lengthBytes);
+        },
         signal: transfer.abort.signal,
       });
     } catch (error) {
       if (isDamage(error)) this.#damaged = file;
       throw error;
     }
-    log.info({ to: formatId(to), index: file.header.meta.index }, 'snapshot sent');
+    log.info(fields, 'snapshot sent');
   }
 
   #sent(to: MemberId, ok: boolean): void {
@@ -253,19 +274,24 @@ export class SnapshotTransfers {
   }
 
   async #open(from: MemberId, header: SnapshotHeader): Promise<SnapshotArrival> {
-    const { id, store, log, step } = this.#parts;
+    const { id, store, log, clock, step } = this.#parts;
     const incoming = await store.receive(header);
     const { receivedBytes } = incoming;
-    log.info(
-      { from: formatId(from), index: header.meta.index, sizeBytes: header.sizeBytes, receivedBytes },
-      'receiving a snapshot',
+    const { sizeBytes } = header;
+    const fields = { from: formatId(from), index: header.meta.index };
+    log.info({ ...fields, sizeBytes, receivedBytes }, 'receiving a snapshot');
+    const progress = new TransferProgress(
+      { doneBytes: receivedBytes, sizeBytes },
+      { clock, log, fields, message: 'a snapshot is being received' },
     );
     const arrival = new SnapshotArrival(from, incoming, {
+      moved: (doneBytes) => progress.moved(doneBytes),
       ended: () => {
         if (this.#receiving === arrival) this.#receiving = undefined;
         void this.#track(arrival.close());
       },
       arrived: () => {
+        log.info({ ...fields, sizeBytes }, 'a snapshot is here as a whole: installing it');
         this.#arrived.set(header.meta.index, header);
         // Term 0: committed state is good whoever sent it, and says nothing of who leads now.
         step({ type: 'snapshot', from, to: id, term: 0, snapshot: header.meta });

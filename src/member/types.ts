@@ -6,6 +6,7 @@ import type { KeyRangeQuery, RangeAnswer, RangeQuery } from '../fsm/range.js';
 import type { MemberRecord } from '../fsm/members/membership.js';
 import type { Role } from '../raft/types.js';
 import type { Reach } from './reachability.js';
+import type { Progress } from './transfer-progress.js';
 
 export type { KeyRangeQuery, RangeAnswer, RangeQuery };
 
@@ -61,6 +62,8 @@ export interface PeerStatus {
   readonly reach: Reach | undefined;
   /** The newest entry that is known to be in its log; undefined where this member does not lead. */
   readonly matchIndex: Index | undefined;
+  /** Of the snapshot that this member brings it; undefined: none. */
+  readonly snapshot: Progress | undefined;
 }
 
 /** A member of the table, with its part in consensus. */

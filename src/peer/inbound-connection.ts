@@ -36,6 +36,9 @@ export interface InboundOptions {
 /** Whoever sends hears at most so often that it arrives. */
 const beatIntervalMs = 900;
 
+const hungUp =
+  'hung up when this member proved that it knows its secret: probably a member of another cluster, which looks for one of its own here';
+
 /** One accepted connection: a greeting, then messages or a snapshot. Whatever else it brings, it is closed. */
 export class InboundConnection {
   readonly #options: InboundOptions;
@@ -44,6 +47,8 @@ export class InboundConnection {
   readonly remoteAddress: string;
   #hello: Hello | undefined;
   #closed = false;
+  /** Why it ends was told. */
+  #failed = false;
   #lastBeatMs = -Infinity;
 
   constructor(options: InboundOptions) {
@@ -62,6 +67,8 @@ export class InboundConnection {
     socket.on('close', () => {
       greeting.cancel();
       budget.delete(this);
+      // Whoever is shown a proof that is none to it says nothing more.
+      if (this.#handshake.opened && this.#hello === undefined) this.#tellFailure(hungUp);
       listener.closed(!this.#closed);
     });
   }
@@ -185,7 +192,9 @@ export class InboundConnection {
   }
 
   #tellFailure(reason: string): void {
-    if (!this.#closed) this.#options.listener.failed(reason, this.#hello);
+    if (this.#closed || this.#failed) return;
+    this.#failed = true;
+    this.#options.listener.failed(reason, this.#hello);
   }
 
   /** Tells the other end, which has been welcomed before, why, and closes. */

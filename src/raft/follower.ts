@@ -1,4 +1,6 @@
+import { joinAnewAdvice } from '../base/advice.js';
 import { MalformedBytesError } from '../base/byte-stream.js';
+import { KvorumError } from '../base/errors.js';
 import { noMember } from '../base/ids.js';
 import { applyConfigChange, decodeConfigChange, InvalidConfigChangeError } from './config-change.js';
 import type { Core, MessageOf } from './core.js';
@@ -130,8 +132,8 @@ export function handleHeartbeat(core: Core, message: MessageOf<'heartbeat'>): vo
   if (!hearLeader(core, message.from)) return;
   core.leaderServesLease = message.leaseReads;
   if (message.leaseReads) core.voteFreeTick = core.tickCount + core.options.electionTicks;
-  // The leader never tells more than what this member acknowledged; more would mean that its disk forgot.
-  if (message.commit <= core.log.lastIndex) core.commitTo(message.commit);
+  requireAcknowledged(core, message.commit);
+  core.commitTo(message.commit);
   core.send({
     type: 'heartbeat-response',
     from: core.id,
@@ -139,6 +141,20 @@ export function handleHeartbeat(core: Core, message: MessageOf<'heartbeat'>): vo
     term: core.term,
     readRound: message.readRound,
   });
+}
+
+/**
+ * A leader tells no more than what this member has acknowledged in the same term: it was on this member's disk, and no
+ * log loses what matches the leader's. So this one was put back, and has forgotten votes as well.
+ *
+ * @throws KvorumError DATA_DAMAGED: it must not take part any more
+ */
+function requireAcknowledged({ log, term }: Core, commit: Index): void {
+  if (commit <= log.lastIndex) return;
+  throw new KvorumError(
+    'DATA_DAMAGED',
+    `the log ends at entry ${log.lastIndex}, but this member has acknowledged entries up to ${commit} to the leader of term ${term}: it was started on an older copy of its data folder, or its disk has lost what it had taken; ${joinAnewAdvice}`,
+  );
 }
 
 /**

@@ -7,8 +7,9 @@ import { knownLevels } from '../base/feature-levels.js';
 import { formatId, type ClusterId } from '../base/ids.js';
 import { Prng, randomId } from '../base/prng.js';
 import type { MemberRecord } from '../fsm/members/membership.js';
-import { clustersAt, joinCluster } from './join-cluster.js';
+import { statusesAt, joinCluster } from './join-cluster.js';
 import { walFolder } from '../member/open.js';
+import { ownPortAt } from './own-port.js';
 import type { ReservedPorts } from './reserve-ports.js';
 import type { ServerOptions } from './server-options.js';
 import type { DataFolder, Identity } from '../storage/data-folder/data-folder.js';
@@ -43,6 +44,13 @@ export async function enter(
   signal?: AbortSignal,
 ): Promise<Entrance> {
   const known = folder.identity;
+  if (known?.state === 'recovering') {
+    const how = `kvorum recover -data-dir=${options.dataDir} -force-new-cluster -yes`;
+    throw new KvorumError(
+      'DATA_FOLDER_UNUSABLE',
+      `the recovery of data folder ${options.dataDir} was cut short: go on with it (${how}) before the member is started`,
+    );
+  }
   if (known !== undefined && known.state !== 'joining') {
     const found = known.state === 'founding';
     if (!found) await requireLog(folder, options);
@@ -50,6 +58,7 @@ export async function enter(
     return { identity: known, contacts: [], found };
   }
   if (options.bootstrap && known === undefined) {
+    await refuseSecondCluster(options, place.ports);
     const identity: Identity = {
       clusterId: randomId(entropy()),
       memberId: randomId(entropy()),
@@ -72,9 +81,33 @@ export async function enter(
   return joinAsNew(folder, options, place, signal);
 }
 
+/**
+ * A founder whose folder was lost, and that is started as it was the first time, is a member of the cluster that it has
+ * founded then: with another one beside it, clients that know both would see what they have written come and go.
+ */
+async function refuseSecondCluster(
+  { id, bootstrapUnless, log }: ServerOptions,
+  ports: ReservedPorts,
+): Promise<void> {
+  // This server's own ports take connections and answer nobody yet.
+  const own = await Promise.all(bootstrapUnless.map((endpoint) => ownPortAt(endpoint, ports)));
+  const others = bootstrapUnless.filter((_, at) => own[at] === undefined);
+  if (others.length === 0) return;
+  const [found] = await statusesAt(others);
+  if (found === undefined) {
+    log.warn({ asked: others.join(',') }, 'founding: nobody answers of those that were to be asked first');
+    return;
+  }
+  const { name, endpoint, clusterId } = found;
+  throw new KvorumError(
+    'INVALID_REQUEST',
+    `-bootstrap would found a second cluster: ${name} at ${endpoint} is up, of cluster ${formatId(clusterId)}. Join that one: start with -join=${endpoint} in place of -bootstrap; if ${id} was a member of it and has lost its data folder, remove it first (kvorum -server=${endpoint} remove ${id}). To found another cluster all the same, name none of its servers with -bootstrap-unless (not given: KVORUM_ENDPOINTS)`,
+  );
+}
+
 /** A member that starts with -join again may have been given another cluster's address. */
 async function checkCluster(options: ServerOptions, { clusterId }: Identity): Promise<void> {
-  for (const { endpoint, clusterId: found } of await clustersAt(options.join)) {
+  for (const { endpoint, clusterId: found } of await statusesAt(options.join)) {
     if (found !== clusterId) throw wrongCluster(options, clusterId, endpoint, found);
   }
 }

@@ -3,7 +3,7 @@ import { KvorumError } from '../base/errors.js';
 import { firstLevels, type FeatureLevel, type LevelRange } from '../base/feature-levels.js';
 import type { ClusterId, MemberId } from '../base/ids.js';
 import type { Log } from '../base/log.js';
-import { connect, type KvorumClient } from '../client/index.js';
+import { connect, type KvorumClient, type ServerStatus } from '../client/index.js';
 import { wrongServers } from '../client/wrong-server.js';
 import type { MemberRecord } from '../fsm/members/membership.js';
 import { ownPortAt } from './own-port.js';
@@ -196,10 +196,8 @@ function failure(error: KvorumError, mayBeIn: boolean): KvorumError {
   return new KvorumError('OUTCOME_UNKNOWN', message, { cause: error });
 }
 
-/** Which clusters the servers at `endpoints` are of, as far as they answer at once. */
-export async function clustersAt(
-  endpoints: readonly string[],
-): Promise<readonly { readonly endpoint: string; readonly clusterId: ClusterId }[]> {
+/** What the servers at `endpoints` say of themselves and their clusters, as far as they answer at once. */
+export async function statusesAt(endpoints: readonly string[]): Promise<readonly ServerStatus[]> {
   if (endpoints.length === 0) return [];
   const client = connect({ endpoints, timeoutMs: askTimeoutMs, connectTriesMax: 1 });
   try {

@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { joinAnewAdvice } from '../base/advice.js';
 import { assert } from '../base/assert.js';
 import { KvorumError } from '../base/errors.js';
-import { formatId, type Index } from '../base/ids.js';
+import { formatId, type Index, type MemberId } from '../base/ids.js';
+import type { MemberRecord } from '../fsm/members/membership.js';
 import {
   entryName,
   formatEntryName,
@@ -32,6 +33,9 @@ export interface Findings {
   /** Neither the log nor the state holds these: the member cannot go on. */
   readonly missing: { readonly first: Index; readonly last: Index } | undefined;
   readonly passedOver: readonly PassedOver[];
+  /** Of the state with all that the log holds, as far as it can be applied; none where that is not complete. */
+  readonly members: readonly MemberRecord[];
+  readonly voters: readonly MemberId[];
   /** The first entry behind the applied index that cannot be applied. */
   readonly stuckAt: { readonly entry: Entry; readonly reason: string } | undefined;
 }
@@ -102,7 +106,8 @@ function mayPassOver(wanted: EntryName, findings: Findings): boolean {
   return true;
 }
 
-async function withFolder<T>(path: string, action: (folder: DataFolder) => Promise<T>): Promise<T> {
+/** While no process uses it. */
+export async function withFolder<T>(path: string, action: (folder: DataFolder) => Promise<T>): Promise<T> {
   const folder = await DataFolder.openExisting(path);
   try {
     return await action(folder);
@@ -111,8 +116,12 @@ async function withFolder<T>(path: string, action: (folder: DataFolder) => Promi
   }
 }
 
-async function look(folder: DataFolder): Promise<Findings> {
+export async function look(folder: DataFolder): Promise<Findings> {
   const identity = folder.identity!;
+  if (identity.state === 'recovering') {
+    const message = `the recovery of data folder ${folder.path} was cut short: go on with it (-force-new-cluster -yes)`;
+    throw new KvorumError('DATA_FOLDER_UNUSABLE', message);
+  }
   const { clusterId, memberId } = identity;
   if (!(await Wal.exists(folder.disk, walFolder))) {
     const message = `data folder ${folder.path} holds no log: its member has not taken part yet, or has lost it`;
@@ -126,18 +135,20 @@ async function look(folder: DataFolder): Promise<Findings> {
   if (!(await LmdbBackend.exists(path))) {
     const applied = { index: 0, term: 0 };
     const missing = missingBetween(applied, recovered);
-    return { ...seen, applied, stateMissing: true, missing, stuckAt: undefined };
+    return { ...seen, ...nobody, applied, stateMissing: true, missing };
   }
   const backend = await LmdbBackend.open(path, { clock: new RealClock() });
   try {
     const { applied } = backend;
     const missing = missingBetween(applied, recovered);
-    const stuckAt = missing === undefined ? tryEntries(backend, recovered, passedOver) : undefined;
-    return { ...seen, applied, stateMissing: false, missing, stuckAt };
+    if (missing !== undefined) return { ...seen, ...nobody, applied, stateMissing: false, missing };
+    return { ...seen, applied, stateMissing: false, missing, ...tryEntries(backend, recovered, passedOver) };
   } finally {
     await backend.close({ flush: false });
   }
 }
+
+const nobody = { members: [], voters: [], stuckAt: undefined } as const;
 
 function missingBetween(applied: AppliedPosition, { base, entries }: WalRecovered): Findings['missing'] {
   // A founder that stopped before it wrote its first state makes it at the next start.
@@ -171,7 +182,7 @@ function tryEntries(
   backend: LmdbBackend,
   { base, entries }: WalRecovered,
   passedOver: readonly PassedOver[],
-): Findings['stuckAt'] {
+): Pick<Findings, 'members' | 'voters' | 'stuckAt'> {
   const machine = new StateMachine(backend, undefined, passedOver);
   for (const entry of entries.slice(Math.max(0, backend.applied.index - base.index))) {
     assert(entry.index === machine.applied.index + 1, 'the log goes on where the state ends');
@@ -180,10 +191,11 @@ function tryEntries(
     } catch (error) {
       if (!(error instanceof KvorumError) || error.code !== 'ENTRY_NOT_APPLICABLE') throw error;
       const { cause } = error;
-      return { entry, reason: cause instanceof Error ? cause.message : String(cause) };
+      const stuckAt = { entry, reason: cause instanceof Error ? cause.message : String(cause) };
+      return { members: machine.members(), voters: machine.config.voters, stuckAt };
     }
   }
-  return undefined;
+  return { members: machine.members(), voters: machine.config.voters, stuckAt: undefined };
 }
 
 /** What there is to see, a line each. */

@@ -19,6 +19,8 @@ export interface ServerOptions {
   readonly dataDir: string;
   /** Found a new cluster; a folder that holds one already is just started. */
   readonly bootstrap: boolean;
+  /** Client addresses that are asked before a cluster is founded: none is, where one of them is of a cluster. */
+  readonly bootstrapUnless: readonly string[];
   /** Client addresses of members to join through. */
   readonly join: readonly string[];
   readonly log: Log;
@@ -46,6 +48,7 @@ export const serverDefaults = {
   grpcPort: 50051,
   raftPort: 60051,
   bootstrap: false,
+  bootstrapUnless: [],
   join: [],
   heartbeatIntervalMs: memberDefaults.heartbeatIntervalMs,
   electionTimeoutMs: memberDefaults.electionTimeoutMs,
@@ -85,6 +88,7 @@ export function checkServerOptions(options: ServerOptions): void {
   }
   if (dataDir === '') throw refused('data-dir must name a folder');
   for (const address of join) parseHostPort('join', address);
+  for (const address of options.bootstrapUnless) parseHostPort('bootstrap-unless', address);
   if (bootstrap && join.length > 0) {
     throw refused('bootstrap and join exclude each other: found a cluster, or join one');
   }

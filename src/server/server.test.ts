@@ -6,6 +6,7 @@ import { connect as connectTo, createServer, type Server, type Socket } from 'no
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { KvorumError } from '../base/errors.js';
+import { silentLog } from '../base/log.js';
 import { freePort } from '../base/testing/free-port.js';
 import { connect } from '../client/index.js';
 import type { ServerOptions } from './server.js';
@@ -214,6 +215,66 @@ describe('startServer', () => {
     }
   });
 
+  it('founds no second cluster where one of those that it is to ask first is of one', async (t) => {
+    const servers = await RunningServers.in(t);
+    const [founder, second] = await servers.cluster(2, ownLoopback());
+    await founder!.stop();
+    await rm(servers.dataDir('node1'), { recursive: true });
+    const place = placeOf(founder!);
+    const nobody = `127.0.0.1:${await freePort()}`;
+    const asked = [nobody, founder!.grpcAddress, second!.grpcAddress];
+    const cluster = (await clientOf(t, second!.grpcAddress).status()).clusterId
+      .toString(16)
+      .padStart(16, '0');
+    await assert.rejects(servers.start({ ...place, bootstrap: true, bootstrapUnless: asked }), {
+      code: 'INVALID_REQUEST',
+      message: new RegExp(
+        `^-bootstrap would found a second cluster: node2 at ${second!.grpcAddress} is up, of cluster ${cluster}\\. Join that one: .*remove node1`,
+      ),
+    });
+    assert.deepEqual(await readdir(servers.dataRoot), ['node2']);
+    // Of itself, and of those that do not answer, there is nothing to be learnt.
+    const told: unknown[] = [];
+    const log = { ...silentLog, warn: (fields: object, text: string) => told.push([text, fields]) };
+    const own = `${place.host}:${place.grpcPort}`;
+    await servers.start({ ...place, bootstrap: true, bootstrapUnless: [own, nobody], log });
+    assert.deepEqual(told[0], [
+      'founding: nobody answers of those that were to be asked first',
+      { asked: nobody },
+    ]);
+  });
+
+  it('tells at both ends of a member of another cluster where one of this is looked for', async (t) => {
+    const servers = await RunningServers.in(t);
+    const told = new Map<string, string[]>();
+    const logOf = (id: string) => {
+      const lines: string[] = [];
+      told.set(id, lines);
+      const tell = (fields: object, text: string): void =>
+        void lines.push(`${text} ${JSON.stringify(fields)}`);
+      return { ...silentLog, warn: tell, error: tell };
+    };
+    const host = ownLoopback();
+    const founder = await servers.start({ id: 'node1', host, bootstrap: true });
+    const join = [founder.grpcAddress];
+    const second = await servers.start({ id: 'node2', host, join, log: logOf('node2') });
+    await clientOf(t, second.grpcAddress).set('a', '1');
+    await founder.stop();
+    await rm(servers.dataDir('node1'), { recursive: true });
+    const impostor = await servers.start({ ...placeOf(founder), bootstrap: true, log: logOf('node1') });
+    const says = (id: string, what: RegExp): boolean => told.get(id)!.some((line) => what.test(line));
+    const client = clientOf(t, second.grpcAddress);
+    const reason = async (): Promise<string> => (await client.status(second.grpcAddress)).peers[0]!.reason;
+    while (!/does not know this cluster's secret: a member of another cluster/.test(await reason()));
+    assert.ok(says('node2', /^sent away by a member .*whoever listens at .* a member of another cluster/));
+    while (
+      !says('node1', /^sent a stranger away from the Raft port .*hung up .*a member of another cluster/)
+    ) {
+      await client.status(second.grpcAddress);
+    }
+    await impostor.stop();
+  });
+
   it('takes up a founding that was cut short, though it is not told to found', async (t) => {
     const servers = await RunningServers.in(t);
     const first = await servers.start({ id: 'node1', bootstrap: true });
@@ -358,6 +419,45 @@ describe('startServer', () => {
       message: `cannot connect to ${server.grpcAddress}: connection refused: nothing listens there`,
     });
     assert.deepEqual(await readdir(servers.dataRoot), ['node1']);
+  });
+
+  it('waits for the state as long as that takes, once it was let in', { skip: notLinux }, async (t) => {
+    const servers = await RunningServers.in(t);
+    let notReached = (): void => {};
+    const longAfter = new Promise<void>((resolve) => (notReached = resolve));
+    const warn = (_: object, text: string): void => {
+      if (text === 'a member cannot be reached') notReached();
+    };
+    const joinTimeoutMs = 500;
+    const log = { ...silentLog, warn };
+    const founder = await servers.start({
+      ...{ id: 'node1', bootstrap: true, electionTimeoutMs: 2 * joinTimeoutMs, log },
+    });
+    // Nobody is where the others look for it, until it has waited for longer than that.
+    const host = ownLoopback();
+    const advertiseHost = '127.200.0.1';
+    const raftPort = await freePort(advertiseHost);
+    const join = [founder.grpcAddress];
+    const giveUp = new AbortController();
+    t.after(() => giveUp.abort());
+    const joining = servers.start(
+      { id: 'node2', host, advertiseHost, raftPort, join, joinTimeoutMs },
+      giveUp.signal,
+    );
+    await Promise.race([longAfter, joining]);
+    const client = clientOf(t, founder.grpcAddress);
+    const { members } = await client.members();
+    assert.equal(members.find(({ name }) => name === 'node2')?.clientAddress, '');
+    const proxy = createServer((socket) => {
+      const onward = connectTo(raftPort, host);
+      for (const each of [socket, onward]) each.on('error', () => {});
+      socket.pipe(onward).pipe(socket);
+    });
+    t.after(() => proxy.close());
+    await listening(proxy, raftPort, advertiseHost);
+    const server = await joining;
+    await client.set('a', '1');
+    assert.equal(await clientOf(t, `${host}:${portOf(server.grpcAddress)}`).get('a'), '1');
   });
 
   it('ends at once when it is asked to while it joins, and leaves nothing', async (t) => {

@@ -9,6 +9,7 @@ import { makeApiLimits, type ApiLimits } from '../api/limits.js';
 import { formatHostPort } from '../base/address.js';
 import { KvorumError } from '../base/errors.js';
 import { enter, entropy, type Addresses, type Entrance } from './entrance.js';
+import { firstState } from './first-state.js';
 import { HostWatch } from './host-watch.js';
 import { memberDefaults, type MemberOptions } from '../member/options.js';
 import { openMember } from '../member/open.js';
@@ -133,7 +134,7 @@ async function startIn(start: Start, signal?: AbortSignal): Promise<RunningServe
     // From its start on it may get a vote that others count on, so no later start asks them first.
     if (identity.state === 'joining') await folder.saveIdentity({ ...identity, state: 'learning' });
     await member.start();
-    await caughtUpOnce(member, options.joinTimeoutMs, signal);
+    await firstState(member, { clock: new RealClock(), log: options.log, signal });
     // Its state names it: from now on it starts without being told to found or to join.
     if (identity.state !== 'member') await folder.saveIdentity({ ...identity, state: 'member' });
     await api.listen(options.host, ports.grpc.port, ports.grpc.take());
@@ -179,35 +180,6 @@ function run({ folder, options, addresses, host }: Start, member: RaftMember, ap
       await stopped;
     },
   };
-}
-
-/** A new member serves when the cluster's state has reached it for the first time: before, it knows nothing. */
-function caughtUpOnce(member: RaftMember, timeoutMs: number, signal?: AbortSignal): Promise<void> {
-  if (member.holdsOwnRecord()) return Promise.resolve();
-  return new Promise((resolve, reject) => {
-    const end = (error?: Error): void => {
-      clearTimeout(timer);
-      ignore();
-      signal?.removeEventListener('abort', stop);
-      if (error === undefined) resolve();
-      else reject(error);
-    };
-    const timer = setTimeout(() => {
-      const message = `this member was let in, but the cluster sent no state within ${timeoutMs} ms; start it again to go on`;
-      end(new KvorumError('NO_LEADER', message));
-    }, timeoutMs);
-    const ignore = member.onChange(() => {
-      if (member.holdsOwnRecord()) end();
-    });
-    const stop = (): void => end(new KvorumError('MEMBER_STOPPING', 'asked to stop before it was up'));
-    signal?.addEventListener('abort', stop);
-    if (signal?.aborted === true) stop();
-    void member.stopped.then((reason) => {
-      if (reason.kind === 'failed') end(reason.error);
-      else if (reason.kind === 'removed') end(new KvorumError('MEMBER_REMOVED', reason.message));
-      else end(new KvorumError('MEMBER_STOPPING', 'stopped'));
-    });
-  });
 }
 
 function memberMemory(): Partial<MemberOptions> {

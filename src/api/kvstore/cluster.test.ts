@@ -125,6 +125,8 @@ describe('kvorum.v1.Cluster', () => {
         matchIndex: 0n,
         featureLevelMin: 1,
         featureLevelMax: 1,
+        snapshotSentBytes: 1n,
+        snapshotSizeBytes: 2n,
       },
     ]);
   });

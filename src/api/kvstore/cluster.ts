@@ -195,6 +195,7 @@ function peerStatus({
   levels,
   reach,
   matchIndex,
+  snapshot,
 }: PeerStatus): wire.PeerStatus {
   return {
     ...{ id, name, voter },
@@ -205,6 +206,8 @@ function peerStatus({
     matchIndex: whole(matchIndex),
     featureLevelMin: levels.min,
     featureLevelMax: levels.max,
+    snapshotSentBytes: whole(snapshot?.doneBytes),
+    snapshotSizeBytes: whole(snapshot?.sizeBytes),
   };
 }
 

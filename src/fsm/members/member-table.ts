@@ -103,11 +103,23 @@ export class MemberTable {
     readonly members: readonly MemberRecord[];
     readonly featureLevel: FeatureLevel;
   }): void {
-    this.#clusterId = initial.clusterId;
-    this.#backend.put('meta', clusterKey, new ByteWriter(8).uint64(initial.clusterId).finish());
+    this.#setClusterId(initial.clusterId);
     this.#setFeatureLevel(initial.featureLevel);
     this.#setConfig(initial.config, 0);
     for (const member of initial.members) this.#put(member);
+  }
+
+  /**
+   * A cluster of `sole` alone goes on from here, as another one. Whoever else was a member never comes back: neither
+   * into this cluster, nor with the id that they had.
+   */
+  refound(clusterId: ClusterId, sole: MemberId, index: Index): void {
+    const record = this.find(sole);
+    assert(record !== undefined, 'only a member goes on');
+    for (const { id } of this.#members) if (id !== sole) this.#remove(id);
+    this.update({ ...record, promoteWhenReady: false });
+    this.#setClusterId(clusterId);
+    this.#setConfig({ ...emptyConfig, voters: [sole] }, index);
   }
 
   /** A configuration entry. @throws if it does not fit: Raft has checked it before */
@@ -126,10 +138,7 @@ export class MemberTable {
         return;
       }
       case 'remove':
-        this.#members = this.#members.filter((each) => each.id !== update.id);
-        this.#backend.delete('meta', idKey(memberPrefix, update.id));
-        this.#removed.add(update.id);
-        this.#backend.put('meta', idKey(removedPrefix, update.id), new Uint8Array(0));
+        this.#remove(update.id);
     }
   }
 
@@ -171,6 +180,18 @@ export class MemberTable {
   #put(record: MemberRecord): void {
     this.#members = inOrder([...this.#members.filter((each) => each.id !== record.id), record]);
     this.#backend.put('meta', idKey(memberPrefix, record.id), encodeMember(record));
+  }
+
+  #remove(id: MemberId): void {
+    this.#members = this.#members.filter((each) => each.id !== id);
+    this.#backend.delete('meta', idKey(memberPrefix, id));
+    this.#removed.add(id);
+    this.#backend.put('meta', idKey(removedPrefix, id), new Uint8Array(0));
+  }
+
+  #setClusterId(clusterId: ClusterId): void {
+    this.#clusterId = clusterId;
+    this.#backend.put('meta', clusterKey, new ByteWriter(8).uint64(clusterId).finish());
   }
 
   #setFeatureLevel(level: FeatureLevel): void {

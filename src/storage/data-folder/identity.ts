@@ -18,6 +18,8 @@ export interface Identity {
   readonly state: IdentityState;
   /** What all members of the cluster know; empty while joining, and in a cluster that was founded without one. */
   readonly secret: Uint8Array;
+  /** While recovering: the cluster that it comes from. */
+  readonly formerClusterId?: ClusterId;
 }
 
 /** Of a cluster's secret, where there is one. */
@@ -28,13 +30,14 @@ export const secretSizeBytes = 32;
  * - `joining`: asks, or is about to ask, to be let in; it has never taken part.
  * - `learning`: was let in, has a log and may vote already, though its state may not name it yet.
  * - `member`: its state names it.
+ * - `recovering`: becomes the sole member of a new cluster; neither its log nor its state may be of that one yet.
  */
 type IdentityState = (typeof identityStates)[number];
 
-const identityStates = ['founding', 'joining', 'learning', 'member'] as const;
+const identityStates = ['founding', 'joining', 'learning', 'member', 'recovering'] as const;
 
 export function encodeIdentity(identity: Identity): string {
-  const { clusterId, memberId, name, state, secret } = identity;
+  const { clusterId, memberId, name, state, secret, formerClusterId } = identity;
   const plain = {
     formatVersion: currentFormatVersion,
     clusterId: formatId(clusterId),
@@ -42,13 +45,17 @@ export function encodeIdentity(identity: Identity): string {
     name,
     state,
     ...(secret.length === 0 ? {} : { secret: Buffer.from(secret).toString('hex') }),
+    ...(formerClusterId === undefined ? {} : { formerClusterId: formatId(formerClusterId) }),
   };
   return `${JSON.stringify(plain, undefined, 2)}\n`;
 }
 
 /** @throws KvorumError DATA_DAMAGED, DATA_FOLDER_MISMATCH */
 export function decodeIdentity(path: string, text: string): Identity {
-  const { formatVersion, clusterId, memberId, name, state, secret } = parseFields(path, text);
+  const { formatVersion, clusterId, memberId, name, state, secret, formerClusterId } = parseFields(
+    path,
+    text,
+  );
   if (!isVersion(formatVersion)) throw damaged(path);
   if (formatVersion !== currentFormatVersion) {
     throw new KvorumError(
@@ -60,6 +67,8 @@ export function decodeIdentity(path: string, text: string): Identity {
   if (ids.clusterId === undefined || ids.memberId === undefined) throw damaged(path);
   if (typeof name !== 'string' || !isState(state)) throw damaged(path);
   if (secret !== undefined && !isSecret(secret)) throw damaged(path);
+  const former = parseId(formerClusterId);
+  if ((state === 'recovering') !== (former !== undefined)) throw damaged(path);
   if (ids.memberId === noMember || (ids.clusterId === 0n && state !== 'joining')) throw damaged(path);
   return {
     clusterId: ids.clusterId,
@@ -67,6 +76,7 @@ export function decodeIdentity(path: string, text: string): Identity {
     name,
     state,
     secret: secret === undefined ? emptyBytes : hexBytes(secret),
+    ...(former === undefined ? {} : { formerClusterId: former }),
   };
 }
 
