@@ -84,10 +84,19 @@ void test('nothing is committed on the word of a member that installs a snapshot
   const { cluster, successor, installing, gate } = scene;
   await elect(scene);
   const { commitIndex } = successor.member.status();
+  const acknowledgements: number[] = [];
+  cluster.network.hold(({ from, message }) => {
+    if (from === installing.id && message?.type === 'append-response') acknowledgements.push(message.index);
+    return false;
+  });
   const written = put(successor.member, 'later', 'v', { timeoutMs: 60_000 });
   await cluster.clock.advanceAsync(4 * cluster.options.electionTimeoutMs);
   assert.equal(successor.member.status().commitIndex, commitIndex);
+  assert.deepEqual(acknowledgements, []);
   gate.open();
+  // The leader asks with each heartbeat: what waits says all of it once.
+  await cluster.until(() => acknowledgements.length > 0);
+  assert.ok(acknowledgements.length <= 4, `${acknowledgements.length} acknowledgements`);
   await cluster.settled(written);
   assert.equal(installing.member.hash(), successor.member.hash());
 });
