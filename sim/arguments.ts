@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { cornerKinds } from './corners.js';
+import { allCornerKinds } from './corners.js';
 import { faultKinds } from './faults/kinds.js';
 import { membersMax, type PlanChanges } from './plan.js';
 
@@ -153,7 +153,7 @@ function number(
 
 function faultIds(value: string): readonly string[] {
   if (value === 'none') return [];
-  const kinds: readonly string[] = [...faultKinds, ...cornerKinds];
+  const kinds: readonly string[] = [...faultKinds, ...allCornerKinds];
   const ids = value.split(',');
   const odd = ids.find((id) => !/^[a-z-]+\.\d+$/.test(id) || !kinds.includes(id.split('.')[0]!));
   if (odd === undefined) return ids;

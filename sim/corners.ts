@@ -19,7 +19,10 @@ export const laterCornerKinds = [
   'corner-late-timeout-now',
   'corner-late-proposal',
 ] as const;
-export type CornerKind = (typeof cornerKinds)[number] | (typeof laterCornerKinds)[number];
+/** Of seeds that are led to none of the others. */
+export const latestCornerKinds = ['corner-vote-while-installing'] as const;
+export const allCornerKinds = [...cornerKinds, ...laterCornerKinds, ...latestCornerKinds] as const;
+export type CornerKind = (typeof allCornerKinds)[number];
 
 /** What a run that is led to a corner is like; what is not said here is as the seed says. */
 export interface Corner {
@@ -128,6 +131,14 @@ export const corners: Readonly<Record<CornerKind, Corner>> = {
     heartbeatIntervalMs: 20,
     options: shortLog,
     network: { ...network, latencyMsMin: 0.05, latencyMsMax: 2, snapshotChunkSizeBytes: 2000 },
+    disk: quickDisk,
+    clients: { count: 5, callsPerSecond: 60, valueSizeBytesMax: 50 },
+  },
+  'corner-vote-while-installing': {
+    members: 3,
+    heartbeatIntervalMs: 20,
+    options: shortLog,
+    network: { ...network, latencyMsMin: 0.05, latencyMsMax: 2, snapshotChunkSizeBytes: 256 * 1024 },
     disk: quickDisk,
     clients: { count: 5, callsPerSecond: 60, valueSizeBytesMax: 50 },
   },

@@ -26,6 +26,7 @@ export class DiskModel {
   readonly #around: Surroundings;
   readonly #failing = new Set<FailingOperation>();
   #beforeSync: (() => void) | undefined;
+  #beforeInstall: (() => Promise<void>) | undefined;
   /** How many times slower than planned. */
   slowness = 1;
 
@@ -41,6 +42,7 @@ export class DiskModel {
   disarm(): void {
     this.#failing.clear();
     this.#beforeSync = undefined;
+    this.#beforeInstall = undefined;
   }
 
   /** Calls `action` when the next sync has begun, and has not taken effect. */
@@ -48,10 +50,16 @@ export class DiskModel {
     this.#beforeSync = action;
   }
 
+  /** The next state that was brought by a snapshot is put in place when what `action` returns has ended. */
+  beforeNextInstall(action: () => Promise<void>): void {
+    this.#beforeInstall = action;
+  }
+
   /** Connects the storage to the process that uses it from now on. */
   attach(disk: MemoryDisk, backend: MemoryBackend, process: Process): void {
     const { dice } = this.#around;
     this.#beforeSync = undefined;
+    this.#beforeInstall = undefined;
     disk.damage = dice;
     disk.faults = (operation, path) => this.#begin(operation, path);
     disk.report = (operation, path) => this.#report(operation, path, process);
@@ -99,9 +107,18 @@ export class DiskModel {
     });
   }
 
+  async #beginInstall(): Promise<void> {
+    const { plan, dice } = this.#around;
+    const action = this.#beforeInstall;
+    this.#beforeInstall = undefined;
+    await action?.();
+    if (plan.installMsMax > 0) await this.#after(dice.ms(0, plan.installMsMax), undefined);
+  }
+
   async #beginState(operation: BackendOperation, process: Process): Promise<DiskError | undefined> {
     const { plan, dice, done } = this.#around;
     if (operation === 'add') return undefined;
+    if (operation === 'activate') await this.#beginInstall();
     await this.#after(dice.ms(plan.syncMsMin, plan.syncMsMax * 3), undefined);
     if (process.paused) await process.entering();
     if (this.#failing.delete('flush')) return new DiskError('failed', `state ${operation}: ${injectedError}`);

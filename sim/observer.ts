@@ -143,6 +143,11 @@ export class Observer {
       store.persisted(mark);
       persisted(mark);
     };
+    const hardStatePersisted = raft.hardStatePersisted.bind(raft);
+    raft.hardStatePersisted = (durable) => {
+      this.#trace?.(machine.name, 'persist', `term ${durable.term} vote ${durable.vote}`);
+      hardStatePersisted(durable);
+    };
   }
 
   /** Term, vote and state are not behind what the member had told others, or flushed, before it ended. */

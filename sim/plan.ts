@@ -6,6 +6,7 @@ import {
   cornerKinds,
   corners,
   laterCornerKinds,
+  latestCornerKinds,
   type Corner,
   type CornerKind,
 } from './corners.js';
@@ -30,6 +31,8 @@ export interface DiskPlan {
   /** Of operations that take their time before they have effect, and before they are reported. */
   readonly writeDelayProbability: number;
   readonly reportDelayProbability: number;
+  /** What it takes besides, at most, to put a state in place that was brought by a snapshot. */
+  readonly installMsMax: number;
   readonly flushIntervalMsMin: number;
   readonly flushIntervalMsMax: number;
   /** Changed keys of the state, which are flushed at once when they are so many; Infinity: never. */
@@ -76,6 +79,8 @@ export const membersMax = 7;
 /** The numbers were chosen so that the seeds which had been written down before draw none of these: they run as they did. */
 const cornerKnob = 'corner 1496';
 const laterCornerKnob = 'later corner 6';
+const latestCornerKnob = 'latest corner 8';
+const installKnob = 'slow installations 161';
 const stragglerKnob = 'straggler theme 1';
 const sixKnob = 'six 103';
 const cornerLeaseKnob = 'corner lease reads 0';
@@ -90,6 +95,8 @@ const faultKnobs: Partial<Record<FaultKind, string>> = {
 /** Of runs. */
 const cornerPart = 0.1;
 const laterCornerPart = 0.04;
+const latestCornerPart = 0.02;
+const slowInstallPart = 0.05;
 const stragglerThemePart = 0.06;
 
 export function makePlan(seed: number, changes: PlanChanges = {}): Plan {
@@ -106,6 +113,9 @@ export function makePlan(seed: number, changes: PlanChanges = {}): Plan {
     faults: plan.faults.filter(({ id }) => changes.faults?.includes(id) ?? true),
   };
 }
+
+/** Not reached in a run. */
+const largeLogSizeBytes = 64 * 1024 * 1024;
 
 /** Besides values: a call may write several keys, each with a row of its own and a change. */
 const stateBytesPerCall = 600;
@@ -124,7 +134,8 @@ class Draft {
     this.#seed = seed;
     this.#cornerKind =
       this.#drawn(laterCornerKnob, laterCornerPart, laterCornerKinds) ??
-      this.#drawn(cornerKnob, cornerPart, cornerKinds);
+      this.#drawn(cornerKnob, cornerPart, cornerKinds) ??
+      this.#drawn(latestCornerKnob, latestCornerPart, latestCornerKinds);
     this.#corner = this.#cornerKind === undefined ? undefined : corners[this.#cornerKind];
   }
 
@@ -255,12 +266,20 @@ class Draft {
       syncMsMax: syncMsMin + this.#pick('sync', [0, 0.2, 5, 30]),
       writeDelayProbability: this.#pick('write delay', [0, 0.02, 0.3]),
       reportDelayProbability: this.#pick('report delay', [0, 0.02, 0.3]),
+      installMsMax: this.#installMsMax(),
       flushIntervalMsMin,
       flushIntervalMsMax: flushIntervalMsMin * this.#pick('flush spread', [1, 4]),
       flushKeysMax:
         this.#corner === undefined ? this.#pick('flush keys', [Infinity, Infinity, 8, 64]) : Infinity,
       ...this.#corner?.disk,
     };
+  }
+
+  /** None where the log is kept by few bytes: it would be cut before a slow installation ends, again and again. */
+  #installMsMax(): number {
+    const { logSizeBytesKept } = drawOptions(this.#picker());
+    if (this.#corner !== undefined || logSizeBytesKept! < largeLogSizeBytes) return 0;
+    return this.#drawn(installKnob, slowInstallPart, [500, 3000, 10_000]) ?? 0;
   }
 
   #clients(): ClientPlan {

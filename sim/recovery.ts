@@ -21,7 +21,7 @@ export class Recovery {
 
   /**
    * With the time that the state takes to a member that has nothing: each chunk has an answer of its own, and waits for
-   * the disk.
+   * the disk; then it is put in place, maybe twice.
    */
   get #timeoutMs(): number {
     const { machines, options, plan } = this.#cluster;
@@ -30,7 +30,8 @@ export class Recovery {
     const chunks = stateSizeBytes / plan.network.snapshotChunkSizeBytes;
     const writeMs = (writeDelayProbability + reportDelayProbability) * Math.max(1, syncMsMax);
     const chunkMs = 2 * plan.network.latencyMsMax + writeMs;
-    return 40 * options.electionTimeoutMs + 20_000 + Math.ceil(chunks * chunkMs);
+    const installMs = 2 * plan.disk.installMsMax;
+    return 40 * options.electionTimeoutMs + 20_000 + Math.ceil(chunks * chunkMs) + installMs;
   }
 
   async ofMajority(): Promise<void> {

@@ -6,7 +6,7 @@ import { leaseGiven } from './lease-given.js';
 import { orderTransfer } from './order.js';
 import type { Fault } from './scene.js';
 import { successionCorners } from './succession-corners.js';
-import { incomingHeader, secondSnapshot, staleSnapshot } from './snapshot-corners.js';
+import { incomingHeader, secondSnapshot, staleSnapshot, voteWhileInstalling } from './snapshot-corners.js';
 import { play, type Stage } from './stage.js';
 
 /** Faults that watch the cluster and act in the one moment that matters; only in runs that are led there (corners.ts). */
@@ -160,6 +160,7 @@ export const cornerFaults = {
   'corner-transfer-given-up': transferGivenUp,
   'corner-second-snapshot': secondSnapshot,
   'corner-stale-snapshot': staleSnapshot,
+  'corner-vote-while-installing': voteWhileInstalling,
   'corner-lease-given': leaseGiven,
   ...successionCorners,
 };

@@ -95,3 +95,48 @@ export const staleSnapshot: Fault = (scene) => {
   });
   return `${away.name} behind ${leader.name} and ${next.name}`;
 };
+
+/** Elections that two may take, one of which installs a snapshot. */
+const electionsMax = 8;
+
+/**
+ * The leader is gone while a member installs a snapshot, which takes as long as it will: the vote of that one is what the
+ * third needs. Then that one is gone too, before its state is in place or when its log is about to follow.
+ */
+export const voteWhileInstalling: Fault = (scene) => {
+  const roles = rolesOf(scene);
+  if (roles === undefined) return undefined;
+  const { leader, away, next } = roles;
+  const { cluster, dice } = scene;
+  const { electionTimeoutMs } = cluster.options;
+  play(scene, playMsMax, async (stage) => {
+    let installs = false;
+    const goOn = await new Promise<() => void>((resolve) => {
+      const held = new Promise<void>((end) => resolve(stage.lasts(end)));
+      away.storage.beforeNextInstall(() => {
+        installs = true;
+        return held;
+      });
+    });
+    await comeBackBehind(stage, away, [leader, next]);
+    await stage.until(() => installs, playMsMax);
+    stage.need(cluster.leader() === leader && next.running && away.running);
+    const { raft } = away.parts;
+    stage.lasts(cluster.network.partition([leader.id], [away.id, next.id]));
+    stage.tell(`${away.name} installs, and ${leader.name} is gone`);
+    await stage.pass(electionTimeoutMs * electionsMax);
+    requireElected(scene, next, away);
+    if (dice.chance(0.5)) {
+      goOn();
+      await stage.until(() => !raft.installing, playMsMax, 0.1);
+    }
+    if (away.running) cluster.end(away, 'power-loss');
+    await stage.pass(electionTimeoutMs * electionsMax);
+  });
+  return `${away.name} behind ${leader.name} and ${next.name}`;
+};
+
+function requireElected({ cluster }: FaultScene, next: Machine, voter: Machine): void {
+  if (!next.running || !voter.running || next.parts.raft.role === 'leader') return;
+  cluster.fail(new Error(`${next.name} is not elected, with ${voter.name} that installs a snapshot`));
+}

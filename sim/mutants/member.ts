@@ -4,13 +4,22 @@ const member = (file: string): string => `src/member/${file}.ts`;
 
 /** Faults of the loop that ties Raft, log, state and callers together. */
 export const memberMutants: readonly Mutant[] = [
-  mutant(
-    'messages-before-disk',
-    'votes and acknowledgements leave beside the write that they promise',
-    member('loop'),
-    'after: [...messagesAfterPersist]',
-    'after: (this.#send(messagesAfterPersist), [])',
-  ),
+  {
+    name: 'messages-before-disk',
+    fault: 'votes and acknowledgements leave beside the write that they promise',
+    patches: [
+      {
+        file: member('log-writes'),
+        original: 'after: [...messagesAfterPersist]',
+        replacement: 'after: (this.#parts.send(messagesAfterPersist), [])',
+      },
+      {
+        file: member('log-writes'),
+        original: 'write.after.unshift(...messagesAfterHardState);',
+        replacement: 'this.#parts.send(messagesAfterHardState);',
+      },
+    ],
+  },
   mutant(
     'lease-outlives-a-pause',
     'a leader that was paused serves from its lease when it wakes up',

@@ -151,4 +151,62 @@ export const mendedMutants: readonly Mutant[] = [
     'this.#beyond(lagSizeBytes + catchUpFactor',
     'this.#beyond(catchUpFactor',
   ),
+  {
+    name: 'votes-wait-for-an-installation',
+    fault: 'a member that installs a snapshot votes when that has ended',
+    patches: [
+      {
+        file: 'src/member/log-writes.ts',
+        original: 'if (mark === undefined || waits) {',
+        replacement: 'if (mark === undefined) {',
+      },
+      {
+        file: 'src/member/log-writes.ts',
+        original: 'after: [...messagesAfterPersist], done',
+        replacement: 'after: [...messagesAfterHardState, ...messagesAfterPersist], done',
+      },
+      {
+        file: 'src/member/log-writes.ts',
+        original: 'write.after.unshift(...messagesAfterHardState);',
+        replacement: '',
+      },
+      {
+        file: 'src/member/log-writes.ts',
+        original: 'const rest = hardState === undefined ? undefined : { commit: hardState.commit };',
+        replacement: 'const rest = hardState;',
+      },
+    ],
+  },
+  {
+    name: 'older-vote-behind-an-installation',
+    fault: 'what waited for an installation takes back the term and the vote that overtook it',
+    patches: [
+      {
+        file: 'src/member/log-writes.ts',
+        original: 'const rest = hardState === undefined ? undefined : { commit: hardState.commit };',
+        replacement: 'const rest = hardState;',
+      },
+      {
+        file: 'src/storage/wal/wal.ts',
+        original: 'hardState.term > last.term || (hardState.term === last.term && keepsVote),',
+        replacement: 'hardState.term > 0 || keepsVote,',
+      },
+    ],
+  },
+  {
+    name: 'commit-index-overtakes-its-snapshot',
+    fault: 'with a vote the commit index is written into a log that does not hold what it counts',
+    patches: [
+      {
+        file: 'src/member/log-writes.ts',
+        original: '#overtake({ term, vote }: HardState): void {',
+        replacement: '#overtake({ term, vote, commit }: HardState): void {',
+      },
+      {
+        file: 'src/member/log-writes.ts',
+        original: 'hardState: { term, vote }, entries: [] }),',
+        replacement: 'hardState: { term, vote, commit }, entries: [] }),',
+      },
+    ],
+  },
 ];

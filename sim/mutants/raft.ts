@@ -9,7 +9,7 @@ const elections: readonly Mutant[] = [
     'a vote is answered before it is on disk',
     raft('election'),
     `granted: boolean): void {
-  core.sendAfterPersist({`,
+  core.send({`,
     `granted: boolean): void {
   core.outbox.messages.push({`,
   ),
@@ -17,8 +17,10 @@ const elections: readonly Mutant[] = [
     'own-vote-counted-early',
     'a candidate asks for votes before its vote for itself is on disk',
     raft('election'),
-    'else core.sendAfterPersist(request);',
-    'else core.outbox.messages.push(request);',
+    `core.send({
+      type: 'vote-request',`,
+    `core.outbox.messages.push({
+      type: 'vote-request',`,
   ),
   mutant(
     'two-votes-in-a-term',
@@ -71,10 +73,8 @@ const replication: readonly Mutant[] = [
     'acknowledged-early',
     'a follower acknowledges entries before they are on disk',
     raft('follower'),
-    `function accept(core: Core, to: MemberId, index: Index): void {
-  core.sendAfterPersist({`,
-    `function accept(core: Core, to: MemberId, index: Index): void {
-  core.send({`,
+    'core.sendAfterPersist(acceptance(core, to, index));',
+    'core.send(acceptance(core, to, index));',
   ),
   mutant(
     'leader-counts-memory',

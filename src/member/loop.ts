@@ -4,12 +4,12 @@ import type { MemberId, Term } from '../base/ids.js';
 import { Work } from '../base/work.js';
 import type { AppliedEntry } from '../fsm/state-machine.js';
 import type { Timer } from '../ports/clock.js';
-import { entrySizeBytes } from '../raft/log.js';
 import type { Message, Ready, SnapshotMeta } from '../raft/types.js';
 import { ApplyQueue } from './apply-queue.js';
 import type { ConfigProposals } from './config-proposals.js';
 import { admit } from './incoming-messages.js';
 import { LogRetention } from './log-retention.js';
+import { LogWrites } from './log-writes.js';
 import type { MemberParts } from './parts.js';
 import type { Proposals } from './proposals.js';
 import type { Reads } from './reads.js';
@@ -26,20 +26,10 @@ export interface LoopListener {
   failed(error: Error): void;
 }
 
-/** A write of the log that was handed over, and the messages that wait for it. */
-interface LogWrite {
-  readonly mark: number;
-  readonly snapshot: SnapshotMeta | undefined;
-  readonly after: Message[];
-  readonly sizeBytes: number;
-  /** On the monotonic clock. */
-  readonly beganMs: number;
-  done: boolean;
-}
-
 /**
  * Ties Raft, log, state machine and peers together. A turn takes in what has gathered, and lets Raft say what
- * is to be done. Appends leave beside this member's own disk write; votes and acknowledgements wait for it.
+ * is to be done. Appends leave beside this member's own disk write; votes and acknowledgements wait for it
+ * (log-writes.ts).
  */
 export class Loop {
   readonly #parts: MemberParts;
@@ -49,6 +39,7 @@ export class Loop {
   readonly #listener: LoopListener;
   readonly #retention: LogRetention;
   readonly #applying: ApplyQueue;
+  readonly #writes: LogWrites;
   readonly snapshots: SnapshotTransfers;
 
   /** Of the turn that was asked for; 0: none was. */
@@ -58,13 +49,6 @@ export class Loop {
   #tickTimer: Timer | undefined;
   /** On the clock. */
   #nextTickMs = 0;
-  /** Log writes that have begun, oldest first. */
-  readonly #outstanding: LogWrite[] = [];
-  /** Of the entries in them. */
-  #unwrittenSizeBytes = 0;
-  /** Installations and log writes that wait for the installation under way, in the order of their Readys. */
-  readonly #storageQueue: (() => Promise<void> | undefined)[] = [];
-  #installing: Promise<void> | undefined;
   #appliedTerm: Term;
   readonly #suspension: SuspensionWatch;
   #seen: { role: string; term: Term; leader: MemberId };
@@ -80,8 +64,17 @@ export class Loop {
     this.#configs = waiting.configs;
     this.#listener = listener;
     this.#retention = new LogRetention(parts.options);
-    const { id, raft, backend, snapshots, peers, log, machine, clock, levels } = parts;
+    const { id, raft, wal, backend, snapshots, peers, log, machine, clock, levels } = parts;
     this.#applying = new ApplyQueue(backend, parts.machine, parts.options);
+    this.#writes = new LogWrites({
+      raft,
+      wal,
+      clock,
+      send: (messages) => this.#send(messages),
+      guard: (action) => this.#guard(action),
+      told: () => this.#turn(),
+      failed: (error) => this.fail(error),
+    });
     this.snapshots = new SnapshotTransfers({
       id,
       raft,
@@ -152,7 +145,7 @@ export class Loop {
     this.#proposals.unstall();
     this.#proposals.sweep();
     // What is installed is told once the log follows it.
-    this.#reads.tick(this.#installing !== undefined ? 0 : machine.applied.index);
+    this.#reads.tick(this.#writes.installing ? 0 : machine.applied.index);
     this.#listener.ticked();
   }
 
@@ -206,12 +199,12 @@ export class Loop {
 
   /** So much waits for the disk, or to be applied, that nothing more is taken from a leader. */
   get #full(): boolean {
-    return this.#applying.full || this.#unwrittenSizeBytes >= this.#parts.options.inflightSizeBytesMax;
+    return this.#applying.full || this.#writes.sizeBytes >= this.#parts.options.inflightSizeBytesMax;
   }
 
   /** When the oldest write of the log began that is under way; behind an installation none is. */
   get oldestWriteMs(): number | undefined {
-    return this.#installing === undefined ? this.#outstanding[0]?.beganMs : undefined;
+    return this.#writes.oldestMs;
   }
 
   /** Runs `action` on Raft's side; whatever it throws stops the member. */
@@ -252,10 +245,9 @@ export class Loop {
 
   #process(ready: Ready): void {
     this.#send(ready.messages);
-    const lastWrite = this.#outstanding.at(-1);
-    if (ready.persistMark !== undefined) this.#persist(ready, ready.persistMark);
-    else if (lastWrite === undefined) this.#send(ready.messagesAfterPersist);
-    else lastWrite.after.push(...ready.messagesAfterPersist);
+    for (const entry of ready.entries) this.#retention.appended(entry);
+    if (ready.snapshot !== undefined) this.#applying.clear();
+    this.#writes.take(ready, ready.snapshot && this.#installation(ready.snapshot));
 
     for (const { proposalId, outcome } of ready.proposalResults) {
       this.#proposals.outcome(proposalId, outcome);
@@ -275,70 +267,6 @@ export class Loop {
       plain = messages.filter((message) => message.type !== 'snapshot');
     }
     this.#parts.peers.send(plain);
-  }
-
-  #persist(ready: Ready, mark: number): void {
-    const { wal } = this.#parts;
-    for (const entry of ready.entries) this.#retention.appended(entry);
-    if (ready.snapshot !== undefined) {
-      this.#applying.clear();
-      this.#storageQueue.push(this.#installation(ready.snapshot));
-    }
-    const { snapshot, hardState, entries, messagesAfterPersist } = ready;
-    let sizeBytes = 0;
-    for (const entry of entries) sizeBytes += entrySizeBytes(entry);
-    const beganMs = this.#parts.clock.monotonicMs();
-    const write: LogWrite = {
-      mark,
-      snapshot,
-      after: [...messagesAfterPersist],
-      sizeBytes,
-      beganMs,
-      done: false,
-    };
-    this.#outstanding.push(write);
-    this.#unwrittenSizeBytes += sizeBytes;
-    this.#storageQueue.push(() => {
-      wal.append({ hardState, entries }).then(
-        () => {
-          write.done = true;
-          this.#guard(() => this.#persisted());
-        },
-        (error: unknown) => this.fail(error),
-      );
-      return undefined;
-    });
-    this.#runStorageQueue();
-  }
-
-  /** Log writes are only begun: the log keeps their order itself. */
-  #runStorageQueue(): void {
-    while (this.#installing === undefined && this.#storageQueue.length > 0) {
-      const running = this.#storageQueue.shift()!();
-      if (running === undefined) continue;
-      this.#installing = running;
-      running.then(
-        () => {
-          this.#installing = undefined;
-          this.#runStorageQueue();
-        },
-        (error: unknown) => this.fail(error),
-      );
-    }
-  }
-
-  /** Writes are durable in the order in which they began, though it may be told in another. */
-  #persisted(): void {
-    const { raft } = this.#parts;
-    let last: LogWrite | undefined;
-    while (this.#outstanding[0]?.done === true) {
-      last = this.#outstanding.shift()!;
-      this.#unwrittenSizeBytes -= last.sizeBytes;
-      raft.persisted(last.mark);
-      if (last.snapshot !== undefined) raft.applied(last.snapshot.index);
-      this.#send(last.after);
-    }
-    if (last !== undefined) this.#turn();
   }
 
   /** One slice of what is committed: a turn's work is bounded, whatever the entries hold. */
@@ -426,9 +354,7 @@ export class Loop {
   }
 
   /** Of an installation that was under way: the backend's end ends it. */
-  async installationEnded(): Promise<void> {
-    await this.#installing?.catch(() => {
-      // It came too late, or its error has ended this member.
-    });
+  installationEnded(): Promise<void> {
+    return this.#writes.installationEnded();
   }
 }

@@ -198,6 +198,11 @@ export class Core {
     return isCounted && this.mayStand && this.installing <= this.persistence.snapshotIndex;
   }
 
+  /** Of what stands in the log and is not applied: a snapshot on disk that is not applied yet stands for what is before. */
+  get firstUnappliedIndex(): Index {
+    return Math.max(this.applied + 1, this.log.firstIndex);
+  }
+
   /** The leader's own term has a committed entry: commit is now known to be the cluster's (paper 5.4.2, 8). */
   get committedInTerm(): boolean {
     return this.commit >= this.termStartIndex;
@@ -224,16 +229,16 @@ export class Core {
     this.outbox.withdraw('timeout-now');
   }
 
-  /** Of a kind that promises nothing beyond the term: leaves at once when term and vote are on disk. */
+  /** Of a kind that promises nothing beyond term and vote: leaves at once when these are on disk. */
   send(message: Message): void {
     if (this.term === this.persistence.term && this.vote === this.persistence.vote) {
       this.outbox.messages.push(message);
     } else {
-      this.outbox.afterPersist(message);
+      this.outbox.messagesAfterHardState.push(message);
     }
   }
 
-  /** Of a kind that promises that something is durable. */
+  /** Of a kind that promises that the log is durable. */
   sendAfterPersist(message: Message): void {
     this.outbox.afterPersist(message);
   }

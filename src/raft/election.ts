@@ -45,8 +45,9 @@ function requestVotes(core: Core, preVote: boolean, transfer: boolean): void {
   const { voters, votersOutgoing } = core.config.config;
   for (const to of new Set([...voters, ...votersOutgoing])) {
     if (to === core.id) continue;
-    const request = {
-      type: 'vote-request' as const,
+    // A real one says: this member voted for itself and will not stand in this term again. So it waits for the disk.
+    core.send({
+      type: 'vote-request',
       from: core.id,
       to,
       term: preVote ? core.term + 1 : core.term,
@@ -54,10 +55,7 @@ function requestVotes(core: Core, preVote: boolean, transfer: boolean): void {
       lastIndex: core.log.lastIndex,
       lastTerm: core.log.lastTerm,
       transfer,
-    };
-    // A real request says: this member voted for itself and will not stand in this term again.
-    if (preVote) core.send(request);
-    else core.sendAfterPersist(request);
+    });
   }
 }
 
@@ -98,10 +96,11 @@ function isUpToDate(core: Core, message: MessageOf<'vote-request'>): boolean {
 
 /**
  * A granted pre-vote answers in the term asked for; a rejection in this member's own, so that one that is
- * behind learns the term and can take part again.
+ * behind learns the term and can take part again. Either promises a term and a vote: what the log holds was compared,
+ * and what of it is durable was told with its acknowledgement, if at all.
  */
 export function answerVote(core: Core, message: MessageOf<'vote-request'>, granted: boolean): void {
-  core.sendAfterPersist({
+  core.send({
     type: 'vote-response',
     from: core.id,
     to: message.from,

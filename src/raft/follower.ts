@@ -96,7 +96,11 @@ function takeEntries(core: Core, entries: readonly Entry[], start: number): void
 }
 
 function accept(core: Core, to: MemberId, index: Index): void {
-  core.sendAfterPersist({
+  core.sendAfterPersist(acceptance(core, to, index));
+}
+
+function acceptance(core: Core, to: MemberId, index: Index): MessageOf<'append-response'> {
+  return {
     type: 'append-response',
     from: core.id,
     to,
@@ -105,7 +109,7 @@ function accept(core: Core, to: MemberId, index: Index): void {
     rejected: false,
     hintIndex: 0,
     hintTerm: 0,
-  });
+  };
 }
 
 function reject(core: Core, message: MessageOf<'append'>): void {
@@ -125,7 +129,7 @@ function reject(core: Core, message: MessageOf<'append'>): void {
 
 /** Tells a leader of an older term, or one that this member has left behind, the term it must catch up with. */
 export function answerOldLeader(core: Core, to: MemberId): void {
-  accept(core, to, 0);
+  core.send(acceptance(core, to, 0));
 }
 
 export function handleHeartbeat(core: Core, message: MessageOf<'heartbeat'>): void {

@@ -3,6 +3,7 @@ import type { Message, ProposalResult, ReadState } from './types.js';
 /** What the next Ready hands out besides the log. */
 export class Outbox {
   messages: Message[] = [];
+  messagesAfterHardState: Message[] = [];
   messagesAfterPersist: Message[] = [];
   readStates: ReadState[] = [];
   proposalResults: ProposalResult[] = [];
@@ -10,6 +11,7 @@ export class Outbox {
   get empty(): boolean {
     return (
       this.messages.length === 0 &&
+      this.messagesAfterHardState.length === 0 &&
       this.messagesAfterPersist.length === 0 &&
       this.readStates.length === 0 &&
       this.proposalResults.length === 0
@@ -20,25 +22,33 @@ export class Outbox {
   withdraw(type: Message['type']): void {
     const stays = (message: Message): boolean => message.type !== type;
     this.messages = this.messages.filter(stays);
+    this.messagesAfterHardState = this.messagesAfterHardState.filter(stays);
     this.messagesAfterPersist = this.messagesAfterPersist.filter(stays);
   }
 
-  /** An acknowledgement says all that the one before it said: appends of one turn are answered once. */
   afterPersist(message: Message): void {
-    const last = this.messagesAfterPersist.length - 1;
-    const before = this.messagesAfterPersist[last];
-    if (
-      before?.type === 'append-response' &&
-      message.type === 'append-response' &&
-      !before.rejected &&
-      !message.rejected &&
-      before.to === message.to &&
-      before.term === message.term &&
-      before.index <= message.index
-    ) {
-      this.messagesAfterPersist[last] = message;
-    } else {
-      this.messagesAfterPersist.push(message);
-    }
+    addAnswer(this.messagesAfterPersist, message);
   }
+}
+
+/**
+ * An acknowledgement says all that the one before it said, and a rejection that is repeated says nothing new: appends of
+ * one turn, or those that come while a write is long under way, are answered once.
+ */
+export function addAnswer(answers: Message[], message: Message): void {
+  const last = answers.length - 1;
+  const before = answers[last];
+  if (before !== undefined && saysAllOf(message, before)) answers[last] = message;
+  else answers.push(message);
+}
+
+function saysAllOf(message: Message, before: Message): boolean {
+  return (
+    before.type === 'append-response' &&
+    message.type === 'append-response' &&
+    before.to === message.to &&
+    before.term === message.term &&
+    before.rejected === message.rejected &&
+    (message.rejected ? before.index === message.index : before.index <= message.index)
+  );
 }

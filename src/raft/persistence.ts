@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.js';
-import type { HardState, Index, MemberId, SnapshotMeta, Term } from './types.js';
+import { noMember } from '../base/ids.js';
+import type { HardState, Index, MemberId, SnapshotMeta, Term, TermAndVote } from './types.js';
 
 /** One write handed out and not yet reported as durable. */
 interface PendingWrite {
@@ -14,8 +15,8 @@ interface PendingWrite {
 
 /**
  * What has been handed out for writing, and what of it is durable. Writes are made in order, so a mark stands
- * for all before it. The index is exact for the log in memory: an entry that was overwritten while its write
- * was under way never counts.
+ * for all before it. Term and vote alone may be durable ahead of their write. The index is exact for the log in
+ * memory: an entry that was overwritten while its write was under way never counts.
  */
 export class Persistence {
   /** This log, up to here, is on disk. */
@@ -73,11 +74,23 @@ export class Persistence {
     for (const write of this.#pending) {
       if (write.mark > mark) break;
       this.index = Math.max(this.index, write.lastIndex);
-      this.term = write.term;
-      this.vote = write.vote;
+      this.#takeDurable(write);
       this.snapshotIndex = Math.max(this.snapshotIndex, write.snapshotIndex);
       done++;
     }
     if (done > 0) this.#pending.splice(0, done);
+  }
+
+  /** Term and vote, which were handed out, are durable, whatever of the writes is. */
+  completeHardState(durable: TermAndVote): void {
+    assert(durable.term <= this.emitted.term, `term ${durable.term} was never handed out`);
+    this.#takeDurable(durable);
+  }
+
+  /** A write may end behind a newer term and vote: neither falls. */
+  #takeDurable({ term, vote }: TermAndVote): void {
+    if (term < this.term || (term === this.term && vote === noMember)) return;
+    this.term = term;
+    this.vote = vote;
   }
 }

@@ -26,6 +26,7 @@ import type {
   Role,
   SnapshotMeta,
   Term,
+  TermAndVote,
 } from './types.js';
 
 export type { RaftInitialState, RaftOptions } from './core.js';
@@ -35,8 +36,9 @@ export type { RaftInitialState, RaftOptions } from './core.js';
  * network: inputs are the methods, outputs come from ready(). See DESIGN.md.
  *
  * The caller's loop: give inputs; while hasReady(), take a Ready; start its write and send its `messages`
- * side by side; when the write is durable, send its `messagesAfterPersist` and call persisted(); apply
- * `committed` in order and call applied(). Further Readys may be taken meanwhile; writes keep their order.
+ * side by side; when the write is durable, send the messages that waited for it and call persisted(); apply
+ * `committed` in order and call applied(). Further Readys may be taken meanwhile; writes keep their order. Only term
+ * and vote may overtake what was to be written before them: see hardStatePersisted().
  *
  * Throws InvariantError only for a bug or damaged state; the member must then stop.
  */
@@ -156,9 +158,22 @@ export class Raft {
 
   /** The writes up to that of Ready.persistMark `mark` are durable. Marks come in order; some may be left out. */
   persisted(mark: number): void {
-    const core = this.#core;
-    core.persistence.complete(mark);
+    this.#core.persistence.complete(mark);
     this.#finishInstall();
+    this.#morePersisted();
+  }
+
+  /**
+   * Term and vote of a Ready are durable ahead of its mark, and of those before it: `messagesAfterHardState` may leave.
+   * The marks follow all the same.
+   */
+  hardStatePersisted(durable: TermAndVote): void {
+    this.#core.persistence.completeHardState(durable);
+    this.#morePersisted();
+  }
+
+  #morePersisted(): void {
+    const core = this.#core;
     if (core.role === 'candidate') ownVotePersisted(core);
     else if (core.role === 'leader') advanceCommit(core);
     settle(core);
@@ -168,7 +183,7 @@ export class Raft {
   applied(index: Index): void {
     const core = this.#core;
     assert(index <= core.handedOut, `applied ${index} was not handed out, only ${core.handedOut}`);
-    for (let at = core.applied + 1; at <= index && core.role === 'leader'; at++) {
+    for (let at = core.firstUnappliedIndex; at <= index && core.role === 'leader'; at++) {
       core.unappliedSizeBytes -= core.log.entry(at).data.length;
     }
     core.applied = Math.max(core.applied, index);
@@ -227,9 +242,8 @@ export class Raft {
 
   /** Those that stand in the log behind what is applied. */
   *unapplied(): Iterable<Entry> {
-    const { log, applied } = this.#core;
-    for (let index = Math.max(applied + 1, log.firstIndex); index <= log.lastIndex; index++)
-      yield log.entry(index);
+    const { log, firstUnappliedIndex } = this.#core;
+    for (let index = firstUnappliedIndex; index <= log.lastIndex; index++) yield log.entry(index);
   }
 
   /** Undefined if the log no longer, or not yet, holds it. */

@@ -35,7 +35,7 @@ export function takeReady(core: Core): Ready {
       snapshot?.index ?? 0,
     );
   }
-  const { messages, messagesAfterPersist, readStates, proposalResults } = outbox;
+  const { messages, messagesAfterHardState, messagesAfterPersist, readStates, proposalResults } = outbox;
   core.outbox = new Outbox();
   return {
     snapshot,
@@ -43,6 +43,7 @@ export function takeReady(core: Core): Ready {
     entries,
     persistMark,
     messages,
+    messagesAfterHardState,
     messagesAfterPersist,
     committed: takeCommitted(core),
     readStates,

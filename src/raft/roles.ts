@@ -67,7 +67,7 @@ export function becomeLeader(core: Core): void {
   core.ledger.begin(core.term);
   core.termStartIndex = core.log.lastIndex + 1;
   core.unappliedSizeBytes = 0;
-  for (let index = core.applied + 1; index <= core.log.lastIndex; index++) {
+  for (let index = core.firstUnappliedIndex; index <= core.log.lastIndex; index++) {
     core.unappliedSizeBytes += core.log.entry(index).data.length;
   }
   core.tracker.reset(core.config.config, core.termStartIndex);

@@ -14,11 +14,14 @@ export interface Entry {
   readonly data: Uint8Array;
 }
 
-/** What must survive a crash besides the log (paper figure 2). */
-export interface HardState {
+export interface TermAndVote {
   readonly term: Term;
   /** The member voted for in `term`; noMember if none. */
   readonly vote: MemberId;
+}
+
+/** What must survive a crash besides the log (paper figure 2). */
+export interface HardState extends TermAndVote {
   /** A hint that saves work at restart; never beyond the persisted log. */
   readonly commit: Index;
 }
@@ -168,7 +171,10 @@ export interface ReadState {
 export interface Ready {
   /** To be installed before anything else of this Ready; the log is then empty at its index. */
   readonly snapshot: SnapshotMeta | undefined;
-  /** To be persisted in one write with `entries`; undefined if unchanged. */
+  /**
+   * To be persisted in one write with `entries`; undefined if unchanged. Its term and vote may be persisted ahead, alone:
+   * the commit index counts entries, and the snapshot, of this Ready.
+   */
   readonly hardState: HardState | undefined;
   /** To be appended. The first may overwrite an index persisted before: all after it is then void. */
   readonly entries: readonly Entry[];
@@ -176,6 +182,8 @@ export interface Ready {
   readonly persistMark: number | undefined;
   /** May leave at once, beside the disk write. */
   readonly messages: readonly Message[];
+  /** May leave only when term and vote of THIS Ready and all before it are on disk, whatever else is. */
+  readonly messagesAfterHardState: readonly Message[];
   /** May leave only after the persist of THIS Ready and all before it. */
   readonly messagesAfterPersist: readonly Message[];
   /** Committed and persisted here, in order, each once. To be applied, then reported by applied(). */

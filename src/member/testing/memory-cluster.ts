@@ -5,18 +5,19 @@ import { knownLevels, type LevelRange } from '../../base/feature-levels.js';
 import type { MemberId } from '../../base/ids.js';
 import { silentLog, type Log } from '../../base/log.js';
 import { Prng, randomInt } from '../../base/prng.js';
-import { MemoryNetwork, type NetworkConditions } from '../../peer/memory-network.js';
+import { MemoryNetwork, perfectNetwork, type NetworkConditions } from '../../peer/memory-network.js';
 import { MemoryPeers } from '../../peer/memory-peers.js';
 import type { Clock, Timer } from '../../ports/clock.js';
+import type { Peers } from '../../ports/peers.js';
 import { VirtualClock } from '../../ports/virtual-clock.js';
 import { MemoryBackend } from '../../storage/backend/memory-backend.js';
 import { DescriptorWait } from '../../storage/disk/descriptor-wait.js';
 import { MemoryDisk } from '../../storage/disk/memory-disk.js';
 import { PatientDisk } from '../../storage/disk/patient-disk.js';
 import type { MemberRecord } from '../../fsm/members/membership.js';
-import { openMember } from '../open.js';
+import { openMember, openParts, type OpenMember } from '../open.js';
 import { memberDefaults, type MemberOptions } from '../options.js';
-import type { StopReason } from '../parts.js';
+import type { MemberParts, StopReason } from '../parts.js';
 import type { RaftMember } from '../raft-member.js';
 
 export const testClusterId = 77n;
@@ -192,39 +193,13 @@ export class MemoryCluster {
       announced?: boolean;
     } = {},
   ): Promise<RaftMember> {
-    const clock = new LifeClock(this.clock);
-    const { id, name, address } = machine;
     if (how.found === true) machine.secret = testSecret;
     if (how.secret !== undefined) machine.secret = how.secret;
-    const { secret } = machine;
-    const identity = { clusterId: testClusterId, memberId: id, name, address };
-    const peers = new MemoryPeers(this.network, identity, secret);
-    const log = this.#log(machine);
-    const descriptors = new DescriptorWait(clock, log);
-    const member = await this.settled(
-      openMember({
-        clusterId: testClusterId,
-        secret,
-        id,
-        name,
-        version: 'test',
-        clientAddress: `${name}:50051`,
-        peerAddress: address,
-        found: how.found ?? false,
-        contacts: how.contacts ?? [],
-        levels: machine.levels,
-        levelHeldMax: machine.levelHeldMax,
-        options: this.options,
-        walOptions: { segmentSizeBytes },
-        disk: new PatientDisk(machine.disk, descriptors),
-        backend: machine.backend,
-        peers,
-        stopWaiting: () => descriptors.end(),
-        clock,
-        random: new Prng(this.random.nextUint32()),
-        log,
-      }),
-    ).catch((error: unknown) => {
+    const clock = new LifeClock(this.clock);
+    const peers = this.#peers(machine, this.network);
+    const { found = false, contacts = [] } = how;
+    const opening = { ...this.#opening(machine, clock, peers), found, contacts };
+    const member = await this.settled(openMember(opening)).catch((error: unknown) => {
       this.#checkClosed(machine);
       throw error;
     });
@@ -237,6 +212,45 @@ export class MemoryCluster {
     await this.settled(member.start());
     if (how.announced !== false) member.announce();
     return member;
+  }
+
+  #peers({ id, name, address, secret }: Machine, network: MemoryNetwork): MemoryPeers {
+    return new MemoryPeers(network, { clusterId: testClusterId, memberId: id, name, address }, secret);
+  }
+
+  #opening(machine: Machine, clock: Clock, peers: Peers): OpenMember {
+    const { id, name, address, secret, levels, levelHeldMax, disk, backend } = machine;
+    const log = this.#log(machine);
+    const descriptors = new DescriptorWait(clock, log);
+    return {
+      clusterId: testClusterId,
+      secret,
+      id,
+      name,
+      version: 'test',
+      clientAddress: `${name}:50051`,
+      peerAddress: address,
+      found: false,
+      contacts: [],
+      levels,
+      levelHeldMax,
+      options: this.options,
+      walOptions: { segmentSizeBytes },
+      disk: new PatientDisk(disk, descriptors),
+      backend,
+      peers,
+      stopWaiting: () => descriptors.end(),
+      clock,
+      random: new Prng(this.random.nextUint32()),
+      log,
+    };
+  }
+
+  /** What a start would find on a machine that does not run. Nothing of it is started. */
+  openApart(machine: Machine): Promise<MemberParts> {
+    assert(machine.life === undefined, `${machine.name} runs`);
+    const network = new MemoryNetwork(this.clock, new Prng(this.seed + 2), perfectNetwork);
+    return this.settled(openParts(this.#opening(machine, this.clock, this.#peers(machine, network))));
   }
 
   #flushRegularly(machine: Machine, life: Life): void {

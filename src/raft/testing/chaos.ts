@@ -39,6 +39,8 @@ export class Chaos {
   readonly #hurried: boolean;
   readonly #changesMembers: boolean;
   readonly #ticksTogether: boolean;
+  /** Term and vote are written ahead of what was handed out before them. */
+  readonly #overtakes: boolean;
 
   constructor(seed: number) {
     this.#random = new Prng(seed);
@@ -48,6 +50,7 @@ export class Chaos {
     this.#stormPerMille = 5 + this.#below(100);
     this.#hurried = this.#chance(500);
     this.#changesMembers = this.#chance(600);
+    this.#overtakes = this.#chance(500);
     const founders = Array.from({ length: 1 + this.#below(5) }, (_, at) => BigInt(at + 1));
     this.#cluster = new Cluster(founders, options, seed, {
       proposalResult: (member, result) => this.#history.result(member, result),
@@ -121,7 +124,8 @@ export class Chaos {
   }
 
   #persist(member: Member): void {
-    if (member.writes.length > 0) member.persist(this.#chance(700));
+    if (this.#overtakes && this.#chance(300)) member.persistHardState();
+    else if (member.writes.length > 0) member.persist(this.#chance(700));
   }
 
   #deliverOne(): void {
@@ -182,7 +186,8 @@ export class Chaos {
   }
 
   #crash(member: Member): void {
-    member.crash(this.#below(member.writes.length + 1));
+    const hardStateKept = this.#overtakes && this.#chance(300);
+    member.crash(this.#below(member.writes.length + 1), hardStateKept);
   }
 
   #cutOrMend(): void {

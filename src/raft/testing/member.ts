@@ -2,7 +2,7 @@ import { assert } from '../../base/assert.js';
 import { Prng } from '../../base/prng.js';
 import type { RaftOptions } from '../raft.js';
 import { Raft } from '../raft.js';
-import type { Index, MemberId, Message, Ready, SnapshotMeta } from '../types.js';
+import type { HardState, Index, MemberId, Message, Ready, SnapshotMeta } from '../types.js';
 import { StableStore } from './stable-store.js';
 
 export interface MemberEvents {
@@ -34,6 +34,8 @@ export class Member {
   readonly #events: MemberEvents;
   readonly #seed: number;
   #starts = 0;
+  /** Whose term and vote were written, and told, ahead of the rest. */
+  readonly #overtaken = new WeakSet<Ready>();
 
   constructor(
     id: MemberId,
@@ -78,8 +80,28 @@ export class Member {
     if (ready.persistMark !== undefined || this.writes.length > 0) {
       this.writes.push(ready);
     } else {
+      this.#sendAfterHardState(ready);
       for (const message of ready.messagesAfterPersist) this.#events.send(message);
     }
+  }
+
+  #sendAfterHardState(ready: Ready): void {
+    if (this.#overtaken.has(ready)) return;
+    this.#overtaken.add(ready);
+    for (const message of ready.messagesAfterHardState) this.#events.send(message);
+  }
+
+  /** The newest term and vote reach the disk ahead of the writes under way. */
+  persistHardState(): void {
+    const hardState = this.#writeHardState();
+    for (const ready of this.writes) this.#sendAfterHardState(ready);
+    if (hardState !== undefined) this.input((raft) => raft.hardStatePersisted(hardState));
+  }
+
+  #writeHardState(): HardState | undefined {
+    const hardState = this.writes.findLast((ready) => ready.hardState !== undefined)?.hardState;
+    if (hardState !== undefined) this.store.writeTermAndVote(hardState);
+    return hardState;
   }
 
   /** Ends the oldest write. Several marks may be reported as one: `report` false leaves this one out. */
@@ -87,6 +109,7 @@ export class Member {
     const ready = this.writes.shift();
     if (ready === undefined) return;
     this.store.write(ready);
+    this.#sendAfterHardState(ready);
     for (const message of ready.messagesAfterPersist) this.#events.send(message);
     const mark = ready.persistMark;
     const another = this.writes.some(({ persistMark }) => persistMark !== undefined);
@@ -119,8 +142,12 @@ export class Member {
     this.input((raft) => raft.compact(limit));
   }
 
-  /** @param writesKept so many of the writes under way still reached the disk */
-  crash(writesKept = 0): void {
+  /**
+   * @param writesKept so many of the writes under way still reached the disk
+   * @param hardStateKept so did term and vote, ahead of them
+   */
+  crash(writesKept = 0, hardStateKept = false): void {
+    if (hardStateKept) this.#writeHardState();
     for (const ready of this.writes.slice(0, writesKept)) this.store.write(ready);
     this.writes = [];
     this.tasks = [];

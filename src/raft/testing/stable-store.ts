@@ -1,7 +1,7 @@
 import { assert } from '../../base/assert.js';
 import { noMember } from '../../base/ids.js';
 import { emptyConfig } from '../config-change.js';
-import type { Entry, HardState, Index, Ready, SnapshotMeta, Term } from '../types.js';
+import type { Entry, HardState, Index, Ready, SnapshotMeta, Term, TermAndVote } from '../types.js';
 
 /** A snapshot of nothing: where the log of a new member begins. */
 export function genesis(config = emptyConfig): SnapshotMeta {
@@ -46,10 +46,22 @@ export class StableStore {
       this.entries.push(...ready.entries);
     }
     if (ready.hardState !== undefined) {
-      assert(ready.hardState.term >= this.hardState.term, 'the term on disk must not fall');
-      this.hardState = ready.hardState;
+      const { term, vote, commit } = ready.hardState;
+      this.writeTermAndVote({ term, vote });
+      this.hardState = { ...this.hardState, commit };
     }
     assert(this.hardState.commit <= this.lastIndex, 'commit on disk is beyond the log on disk');
+  }
+
+  /** Nothing where a newer one was written before. */
+  writeTermAndVote({ term, vote }: TermAndVote): void {
+    const { hardState } = this;
+    if (term < hardState.term || (term === hardState.term && vote === noMember)) return;
+    assert(
+      term > hardState.term || hardState.vote === noMember || hardState.vote === vote,
+      'a vote on disk must not change within a term',
+    );
+    this.hardState = { ...hardState, term, vote };
   }
 
   /** The log now starts behind `snapshot`, which the state machine holds durably. */

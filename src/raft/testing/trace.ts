@@ -184,6 +184,10 @@ const commands: Record<string, (trace: Trace, words: string[]) => void> = {
       trace.noteRole(member);
     }
   },
+  'persist-vote': (trace, [id]) => {
+    trace.member(id).persistHardState();
+    trace.noteRole(trace.member(id));
+  },
   apply: (trace, [id]) => {
     for (const member of trace.members(id)) while (member.tasks.length > 0) member.apply();
   },

@@ -115,6 +115,27 @@ describe('the log on disk', () => {
     assert.equal(recovered.hardState.term, 4);
   });
 
+  it('takes term and vote alone: the commit index stays, also behind a reset, and another vote is refused', async () => {
+    const disk = new MemoryDisk();
+    const wal = await Wal.create(disk, 'wal', small, owner);
+    await wal.append({ hardState: { term: 4, vote: 0n, commit: 1 }, entries: [entry(1, 4), entry(2, 4)] });
+    // One write of both, and one of what follows the reset that is under way.
+    const written = [
+      wal.append({ hardState: { term: 5, vote: 2n }, entries: [] }),
+      wal.append({ hardState: { commit: 2 }, entries: [] }),
+      wal.reset({ index: 50, term: 4 }),
+      wal.append({ hardState: { term: 6, vote: 3n }, entries: [] }),
+    ];
+    await Promise.all(written);
+    const killed = await reopen(disk.kill());
+    assert.deepEqual(killed.recovered.hardState, { term: 6, vote: 3n, commit: 2 });
+    assert.deepEqual(killed.recovered.base, { index: 50, term: 4 });
+    await killed.wal.close();
+    await assert.rejects(wal.append({ hardState: { term: 6, vote: 2n }, entries: [] }), /goes behind/);
+    await assert.rejects(wal.append({ hardState: { term: 5, vote: 2n }, entries: [] }), /goes behind/);
+    await wal.close();
+  });
+
   it('removes only whole segments behind a cut, the oldest first, and nothing once it is closed', async () => {
     const disk = new MemoryDisk();
     const wal = await Wal.create(disk, 'wal', small, owner);

@@ -1,6 +1,6 @@
 import { assert } from '../../base/assert.js';
 import { KvorumError } from '../../base/errors.js';
-import type { ClusterId, Index, MemberId, Term } from '../../base/ids.js';
+import { noMember, type ClusterId, type Index, type MemberId, type Term } from '../../base/ids.js';
 import type { Disk, DiskFile } from '../../ports/disk.js';
 import type { Entry, HardState } from '../../raft/types.js';
 import { newestLogFormat, RecordWriter, segmentHeaderSizeBytes, type LogFormat } from './format.js';
@@ -31,7 +31,8 @@ interface Owner {
 }
 
 export interface WalBatch {
-  readonly hardState?: HardState | undefined;
+  /** What of it is left out stays as it was written last. Neither term nor vote is ever taken back. */
+  readonly hardState?: Partial<HardState> | undefined;
   readonly entries: readonly Entry[];
 }
 
@@ -177,7 +178,10 @@ export class Wal {
     return this.#segments.length * this.#options.segmentSizeBytes;
   }
 
-  /** Resolves when hard state and entries are durable, after everything appended before. */
+  /**
+   * Resolves when hard state and entries are durable, after everything appended before. Fails at a term or vote that goes
+   * back.
+   */
   append(batch: WalBatch): Promise<void> {
     return this.#enqueue((done, failed) => ({ kind: 'append', batch, done, failed }));
   }
@@ -278,9 +282,9 @@ export class Wal {
 
   async #writeBatch(works: readonly Work[]): Promise<void> {
     this.#beginBatch();
+    let hardState = this.#hardState;
     for (const work of works) {
-      if (work.kind !== 'append') continue;
-      this.#gather(work.batch);
+      if (work.kind === 'append') hardState = this.#gather(work.batch, hardState);
     }
     if (this.#writer.length === 0) return;
     if (
@@ -292,9 +296,9 @@ export class Wal {
       return;
     }
     await this.#flushBatch();
+    this.#hardState = hardState;
     for (const work of works) {
       if (work.kind !== 'append') continue;
-      if (work.batch.hardState !== undefined) this.#hardState = work.batch.hardState;
       const last = work.batch.entries.at(-1);
       if (last !== undefined) this.#last = { index: last.index, term: last.term };
     }
@@ -314,14 +318,24 @@ export class Wal {
   /**
    * Term and vote go before the entries, which may be of that term. A commit index goes behind the entries that it
    * counts: where they are torn away, it would commit what they were to replace.
+   * @returns the hard state behind the batch, given the one before it
    */
-  #gather({ hardState, entries }: WalBatch): void {
-    const before = entries[0] === undefined ? Infinity : entries[0].index - 1;
-    if (hardState !== undefined) {
-      this.#writer.hardState({ ...hardState, commit: Math.min(hardState.commit, before) });
+  #gather({ hardState: changes, entries }: WalBatch, last: HardState): HardState {
+    if (changes === undefined) {
+      for (const entry of entries) this.#writer.entry(entry);
+      return last;
     }
+    const hardState = { ...last, ...changes };
+    const keepsVote = hardState.vote === last.vote || last.vote === noMember;
+    assert(
+      hardState.term > last.term || (hardState.term === last.term && keepsVote),
+      `vote ${hardState.vote} of term ${hardState.term} goes behind ${last.vote} of term ${last.term}`,
+    );
+    const before = entries[0] === undefined ? Infinity : entries[0].index - 1;
+    this.#writer.hardState({ ...hardState, commit: Math.min(hardState.commit, before) });
     for (const entry of entries) this.#writer.entry(entry);
-    if (hardState !== undefined && hardState.commit > before) this.#writer.hardState(hardState);
+    if (hardState.commit > before) this.#writer.hardState(hardState);
+    return hardState;
   }
 
   async #writeReset(work: Work): Promise<void> {

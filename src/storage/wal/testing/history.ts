@@ -99,7 +99,8 @@ export class WalHistory {
     if (isNew && randomInt(random, 4) === 0) {
       this.#committed = Math.max(this.#committed, base.index + keep + added.length);
     }
-    const state = { term, vote: BigInt(randomInt(random, 4)), commit: this.#committed };
+    const changes = this.#changes(term, random);
+    const state = { ...hardState, ...changes };
     const before = added.length === 0 ? Infinity : base.index + keep;
     const commit = Math.min(state.commit, before);
     if (isNew) this.#states.push({ hardState: { ...state, commit }, base, entries });
@@ -108,7 +109,23 @@ export class WalHistory {
       this.#states.push({ ...this.#last, entries: [...kept, each] });
     }
     if (isNew && state.commit > commit) this.#states.push({ ...this.#last, hardState: state });
-    return wal.append({ hardState: isNew ? state : undefined, entries: added });
+    return wal.append({ hardState: isNew ? changes : undefined, entries: added });
+  }
+
+  /** To a hard state of `term`: all of it, or a part. */
+  #changes(term: number, random: RandomSource): Partial<HardState> {
+    const { hardState } = this.#last;
+    const isFree = term > hardState.term || hardState.vote === 0n;
+    const vote = isFree ? BigInt(randomInt(random, 4)) : hardState.vote;
+    const commit = this.#committed;
+    switch (randomInt(random, term > hardState.term ? 2 : 3)) {
+      case 0:
+        return { term, vote };
+      case 1:
+        return { term, vote, commit };
+      default:
+        return { commit };
+    }
   }
 
   #reset(wal: Wal, random: RandomSource): Promise<void> {
