@@ -5,6 +5,7 @@ import {
   cornerEveryMs,
   cornerKinds,
   corners,
+  latestCornerKinds,
   laterCornerKinds,
   type Corner,
   type CornerKind,
@@ -76,6 +77,7 @@ export const membersMax = 7;
 /** The numbers were chosen so that the seeds which had been written down before draw none of these: they run as they did. */
 const cornerKnob = 'corner 1496';
 const laterCornerKnob = 'later corner 6';
+const latestCornerKnob = 'latest corner 8';
 const stragglerKnob = 'straggler theme 1';
 const sixKnob = 'six 103';
 const cornerLeaseKnob = 'corner lease reads 0';
@@ -85,11 +87,13 @@ const faultKnobs: Partial<Record<FaultKind, string>> = {
   straggler: 'straggler 1637376',
   'lost-sector': 'lost-sector 628459',
   'rolling-upgrade': 'rolling-upgrade 9068870',
+  'narrow-link': 'narrow-link 110',
 };
 
 /** Of runs. */
 const cornerPart = 0.1;
 const laterCornerPart = 0.04;
+const latestCornerPart = 0.02;
 const stragglerThemePart = 0.06;
 
 export function makePlan(seed: number, changes: PlanChanges = {}): Plan {
@@ -123,6 +127,7 @@ class Draft {
   constructor(seed: number) {
     this.#seed = seed;
     this.#cornerKind =
+      this.#drawn(latestCornerKnob, latestCornerPart, latestCornerKinds) ??
       this.#drawn(laterCornerKnob, laterCornerPart, laterCornerKinds) ??
       this.#drawn(cornerKnob, cornerPart, cornerKinds);
     this.#corner = this.#cornerKind === undefined ? undefined : corners[this.#cornerKind];
@@ -244,6 +249,8 @@ class Draft {
         isHuge ? [256 * 1024] : [isFar && isLarge ? 2000 : 100, 2000, 256 * 1024],
       ),
       reorders: this.#pick('reorders', [false, true]),
+      bandwidthBytesPerMs: Infinity,
+      messagePartSizeBytes: 500,
     };
   }
 
@@ -279,7 +286,7 @@ class Draft {
     const faults: PlannedFault[] = [];
     for (const kind of faultKinds) {
       const dice = this.#dice(`fault ${faultKnobs[kind] ?? kind}`);
-      const drawn = dice.chance(kind === 'roll-back' ? 0.4 : part);
+      const drawn = dice.chance(kind === 'roll-back' ? 0.4 : kind === 'narrow-link' ? part / 4 : part);
       // It needs machines with the older version, whatever else happens.
       const happens = kind === 'roll-back' ? drawn && this.#upgradesLogs() : (theme?.includes(kind) ?? drawn);
       if (!happens) continue;

@@ -3,6 +3,7 @@ import type { Cluster } from '../cluster.js';
 import type { Machine } from '../machine.js';
 import { castOf, playMsMax } from './cast.js';
 import { leaseGiven } from './lease-given.js';
+import { slowLinks } from './narrow-links.js';
 import { orderTransfer } from './order.js';
 import type { Fault } from './scene.js';
 import { successionCorners } from './succession-corners.js';
@@ -161,5 +162,6 @@ export const cornerFaults = {
   'corner-second-snapshot': secondSnapshot,
   'corner-stale-snapshot': staleSnapshot,
   'corner-lease-given': leaseGiven,
+  'corner-slow-links': slowLinks,
   ...successionCorners,
 };

@@ -151,4 +151,21 @@ export const mendedMutants: readonly Mutant[] = [
     'this.#beyond(lagSizeBytes + catchUpFactor',
     'this.#beyond(catchUpFactor',
   ),
+  {
+    name: 'heartbeats-wait-behind-entries',
+    fault: 'heartbeats and acknowledgements wait behind entries, and the bytes of those say nothing',
+    patches: [
+      {
+        file: 'src/peer/message-queue.ts',
+        original:
+          'const lane = isBulk(message) ? this.#bulk : isHeartbeat(message) ? this.#heartbeats : this.#urgent;',
+        replacement: 'const lane = this.#bulk;',
+      },
+      {
+        file: 'src/raft/sign-of-life.ts',
+        original: 'if (term !== core.term) return;',
+        replacement: 'if (term !== core.term || term > 0) return;',
+      },
+    ],
+  },
 ];

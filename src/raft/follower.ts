@@ -14,6 +14,7 @@ function hearLeader(core: Core, from: MemberId): boolean {
   if (core.leader !== noMember && core.leader !== from) return false;
   if (core.role !== 'follower' || core.leader === noMember) becomeFollower(core, core.term, from);
   core.electionElapsed = 0;
+  core.leaderTick = core.tickCount;
   core.hastyElections = 0;
   return true;
 }

@@ -9,6 +9,7 @@ import { holdsReadLease, leaseLost, readIndex } from './read-index.js';
 import { hasReady, takeReady } from './ready.js';
 import { advanceCommit, isActive, reportSnapshot, reportUnreachable, snapshotMetaAt } from './replication.js';
 import { settle } from './settle.js';
+import { heardPart } from './sign-of-life.js';
 import { step } from './step.js';
 import { tick } from './tick.js';
 import { transferLeadership } from './transfer.js';
@@ -114,6 +115,14 @@ export class Raft {
   /** A hint: the process of `id` has probably died. */
   leaderConnectionLost(id: MemberId): void {
     leaderConnectionLost(this.#core, id);
+  }
+
+  /**
+   * A hint: bytes of a long message that `id` sent in `term`, or that was sent to it, have arrived; the message itself may
+   * take longer than an election timeout.
+   */
+  heard(id: MemberId, term: Term): void {
+    heardPart(this.#core, id, term);
   }
 
   /** A hint: messages to `id` are being lost. */

@@ -212,12 +212,11 @@ function caughtUpOnce(member: RaftMember, timeoutMs: number, signal?: AbortSigna
 }
 
 function memberMemory(): Partial<MemberOptions> {
-  const { waitingWritesBytes, entryBytes } = fitMemory(availableMemoryBytes());
+  const { waitingWritesBytes } = fitMemory(availableMemoryBytes());
   return {
     uncommittedSizeBytesMax: waitingWritesBytes,
     stateBacklogSizeBytesMax: waitingWritesBytes,
     logSizeBytesKept: waitingWritesBytes,
-    entrySizeBytesMax: entryBytes,
   };
 }
 
