@@ -10,7 +10,7 @@ import { encodeFrame, frameSizeBytesMax } from './frame.js';
 export const partsSinceVersion = 4;
 
 /** Of a long message, what one frame holds: others wait no longer than it takes. */
-export const partSizeBytes = 32 * 1024;
+export const partSizeBytes = 64 * 1024;
 
 /** The first byte of a frame with a part; no type of message has these numbers. */
 const partBytes = { first: 0, next: 255 } as const;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { SendWindow, windowSizeBytesMax, windowSizeBytesMin } from './send-window.js';
 
-const frameSizeBytes = 32 * 1024;
+const frameSizeBytes = 64 * 1024;
 
 /** A link on which bytes wait for those before them, and then take the way; what has arrived is told at once. */
 class Link {

@@ -2,7 +2,7 @@ import { MalformedBytesError } from '../base/byte-stream.js';
 import { Fifo } from '../base/fifo.js';
 
 /** Two parts: one is on its way while the other end says that it has the one before. */
-export const windowSizeBytesMin = 64 * 1024;
+export const windowSizeBytesMin = 128 * 1024;
 const windowSizeBytesFirst = 256 * 1024;
 export const windowSizeBytesMax = 4 * 1024 * 1024;
 
