@@ -19,9 +19,16 @@ export const laterCornerKinds = [
   'corner-late-timeout-now',
   'corner-late-proposal',
 ] as const;
+/** As laterCornerKinds, once more. */
+export const latestCornerKinds = ['corner-slow-links'] as const;
 /** Of seeds that are led to none of the others. */
-export const latestCornerKinds = ['corner-vote-while-installing'] as const;
-export const allCornerKinds = [...cornerKinds, ...laterCornerKinds, ...latestCornerKinds] as const;
+export const lastCornerKinds = ['corner-vote-while-installing'] as const;
+export const allCornerKinds = [
+  ...cornerKinds,
+  ...laterCornerKinds,
+  ...latestCornerKinds,
+  ...lastCornerKinds,
+] as const;
 export type CornerKind = (typeof allCornerKinds)[number];
 
 /** What a run that is led to a corner is like; what is not said here is as the seed says. */
@@ -143,6 +150,18 @@ export const corners: Readonly<Record<CornerKind, Corner>> = {
     clients: { count: 5, callsPerSecond: 60, valueSizeBytesMax: 50 },
   },
   'corner-lease-given': quickAnswers,
+  // What waits takes longer than an election, and all of it less than there is.
+  'corner-slow-links': {
+    members: 3,
+    heartbeatIntervalMs: 20,
+    options: {
+      ...{ proposalsWaitingMax: 16_384, uncommittedSizeBytesMax: 64 * 1024 * 1024 },
+      ...{ inflightMessagesMax: 256, entriesInFlightMax: 4 },
+    },
+    network: { ...network, latencyMsMin: 0.05, latencyMsMax: 2, messagePartSizeBytes: 200 },
+    disk: quickDisk,
+    clients: { count: 5, callsPerSecond: 2, valueSizeBytesMax: 4000 },
+  },
   'corner-leaves-one': {
     members: 2,
     heartbeatIntervalMs: 20,

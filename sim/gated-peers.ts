@@ -42,6 +42,7 @@ export class GatedPeers implements Peers {
     const process = this.#process;
     return this.#peers.start({
       message: (message) => process.enter(() => this.#deliver(handler, message)),
+      heard: (id, term) => process.enter(() => handler.heard(id, term)),
       connectionLost: (id) => process.enter(() => handler.connectionLost(id)),
       reachable: (id, address) => process.enter(() => handler.reachable(id, address)),
       unreachable: (id, address, reason) => process.enter(() => handler.unreachable(id, address, reason)),

@@ -5,8 +5,9 @@ import {
   cornerEveryMs,
   cornerKinds,
   corners,
-  laterCornerKinds,
+  lastCornerKinds,
   latestCornerKinds,
+  laterCornerKinds,
   type Corner,
   type CornerKind,
 } from './corners.js';
@@ -80,6 +81,7 @@ export const membersMax = 7;
 const cornerKnob = 'corner 1496';
 const laterCornerKnob = 'later corner 6';
 const latestCornerKnob = 'latest corner 8';
+const lastCornerKnob = 'last corner 1';
 const installKnob = 'slow installations 161';
 const stragglerKnob = 'straggler theme 1';
 const sixKnob = 'six 103';
@@ -90,12 +92,14 @@ const faultKnobs: Partial<Record<FaultKind, string>> = {
   straggler: 'straggler 1637376',
   'lost-sector': 'lost-sector 628459',
   'rolling-upgrade': 'rolling-upgrade 9068870',
+  'narrow-link': 'narrow-link 110',
 };
 
 /** Of runs. */
 const cornerPart = 0.1;
 const laterCornerPart = 0.04;
 const latestCornerPart = 0.02;
+const lastCornerPart = 0.02;
 const slowInstallPart = 0.05;
 const stragglerThemePart = 0.06;
 
@@ -133,9 +137,10 @@ class Draft {
   constructor(seed: number) {
     this.#seed = seed;
     this.#cornerKind =
+      this.#drawn(latestCornerKnob, latestCornerPart, latestCornerKinds) ??
       this.#drawn(laterCornerKnob, laterCornerPart, laterCornerKinds) ??
       this.#drawn(cornerKnob, cornerPart, cornerKinds) ??
-      this.#drawn(latestCornerKnob, latestCornerPart, latestCornerKinds);
+      this.#drawn(lastCornerKnob, lastCornerPart, lastCornerKinds);
     this.#corner = this.#cornerKind === undefined ? undefined : corners[this.#cornerKind];
   }
 
@@ -255,6 +260,8 @@ class Draft {
         isHuge ? [256 * 1024] : [isFar && isLarge ? 2000 : 100, 2000, 256 * 1024],
       ),
       reorders: this.#pick('reorders', [false, true]),
+      bandwidthBytesPerMs: Infinity,
+      messagePartSizeBytes: 500,
     };
   }
 
@@ -298,7 +305,7 @@ class Draft {
     const faults: PlannedFault[] = [];
     for (const kind of faultKinds) {
       const dice = this.#dice(`fault ${faultKnobs[kind] ?? kind}`);
-      const drawn = dice.chance(kind === 'roll-back' ? 0.4 : part);
+      const drawn = dice.chance(kind === 'roll-back' ? 0.4 : kind === 'narrow-link' ? part / 4 : part);
       // It needs machines with the older version, whatever else happens.
       const happens = kind === 'roll-back' ? drawn && this.#upgradesLogs() : (theme?.includes(kind) ?? drawn);
       if (!happens) continue;

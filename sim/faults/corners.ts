@@ -3,6 +3,7 @@ import type { Cluster } from '../cluster.js';
 import type { Machine } from '../machine.js';
 import { castOf, playMsMax } from './cast.js';
 import { leaseGiven } from './lease-given.js';
+import { slowLinks } from './narrow-links.js';
 import { orderTransfer } from './order.js';
 import type { Fault } from './scene.js';
 import { successionCorners } from './succession-corners.js';
@@ -162,5 +163,6 @@ export const cornerFaults = {
   'corner-stale-snapshot': staleSnapshot,
   'corner-vote-while-installing': voteWhileInstalling,
   'corner-lease-given': leaseGiven,
+  'corner-slow-links': slowLinks,
   ...successionCorners,
 };

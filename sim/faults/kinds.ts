@@ -14,6 +14,7 @@ export const faultKinds = [
   'bridge',
   'flap',
   'slow-link',
+  'narrow-link',
   'lossy-link',
   'late-answers',
   'straggler',

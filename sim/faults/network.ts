@@ -165,6 +165,22 @@ const slowLink: Fault = (scene) => {
   return `${one.name} to ${other.name}, ${latencyMsMin.toFixed(0)} ms`;
 };
 
+/** Between two, messages wait for those before them. */
+const narrowLink: Fault = (scene) => {
+  const { cluster, dice } = scene;
+  const pair = twoOf(scene);
+  if (pair === undefined) return undefined;
+  const [one, other] = pair;
+  const bandwidthBytesPerMs = dice.pick([5, 20, 100]);
+  cluster.network.setLink(one.id, other.id, { bandwidthBytesPerMs });
+  cluster.network.setLink(other.id, one.id, { bandwidthBytesPerMs });
+  scene.lasts(duration(scene), () => {
+    cluster.network.setLink(one.id, other.id, undefined);
+    cluster.network.setLink(other.id, one.id, undefined);
+  });
+  return `${one.name} and ${other.name}, ${bandwidthBytesPerMs} bytes/ms`;
+};
+
 const lossyLink: Fault = (scene) => {
   const { cluster, dice } = scene;
   const pair = twoOf(scene);
@@ -224,6 +240,7 @@ export const networkFaults = {
   bridge,
   flap,
   'slow-link': slowLink,
+  'narrow-link': narrowLink,
   'lossy-link': lossyLink,
   'late-answers': lateAnswers,
   straggler,

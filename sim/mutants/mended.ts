@@ -162,8 +162,8 @@ export const mendedMutants: readonly Mutant[] = [
       },
       {
         file: 'src/member/log-writes.ts',
-        original: 'after: [...messagesAfterPersist], done',
-        replacement: 'after: [...messagesAfterHardState, ...messagesAfterPersist], done',
+        original: 'after: [...messagesAfterPersist]',
+        replacement: 'after: [...messagesAfterHardState, ...messagesAfterPersist]',
       },
       {
         file: 'src/member/log-writes.ts',
@@ -206,6 +206,23 @@ export const mendedMutants: readonly Mutant[] = [
         file: 'src/member/log-writes.ts',
         original: 'hardState: { term, vote }, entries: [] }),',
         replacement: 'hardState: { term, vote, commit }, entries: [] }),',
+      },
+    ],
+  },
+  {
+    name: 'heartbeats-wait-behind-entries',
+    fault: 'heartbeats and acknowledgements wait behind entries, and the bytes of those say nothing',
+    patches: [
+      {
+        file: 'src/peer/message-queue.ts',
+        original:
+          'const lane = isBulk(message) ? this.#bulk : isHeartbeat(message) ? this.#heartbeats : this.#urgent;',
+        replacement: 'const lane = this.#bulk;',
+      },
+      {
+        file: 'src/raft/sign-of-life.ts',
+        original: 'if (term !== core.term) return;',
+        replacement: 'if (term !== core.term || term > 0) return;',
       },
     ],
   },

@@ -143,9 +143,10 @@ const replication: readonly Mutant[] = [
     'lost-append-not-sent-again',
     'an append that was lost is never sent again',
     raft('replication'),
-    `  progress.probeSent = false;
-  if (progress.state === 'replicate' && progress.inflights.full)`,
-    `  if (progress.state === 'replicate' && progress.inflights.full && progress.match < 0)`,
+    `  if (progress.state === 'snapshot') return;
+  progress.awaitsSign = false;`,
+    `  if (progress.match >= 0) return;
+  progress.awaitsSign = false;`,
   ),
   mutant(
     'no-entry-at-the-start-of-a-term',

@@ -184,6 +184,14 @@ export class Loop {
     });
   }
 
+  /** Bytes of a long message from or to another member, sent in `term`, have arrived. */
+  heard(id: MemberId, term: Term): void {
+    this.#guard(() => {
+      this.#passTime();
+      this.#parts.raft.heard(id, term);
+    });
+  }
+
   /** Hands a message to Raft. @returns what Raft has against it */
   step(message: Message): string | undefined {
     let objection: string | undefined;

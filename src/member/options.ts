@@ -61,7 +61,7 @@ export const memberDefaults: MemberOptions = {
   readsWaitingMax: 65_536,
   rangeReadsMax: 1024,
   readSliceUnits: sliceUnits,
-  entrySizeBytesMax: 4 * 1024 * 1024,
+  entrySizeBytesMax: 256 * 1024,
   entryCommandsMax: 4096,
   entriesInFlightMax: 4,
   uncommittedSizeBytesMax: 64 * 1024 * 1024,

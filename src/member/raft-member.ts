@@ -127,6 +127,7 @@ export class RaftMember implements Member {
     const { raft } = this.#parts;
     return {
       message: (message) => this.#loop.receive(message),
+      heard: (id, term) => this.#loop.heard(id, term),
       connectionLost: (id) => {
         raft.leaderConnectionLost(id);
         this.#loop.schedule();

@@ -37,6 +37,11 @@ export function encodeFrame(fill: (writer: ByteWriter) => void, sizeBytesExpecte
   return whole;
 }
 
+/** Of a whole frame that was not on a wire. */
+export function framePayload(frame: Uint8Array): Uint8Array {
+  return frame.subarray(headerSizeBytes);
+}
+
 /** Cuts a stream of bytes into the payloads of frames. Each byte is copied a bounded number of times, however they come. */
 export class FrameParser {
   /** Of frames that are not whole yet: of the chunk that came last, or of #own. */

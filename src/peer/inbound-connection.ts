@@ -10,6 +10,7 @@ import { encodeAnswer, type Hello, type Refusal } from './greeting.js';
 import { CalleeHandshake, nonceSizeBytes, UnprovenError } from './handshake.js';
 import type { InboundBudget } from './inbound-budget.js';
 import { readMessage } from './message-codec.js';
+import { encodeTaken, isPart, PartAssembler, partSizeBytes, partsSinceVersion } from './message-parts.js';
 import { queueLimits } from './message-queue.js';
 import { protocolVersions, VersionError, type ProtocolVersions } from './protocol-versions.js';
 import { receiveSnapshot } from './snapshot-receiver.js';
@@ -33,8 +34,10 @@ export interface InboundOptions {
   };
 }
 
-/** Whoever sends hears at most so often that it arrives. */
+/** Whoever sends hears at most so often that it arrives, unless much does. */
 const beatIntervalMs = 900;
+/** While a long message is under way: it is a sign of life that heartbeats may wait for on a slow line. */
+const longBeatIntervalMs = 100;
 
 const hungUp =
   'hung up when this member proved that it knows its secret: probably a member of another cluster, which looks for one of its own here';
@@ -43,6 +46,7 @@ const hungUp =
 export class InboundConnection {
   readonly #options: InboundOptions;
   readonly #parser = new FrameParser(greetingSizeBytesMax);
+  readonly #assembler = new PartAssembler();
   readonly #handshake: CalleeHandshake;
   readonly remoteAddress: string;
   #hello: Hello | undefined;
@@ -50,6 +54,9 @@ export class InboundConnection {
   /** Why it ends was told. */
   #failed = false;
   #lastBeatMs = -Infinity;
+  /** Since the greeting, and how much of it the other end has been told. */
+  #takenBytes = 0;
+  #toldBytes = 0;
 
   constructor(options: InboundOptions) {
     this.#options = options;
@@ -92,11 +99,12 @@ export class InboundConnection {
 
   readonly #onData = (chunk: Buffer): void => {
     if (this.#closed) return;
+    if (this.#hello !== undefined) this.#takenBytes += chunk.length;
     try {
       this.#parser.push(chunk);
       this.#readFrames();
       if (this.#hello?.purpose === 'messages') {
-        this.#options.budget.update(this, this.#parser.heldBytes);
+        this.#options.budget.update(this, this.#assembler.heldBytes || this.#parser.heldBytes);
         this.#beat();
       }
     } catch (error) {
@@ -104,13 +112,19 @@ export class InboundConnection {
     }
   };
 
-  /** Says that bytes arrive, also in the middle of a long message on a slow line. */
+  /** Says that bytes arrive, also in the middle of a long message on a slow line, and how many have. */
   #beat(): void {
     const { socket, clock } = this.#options;
+    const saysHowMuch = this.#handshake.version >= partsSinceVersion;
+    const isMuch = saysHowMuch && this.#takenBytes - this.#toldBytes >= partSizeBytes;
+    const isLong = saysHowMuch && this.#assembler.heldBytes > 0;
     const now = clock.monotonicMs();
-    if (this.#closed || now - this.#lastBeatMs < beatIntervalMs) return;
+    const isDue = isMuch || now - this.#lastBeatMs >= (isLong ? longBeatIntervalMs : beatIntervalMs);
+    // Who does not read what is said is not told more: the next one says all that this one would.
+    if (this.#closed || !isDue || socket.writableLength > greetingSizeBytesMax) return;
     this.#lastBeatMs = now;
-    socket.write(encodeAnswer({ welcome: true }));
+    this.#toldBytes = this.#takenBytes;
+    socket.write(saysHowMuch ? encodeTaken(this.#takenBytes) : encodeAnswer({ welcome: true }));
   }
 
   #readFrames(): void {
@@ -118,7 +132,7 @@ export class InboundConnection {
       if (this.#closed || this.#hello?.purpose === 'snapshot') return;
       const payload = this.#parser.next();
       if (payload === undefined) break;
-      if (this.#hello !== undefined) this.#readMessages(this.#hello, payload);
+      if (this.#hello !== undefined) this.#readFrame(this.#hello, payload);
       else if (this.#handshake.opened) this.#greet(this.#handshake.readClaims(payload));
       else this.#open(payload);
     }
@@ -149,6 +163,16 @@ export class InboundConnection {
     receiveSnapshot({ socket, parser: this.#parser }, hello.caller.memberId, handler).catch(() =>
       socket.destroy(),
     );
+  }
+
+  #readFrame(hello: Hello, payload: Uint8Array): void {
+    if (this.#handshake.version < partsSinceVersion || !isPart(payload)) {
+      this.#readMessages(hello, payload);
+      return;
+    }
+    const whole = this.#assembler.take(payload);
+    this.#options.handler.heard(hello.caller.memberId, this.#assembler.term);
+    if (whole !== undefined) this.#readMessages(hello, whole);
   }
 
   /** A member speaks for itself, and to this one. */

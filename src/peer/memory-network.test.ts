@@ -43,6 +43,7 @@ void test('messages keep their order, however late each timer fires', async () =
     message: (message: Message) => {
       if (message.type === 'heartbeat') commits.push(message.commit);
     },
+    heard: () => {},
     connectionLost: () => {},
     reachable: () => {},
     unreachable: () => {},

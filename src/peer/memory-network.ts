@@ -1,13 +1,15 @@
 import { assert } from '../base/assert.js';
 import { ByteReader, ByteWriter } from '../base/byte-stream.js';
 import { equalBytes } from '../base/bytes.js';
-import type { MemberId } from '../base/ids.js';
+import type { MemberId, Term } from '../base/ids.js';
 import { randomInt, type RandomSource } from '../base/prng.js';
 import type { Clock } from '../ports/clock.js';
 import type { IncomingSnapshot, PeerIdentity, SnapshotHeader } from '../ports/peers.js';
 import type { Message } from '../raft/types.js';
 import type { Refusal } from './greeting.js';
 import { readMessage, writeMessage } from './message-codec.js';
+import { partSizeBytes } from './message-parts.js';
+import { NarrowWay } from './narrow-way.js';
 import { commonVersion, VersionError, type ProtocolVersions } from './protocol-versions.js';
 import { chunkSizeBytes } from './snapshot-frames.js';
 
@@ -21,6 +23,10 @@ export interface NetworkConditions {
   snapshotChunkSizeBytes: number;
   /** Messages may overtake each other, as over connections that were made anew in between. */
   reorders: boolean;
+  /** Of messages in one direction; Infinity: none waits for another. */
+  bandwidthBytesPerMs: number;
+  /** Of a long message over such a bandwidth, in one frame. */
+  messagePartSizeBytes: number;
 }
 
 export const perfectNetwork: NetworkConditions = {
@@ -30,6 +36,8 @@ export const perfectNetwork: NetworkConditions = {
   duplicateProbability: 0,
   snapshotChunkSizeBytes: chunkSizeBytes,
   reorders: false,
+  bandwidthBytesPerMs: Infinity,
+  messagePartSizeBytes: partSizeBytes,
 };
 
 /** A message, or a part of a snapshot, that leaves one member for another. */
@@ -51,6 +59,8 @@ export interface Station {
   readonly versions: ProtocolVersions;
   /** A message has arrived. */
   deliver(from: PeerIdentity, message: Message): void;
+  /** Bytes of a long message from or to member `id`, of `term`, have arrived. */
+  heard(id: MemberId, term: Term): void;
   /** The process of member `id` has ended. */
   lost(id: MemberId): void;
   /** Member `by` tells this one that it was removed. */
@@ -104,6 +114,7 @@ export class MemoryNetwork {
     const { address, memberId } = station.identity;
     if (this.#byAddress.get(address) !== station) return;
     this.#byAddress.delete(address);
+    this.#resetNarrow((from, to) => from === address || to === address);
     for (const stream of [...this.#streams]) {
       if (stream.from === memberId || stream.to === memberId) this.#break(stream);
     }
@@ -168,6 +179,9 @@ export class MemoryNetwork {
       if (stream.from === one && stream.to === other) this.#break(stream);
       if (stream.from === other && stream.to === one) this.#break(stream);
     }
+    const ends = new Set([one, other]);
+    const isOf = (address: string): boolean => ends.has(this.at(address)?.identity.memberId ?? 0n);
+    this.#resetNarrow((from, to) => isOf(from) && isOf(to));
     for (const station of this.#byAddress.values()) {
       const { memberId } = station.identity;
       if (memberId === one) this.later(() => station.lost(other));
@@ -247,7 +261,43 @@ export class MemoryNetwork {
       };
       const { type, from: sender, to } = message;
       const isHeld = this.#holders.size > 0 && this.#isHeld({ type, from: sender, to, message }, arrive);
-      if (!isHeld) this.#schedule(from, address, conditions, arrive);
+      if (isHeld) continue;
+      const { bandwidthBytesPerMs } = conditions;
+      const narrow = this.#way(from.identity.address, address).narrow;
+      if (bandwidthBytesPerMs < Infinity || narrow?.busy === true) {
+        this.#narrowWay(from, address, message.to).push(received, bandwidthBytesPerMs);
+      } else this.#schedule(from, address, conditions, arrive);
+    }
+  }
+
+  #narrowWay(from: Station, address: string, to: MemberId): NarrowWay {
+    const sender = from.identity.memberId;
+    const way = this.#way(from.identity.address, address);
+    const conditions = (): NetworkConditions => this.conditionsOf(sender, to);
+    // What does not get through is lost with its connection, and with all that waits for it.
+    way.narrow ??= new NarrowWay(this.clock, conditions().messagePartSizeBytes, {
+      bring: (arrive) => this.#schedule(from, address, { ...conditions(), reorders: false }, arrive),
+      open: () => this.reaches(sender, to) && this.at(address) !== undefined,
+      deliver: (message) => {
+        const receiver = this.at(address);
+        const sender = this.at(from.identity.address);
+        this.watch(receiver === undefined || sender === undefined ? 'lost' : 'arrives', message);
+        if (receiver === undefined || sender === undefined || !this.understands(sender, receiver)) return;
+        if (this.trusts(sender, receiver)) receiver.deliver(sender.identity, message);
+      },
+      heard: (term) => {
+        this.at(address)?.heard(sender, term);
+        this.clock.setTimer(conditions().latencyMsMax, () => {
+          if (this.reaches(to, sender)) this.at(from.identity.address)?.heard(to, term);
+        });
+      },
+    });
+    return way.narrow;
+  }
+
+  #resetNarrow(isOf: (from: string, to: string) => boolean): void {
+    for (const [from, ways] of this.#ways) {
+      for (const [to, way] of ways) if (isOf(from, to)) way.narrow?.reset();
     }
   }
 
@@ -285,7 +335,7 @@ export class MemoryNetwork {
     let ways = this.#ways.get(from);
     if (ways === undefined) this.#ways.set(from, (ways = new Map<string, Way>()));
     let way = ways.get(to);
-    if (way === undefined) ways.set(to, (way = { lastArrivalMs: 0, travelling: [] }));
+    if (way === undefined) ways.set(to, (way = { lastArrivalMs: 0, travelling: [], narrow: undefined }));
     return way;
   }
 }
@@ -295,6 +345,8 @@ interface Way {
   lastArrivalMs: number;
   /** What happens as each message arrives, the oldest first. */
   readonly travelling: (() => void)[];
+  /** Once there is a bandwidth. */
+  narrow: NarrowWay | undefined;
 }
 
 interface Stream {

@@ -1,7 +1,7 @@
 import { MalformedBytesError } from '../base/byte-stream.js';
 import { emptyBytes } from '../base/bytes.js';
 import { KvorumError } from '../base/errors.js';
-import type { MemberId } from '../base/ids.js';
+import type { MemberId, Term } from '../base/ids.js';
 import type {
   IncomingSnapshot,
   OutgoingSnapshot,
@@ -164,6 +164,10 @@ export class MemoryPeers implements Peers, Station {
       this.#talkedTo.delete(from.memberId);
       this.#welcome.delete(from);
     }
+  }
+
+  heard(id: MemberId, term: Term): void {
+    if (!this.#closed && this.#talkedTo.has(id)) this.#handler?.heard(id, term);
   }
 
   /** @returns whether the caller may stay */

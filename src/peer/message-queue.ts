@@ -9,38 +9,40 @@ export interface QueueLimits {
 
 export const queueLimits: QueueLimits = { messagesMax: 4096, sizeBytesMax: 64 * 1024 * 1024 };
 
+type AppendMessage = Extract<Message, { type: 'append' }>;
+
 /** The next heartbeat says all that a lost one did. */
 function isHeartbeat(message: Message): boolean {
   return message.type === 'heartbeat' || message.type === 'heartbeat-response';
 }
 
-/** The place of a message; empty when it had to give way. */
-interface Place {
-  message: Message | undefined;
+/** What holds entries or the data of a call, and the appends without any, which tell whether those before are there. */
+function isBulk(message: Message): boolean {
+  return message.type === 'append' || message.type === 'propose';
 }
 
-/** With so many empty places they are given up. */
-const emptyPlaces = 1024;
-
 /**
- * Messages for one member. When it is full, the oldest heartbeat gives way, else the oldest message: Raft sends
- * again what was lost, and the newest knows most. Each costs the same, however many there are.
+ * Messages for one member, in lanes: what decides who leads, and what others wait for, overtakes entries and proposals,
+ * which keep their order among themselves. When it is full, the oldest heartbeat gives way, else the oldest of what is
+ * large, else the oldest message: Raft sends again what was lost, and the newest knows most. Each costs the same,
+ * however many there are.
  */
 export class MessageQueue {
   readonly #limits: QueueLimits;
-  #places = new Fifo<Place>();
-  /** Of those, the places of heartbeats; none is empty. */
-  readonly #heartbeats = new Fifo<Place>();
-  #length = 0;
+  readonly #heartbeats = new Fifo<Message>();
+  readonly #urgent = new Fifo<Message>();
+  #bulk = new Fifo<Message>();
   #sizeBytes = 0;
   #dropped = 0;
+  /** Of the appends that were pushed last: their term, and the index that the next one goes on from. */
+  #appended = { term: 0, end: 0 };
 
   constructor(limits: QueueLimits = queueLimits) {
     this.#limits = limits;
   }
 
   get length(): number {
-    return this.#length;
+    return this.#heartbeats.length + this.#urgent.length + this.#bulk.length;
   }
 
   /** Messages that had to give way, ever. */
@@ -49,71 +51,82 @@ export class MessageQueue {
   }
 
   push(message: Message): void {
-    const place: Place = { message };
-    this.#places.push(place);
-    if (isHeartbeat(message)) this.#heartbeats.push(place);
-    this.#length++;
+    if (message.type === 'append') this.#noteAppend(message);
+    const lane = isBulk(message) ? this.#bulk : isHeartbeat(message) ? this.#heartbeats : this.#urgent;
+    lane.push(message);
     this.#sizeBytes += messageSizeBytes(message);
-    while (this.#overflows()) this.#dropOne();
+    while (this.#overflows()) this.#drop(this.#oldest());
+  }
+
+  /**
+   * Entries from further back: the other end lacks what stands there, so it will refuse the appends that wait, and gets
+   * what they hold again. On a slow link they would take seconds.
+   */
+  #noteAppend({ term, previousIndex, entries }: AppendMessage): void {
+    const last = this.#appended;
+    const end = previousIndex + entries.length;
+    const goesBack = term !== last.term || (entries.length > 0 && previousIndex < last.end);
+    if (goesBack) this.#dropAppends();
+    this.#appended = { term, end: goesBack ? end : Math.max(end, last.end) };
+  }
+
+  #dropAppends(): void {
+    const left = new Fifo<Message>();
+    for (let message = this.#bulk.shift(); message !== undefined; message = this.#bulk.shift()) {
+      if (message.type === 'append') this.#drop(message);
+      else left.push(message);
+    }
+    this.#bulk = left;
   }
 
   #overflows(): boolean {
     const { messagesMax, sizeBytesMax } = this.#limits;
-    return this.#length > messagesMax || (this.#sizeBytes > sizeBytesMax && this.#length > 1);
+    const { length } = this;
+    return length > messagesMax || (this.#sizeBytes > sizeBytesMax && length > 1);
   }
 
-  #dropOne(): void {
-    const heartbeat = this.#heartbeats.shift();
-    const message = heartbeat?.message ?? this.#next();
-    if (heartbeat === undefined) this.#places.shift();
+  #oldest(): Message | undefined {
+    return this.#heartbeats.shift() ?? this.#bulk.shift() ?? this.#urgent.shift();
+  }
+
+  #drop(message: Message | undefined): void {
     this.#dropped++;
-    this.#length--;
-    this.#sizeBytes -= messageSizeBytes(message!);
-    if (heartbeat === undefined) return;
-    heartbeat.message = undefined;
-    if (this.#places.length > this.#length + emptyPlaces) this.#closeUp();
+    if (message !== undefined) this.#sizeBytes -= messageSizeBytes(message);
   }
 
-  #closeUp(): void {
-    const places = new Fifo<Place>();
-    for (let place = this.#places.shift(); place !== undefined; place = this.#places.shift()) {
-      if (place.message !== undefined) places.push(place);
-    }
-    this.#places = places;
-  }
-
-  /** Messages from the oldest on, up to about `sizeBytesMax`, at least one; they leave the queue. */
-  take(sizeBytesMax: number): { messages: readonly Message[]; sizeBytes: number } {
+  /** Messages that must not wait, up to about `sizeBytesMax`; they leave the queue. */
+  takeUrgent(sizeBytesMax: number): Message[] {
     const messages: Message[] = [];
-    let sizeBytes = 0;
-    for (let message = this.#next(); message !== undefined; message = this.#next()) {
-      const more = messageSizeBytes(message);
-      if (messages.length > 0 && sizeBytes + more > sizeBytesMax) break;
-      this.#places.shift();
-      if (isHeartbeat(message)) this.#heartbeats.shift();
-      sizeBytes += more;
+    const left = this.#takeFrom(this.#heartbeats, sizeBytesMax, messages);
+    this.#takeFrom(this.#urgent, left, messages);
+    return messages;
+  }
+
+  /** Adds the others from the oldest on to `messages`, up to about `sizeBytesMax`; at least one where there was none. */
+  takeBulk(sizeBytesMax: number, messages: Message[]): void {
+    this.#takeFrom(this.#bulk, sizeBytesMax, messages);
+  }
+
+  /** @returns what is left of `sizeBytesMax` */
+  #takeFrom(lane: Fifo<Message>, sizeBytesMax: number, messages: Message[]): number {
+    let left = sizeBytesMax;
+    for (let message = lane.peek(); message !== undefined; message = lane.peek()) {
+      const sizeBytes = messageSizeBytes(message);
+      if (messages.length > 0 && sizeBytes > left) break;
+      lane.shift();
+      left -= sizeBytes;
+      this.#sizeBytes -= sizeBytes;
       messages.push(message);
     }
-    this.#length -= messages.length;
-    this.#sizeBytes -= sizeBytes;
-    return { messages, sizeBytes };
-  }
-
-  /** The oldest one that is left stays in its place. */
-  #next(): Message | undefined {
-    let place = this.#places.peek();
-    while (place !== undefined && place.message === undefined) {
-      this.#places.shift();
-      place = this.#places.peek();
-    }
-    return place?.message;
+    return left;
   }
 
   clear(): void {
-    this.#dropped += this.#length;
-    this.#places.clear();
+    this.#dropped += this.length;
     this.#heartbeats.clear();
-    this.#length = 0;
+    this.#urgent.clear();
+    this.#bulk.clear();
     this.#sizeBytes = 0;
+    this.#appended = { term: 0, end: 0 };
   }
 }

@@ -1,4 +1,4 @@
-import type { MemberId } from '../base/ids.js';
+import type { MemberId, Term } from '../base/ids.js';
 import { randomInt, type RandomSource } from '../base/prng.js';
 import type { Clock, Timer } from '../ports/clock.js';
 import type { PeerAddress, PeerIdentity } from '../ports/peers.js';
@@ -6,16 +6,15 @@ import type { Message } from '../raft/types.js';
 import { dial, RefusedError, type DialledLine } from './dial.js';
 import { encodeFrame } from './frame.js';
 import { decodeAnswer, type Refusal } from './greeting.js';
-import { speakable, writeMessage } from './message-codec.js';
-import { MessageQueue } from './message-queue.js';
+import { decodeTaken, partsSinceVersion } from './message-parts.js';
+import { OutgoingFrames } from './outgoing-frames.js';
 import type { OwnNonces } from './own-nonces.js';
 import type { ProtocolVersions } from './protocol-versions.js';
+import { SendWindow } from './send-window.js';
 
 const backoffMsMin = 50;
 const backoffMsMax = 1000;
-/** Messages are put together to frames of about this size. */
-const batchSizeBytes = 1024 * 1024;
-/** Beyond this, messages wait in the queue (where heartbeats can give way), not in the socket. */
+/** Beyond this, messages wait in the queue (where heartbeats can give way), not in the socket; see also SendWindow. */
 const socketSizeBytesMax = 4 * 1024 * 1024;
 /** Bytes that nobody takes for so long: the other end is gone without a word. */
 const stallTimeoutMs = 5000;
@@ -45,16 +44,23 @@ export interface PeerLinkOptions {
     lost(): void;
     /** Messages are dropped from now on, until it is up. Told again when there is another reason. */
     unreachable(reason: string): void;
+    /** Bytes of a long message that is on its way, and was sent in `term`, have arrived. */
+    taken(term: Term): void;
     refused(refusal: Refusal): void;
   };
+}
+
+/** A connection that is up, with what is on its way there; no window: the other end does not say what it has taken. */
+interface UpLine extends DialledLine {
+  readonly window: SendWindow | undefined;
 }
 
 /** The way of messages to one member: connects on its own, again and again. */
 export class PeerLink {
   readonly address: PeerAddress;
   readonly #options: PeerLinkOptions;
-  readonly #queue = new MessageQueue();
-  #line: DialledLine | undefined;
+  readonly #frames = new OutgoingFrames();
+  #line: UpLine | undefined;
   #retry: Timer | undefined;
   #ping: Timer | undefined;
   #unansweredPings = 0;
@@ -79,12 +85,12 @@ export class PeerLink {
 
   /** Messages that were dropped because the queue was full or there was no connection. */
   get dropped(): number {
-    return this.#queue.dropped;
+    return this.#frames.dropped;
   }
 
   send(message: Message): void {
     if (this.#closed) return;
-    this.#queue.push(message);
+    this.#frames.push(message);
     if (this.#flushing || this.#line === undefined) return;
     this.#flushing = true;
     // After the code that is running now: what one turn sends leaves in one write.
@@ -96,14 +102,19 @@ export class PeerLink {
 
   #flush(): void {
     if (this.#line === undefined) return;
-    const { socket, version } = this.#line;
-    while (this.#queue.length > 0 && socket.writableLength < socketSizeBytesMax) {
-      const { messages, sizeBytes } = this.#queue.take(batchSizeBytes);
-      const frame = encodeFrame((writer) => {
-        for (const message of speakable(messages, version)) writeMessage(writer, message);
-      }, sizeBytes);
-      socket.write(frame);
+    const { socket, version, window } = this.#line;
+    socket.cork();
+    while (socket.writableLength < socketSizeBytesMax) {
+      const frame = this.#frames.next(version, window?.open ?? true);
+      if (frame === undefined) break;
+      this.#write(this.#line, frame);
     }
+    socket.uncork();
+  }
+
+  #write({ socket, window }: UpLine, frame: Uint8Array): void {
+    socket.write(frame);
+    window?.wrote(frame.length, this.#options.clock.monotonicMs());
   }
 
   async #connect(): Promise<void> {
@@ -128,8 +139,10 @@ export class PeerLink {
     }
   }
 
-  #established(line: DialledLine): void {
+  #established(dialled: DialledLine): void {
     const { listener } = this.#options;
+    const window = dialled.version < partsSinceVersion ? undefined : new SendWindow();
+    const line: UpLine = { ...dialled, window };
     this.#line = line;
     this.#failures = 0;
     this.#toldReason = undefined;
@@ -145,8 +158,7 @@ export class PeerLink {
       try {
         parser.push(chunk);
         for (let payload = parser.next(); payload !== undefined; payload = parser.next()) {
-          const answer = decodeAnswer(payload);
-          if (!answer.welcome) listener.refused(answer);
+          this.#answered(line, payload);
         }
       } catch {
         this.#end(line, 'its answers cannot be read');
@@ -168,12 +180,26 @@ export class PeerLink {
     this.#flush();
   }
 
+  #answered({ window }: UpLine, payload: Uint8Array): void {
+    const { listener, clock } = this.#options;
+    const takenBytes = window === undefined ? undefined : decodeTaken(payload);
+    if (window === undefined || takenBytes === undefined) {
+      const answer = decodeAnswer(payload);
+      if (!answer.welcome) listener.refused(answer);
+      return;
+    }
+    window.taken(takenBytes, clock.monotonicMs());
+    const { longTerm } = this.#frames;
+    if (longTerm !== undefined) listener.taken(longTerm);
+    this.#flush();
+  }
+
   #end({ socket }: DialledLine, why: string): void {
     this.#whyClosed = why;
     socket.destroy();
   }
 
-  #armPing(line: DialledLine): void {
+  #armPing(line: UpLine): void {
     this.#ping = this.#options.clock.setTimer(pingIntervalMs, () => {
       if (this.#line !== line || this.#closed) return;
       if (this.#unansweredPings >= unansweredPingsMax) {
@@ -182,7 +208,7 @@ export class PeerLink {
       }
       this.#unansweredPings++;
       // In a full socket more would not arrive any sooner.
-      if (line.socket.writableLength === 0) line.socket.write(ping);
+      if (line.socket.writableLength === 0) this.#write(line, ping);
       this.#armPing(line);
     });
   }
@@ -190,7 +216,7 @@ export class PeerLink {
   /** Waits, and tries again: the longer it failed the longer, never all members in step. */
   #down(reason: string): void {
     const { clock, random, listener } = this.#options;
-    this.#queue.clear();
+    this.#frames.clear();
     if (this.#toldReason !== reason) {
       this.#toldReason = reason;
       listener.unreachable(reason);

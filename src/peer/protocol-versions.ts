@@ -8,7 +8,7 @@ export interface ProtocolVersions {
  * Two members speak the highest that both know. Raised with each change of what is sent (greetings, frames, messages,
  * snapshots), and `min` kept at or below the one before: 1 and 2 were never published.
  */
-export const protocolVersions: ProtocolVersions = { min: 3, max: 3 };
+export const protocolVersions: ProtocolVersions = { min: 3, max: 4 };
 
 /** From here on an opening says a range. Before, it said the one version that was spoken. */
 export const rangesSinceVersion = 3;

@@ -188,6 +188,7 @@ export class TcpPeers implements Peers {
           log.debug({ peer: formatId(id), address, reason }, 'no connection to a member');
           this.#handler?.unreachable(id, address, reason);
         },
+        taken: (term) => this.#handler?.heard(id, term),
         refused: (refusal) => this.#refused(id, refusal),
       },
     });

@@ -1,5 +1,5 @@
 import type { FeatureLevel } from '../base/feature-levels.js';
-import type { ClusterId, MemberId } from '../base/ids.js';
+import type { ClusterId, MemberId, Term } from '../base/ids.js';
 import type { Message, SnapshotMeta } from '../raft/types.js';
 
 /** Where a member listens for other members: host:port. */
@@ -67,6 +67,11 @@ export type RefusalCode = (typeof refusalCodes)[number];
 export interface PeersHandler {
   /** @throws MalformedBytesError: no member of this cluster says so; the connection that brought it is closed */
   message(message: Message): void;
+  /**
+   * A part of a long message that member `id` sent in `term` has arrived; or `id` has taken in bytes of one that was sent to
+   * it in that term. Told only while a message is under way and gets on.
+   */
+  heard(id: MemberId, term: Term): void;
   /** A connection that was up closed: the process at the other end probably died. */
   connectionLost(id: MemberId): void;
   /** Messages go to this member, for the first time or again. */

@@ -112,6 +112,8 @@ export class Core {
   termMark: Term;
   termMarkTick = 0;
   electionElapsed = 0;
+  /** When a message of a leader of this member's term came last. */
+  leaderTick = -Infinity;
   electionTimeout = 0;
   heartbeatElapsed = 0;
   /** Elections yet to come that need not wait in full: the leader's process is known to be gone. */

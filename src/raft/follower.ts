@@ -20,6 +20,7 @@ function hearLeader(core: Core, from: MemberId): boolean {
     resendProposals(core);
   }
   core.electionElapsed = 0;
+  core.leaderTick = core.tickCount;
   core.hastyElections = 0;
   return true;
 }

@@ -7,6 +7,8 @@ export const forwardedMax = 16;
 const resendTicks = 5;
 /** A tick more for so many bytes: what a slow link still carries is not sent beside itself. */
 const resendSizeBytesPerTick = 256 * 1024;
+/** So long bytes that arrive put that off: they may be of other messages. */
+const movingTicksMax = 40;
 
 type Proposal = Extract<Message, { readonly type: 'propose' }>;
 
@@ -24,6 +26,7 @@ export class ForwardedProposals {
   #term: Term = 0;
   #open: Forwarded[] = [];
   #sentTick = 0;
+  #movedTick = 0;
   #resends = 0;
 
   /** @param ageMaxTicks so old they are given up: their callers have been told that the outcome is unknown */
@@ -58,6 +61,11 @@ export class ForwardedProposals {
     this.#resends = 0;
   }
 
+  /** What goes to the leader, or comes from it, arrives bit by bit: it is not lost. */
+  moving(tick: number): void {
+    this.#movedTick = tick;
+  }
+
   settled(proposalId: number, tick: number): void {
     const at = this.#open.findIndex(({ message }) => message.proposalId === proposalId);
     if (at < 0) return;
@@ -71,7 +79,8 @@ export class ForwardedProposals {
     this.#giveUpOld(tick);
     const sizeBytes = this.#open.reduce((sum, { message }) => sum + message.data.length, 0);
     const waitTicks = (resendTicks + Math.ceil(sizeBytes / resendSizeBytesPerTick)) * 2 ** this.#resends;
-    return tick - this.#sentTick < waitTicks ? [] : this.again(term, tick);
+    const sinceTick = Math.min(Math.max(this.#movedTick, this.#sentTick), this.#sentTick + movingTicksMax);
+    return tick - sinceTick < waitTicks ? [] : this.again(term, tick);
   }
 
   /** All of them, for the way to the leader was interrupted. */

@@ -55,7 +55,7 @@ export class Inflights {
 /**
  * The leader's view of one other member.
  *
- * - `probe`: where the logs match is a guess; one append per heartbeat interval.
+ * - `probe`: where the logs match is a guess; one append with entries, then empty ones per heartbeat interval.
  * - `replicate`: known to match; appends are pipelined, `next` runs ahead of the acknowledgements.
  * - `snapshot`: needs state that the log no longer holds; nothing is sent until it has it.
  *
@@ -70,8 +70,10 @@ export class Progress {
   state: 'probe' | 'replicate' | 'snapshot' = 'probe';
   /** Of the snapshot under way, in state `snapshot`. */
   pendingSnapshot: Index = 0;
-  /** In `probe`: the one append of this heartbeat interval is out. */
+  /** In `probe`: the one append with entries is out, and not answered. */
   probeSent = false;
+  /** In `probe`: nothing is sent before the next sign of life. */
+  awaitsSign = false;
   /** Send an append even if it is empty: a lost one is only noticed by its successor's rejection. */
   sendDue = false;
   /** The next heartbeat response may cause an append; once per heartbeat interval. */
@@ -80,8 +82,10 @@ export class Progress {
   commitSent: Index = 0;
   /** The newest read round that it confirmed. */
   readRound = 0;
-  /** The leader's tick at which it was heard last in this term; -Infinity if never. */
+  /** The leader's tick at which it was heard last in this term, if only by bytes; -Infinity if never. */
   activeTick = -Infinity;
+  /** The same of whole messages. */
+  messageTick = -Infinity;
   /** False from when its connection was lost until it is heard again. */
   reachable = true;
 
@@ -93,13 +97,14 @@ export class Progress {
 
   heard(tick: number): void {
     this.activeTick = tick;
+    this.messageTick = tick;
     this.reachable = true;
   }
 
   get paused(): boolean {
     switch (this.state) {
       case 'probe':
-        return this.probeSent;
+        return this.probeSent || this.awaitsSign;
       case 'replicate':
         return this.inflights.full;
       case 'snapshot':
@@ -112,6 +117,7 @@ export class Progress {
     this.next = Math.max(next, this.match + 1);
     this.pendingSnapshot = 0;
     this.probeSent = false;
+    this.awaitsSign = false;
     this.inflights.reset();
   }
 
@@ -120,6 +126,7 @@ export class Progress {
     this.next = this.match + 1;
     this.pendingSnapshot = 0;
     this.probeSent = false;
+    this.awaitsSign = false;
     this.inflights.reset();
   }
 
@@ -127,6 +134,7 @@ export class Progress {
     this.state = 'snapshot';
     this.pendingSnapshot = index;
     this.probeSent = false;
+    this.awaitsSign = false;
     this.inflights.reset();
   }
 

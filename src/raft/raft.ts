@@ -11,6 +11,7 @@ import { hasReady, takeReady } from './ready.js';
 import { advanceCommit, isActive, reportSnapshot, reportUnreachable, snapshotMetaAt } from './replication.js';
 import { becomeFollower } from './roles.js';
 import { settle } from './settle.js';
+import { heardPart } from './sign-of-life.js';
 import { step } from './step.js';
 import { tick } from './tick.js';
 import { transferLeadership } from './transfer.js';
@@ -130,6 +131,14 @@ export class Raft {
   /** A hint: the process of `id` has probably died. */
   leaderConnectionLost(id: MemberId): void {
     leaderConnectionLost(this.#core, id);
+  }
+
+  /**
+   * A hint: bytes of a long message that `id` sent in `term`, or that was sent to it, have arrived; the message itself may
+   * take longer than an election timeout.
+   */
+  heard(id: MemberId, term: Term): void {
+    heardPart(this.#core, id, term);
   }
 
   /** A hint: messages to `id` are being lost. */

@@ -37,18 +37,19 @@ export function replicate(core: Core): void {
 }
 
 function sendAppends(core: Core, progress: Progress): void {
-  while (!progress.paused) {
+  while (!progress.paused || progress.sendDue) {
+    if (progress.state === 'snapshot') return;
     const previousIndex = progress.next - 1;
     const previousTerm = core.log.term(previousIndex);
     if (previousTerm === undefined || (previousIndex === 0 && !isFounder(core, progress.id))) {
       sendSnapshot(core, progress);
       return;
     }
-    const entries = core.log.slice(
-      progress.next,
-      core.log.lastIndex,
-      core.options.messageEntriesSizeBytesMax,
-    );
+    // To one that is paused an empty one goes: whether what was sent has arrived is all that is asked.
+    const { messageEntriesSizeBytesMax } = core.options;
+    const entries = progress.paused
+      ? []
+      : core.log.slice(progress.next, core.log.lastIndex, messageEntriesSizeBytesMax);
     const due = progress.sendDue || progress.state === 'probe' || progress.commitSent < core.commit;
     if (entries.length === 0 && !due) return;
     core.send({
@@ -159,14 +160,16 @@ function handleAcceptance(core: Core, progress: Progress, index: Index): void {
 }
 
 /**
- * Once per heartbeat interval an answer lets a paused follower go on: what it was sent may be lost. Answers to
- * further read rounds in the same interval do not, or reads would multiply the appends.
+ * Once per heartbeat interval a follower that lacks something is asked whether it has what it was sent, which may be lost:
+ * by an append, that is empty where it may be sent no more. On a slow link entries are on their way for many intervals,
+ * and must not be sent again in each. Answers to further read rounds in the same interval ask nothing, or reads would
+ * multiply the appends.
  */
 export function nudge(core: Core, progress: Progress): void {
   if (!progress.nudgeDue) return;
   progress.nudgeDue = false;
-  progress.probeSent = false;
-  if (progress.state === 'replicate' && progress.inflights.full) progress.inflights.freeFirst();
+  if (progress.state === 'snapshot') return;
+  progress.awaitsSign = false;
   if (progress.match < core.log.lastIndex || progress.state === 'probe') {
     progress.sendDue = true;
     core.replicationDue = true;
@@ -188,5 +191,5 @@ export function reportSnapshot(core: Core, id: MemberId, ok: boolean): void {
   const progress = core.tracker.others.get(id);
   if (core.role !== 'leader' || progress?.state !== 'snapshot') return;
   progress.becomeProbe(ok ? progress.pendingSnapshot + 1 : progress.match + 1);
-  progress.probeSent = true;
+  progress.awaitsSign = true;
 }

@@ -20,15 +20,12 @@ const clientMemoryShare = 1 / 8;
 const waitingWritesShare = 1 / 16;
 const waitingWritesBytesMin = 8 * mebibyte;
 const waitingWritesBytesMax = 64 * mebibyte;
-const entriesWaiting = 16;
 
 export interface MemoryParts {
   /** `memoryBytesMax` of the client port. */
   readonly clientBytes: number;
   /** `uncommittedSizeBytesMax`, `stateBacklogSizeBytesMax` and `logSizeBytesKept` of the member. */
   readonly waitingWritesBytes: number;
-  /** `entrySizeBytesMax` of the member: as many as all members have in flight must be able to wait. */
-  readonly entryBytes: number;
 }
 
 /** Fits what a member holds to the memory that there is. */
@@ -38,6 +35,5 @@ export function fitMemory(availableBytes: number): MemoryParts {
   return {
     clientBytes: Math.min(clientMemoryBytesMax, Math.floor(availableBytes * clientMemoryShare)),
     waitingWritesBytes,
-    entryBytes: Math.floor(waitingWritesBytes / entriesWaiting),
   };
 }

@@ -183,12 +183,11 @@ function run({ folder, options, addresses, host }: Start, member: RaftMember, ap
 }
 
 function memberMemory(): Partial<MemberOptions> {
-  const { waitingWritesBytes, entryBytes } = fitMemory(availableMemoryBytes());
+  const { waitingWritesBytes } = fitMemory(availableMemoryBytes());
   return {
     uncommittedSizeBytesMax: waitingWritesBytes,
     stateBacklogSizeBytesMax: waitingWritesBytes,
     logSizeBytesKept: waitingWritesBytes,
-    entrySizeBytesMax: entryBytes,
   };
 }
 

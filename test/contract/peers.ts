@@ -58,6 +58,9 @@ class Told extends EventEmitter implements PeersHandler {
     this.#tell(`message ${message.type}`);
   }
 
+  /** Not a line: how often depends on the transport. */
+  heard(): void {}
+
   connectionLost(id: MemberId): void {
     this.#tell(`lost ${id}`);
   }

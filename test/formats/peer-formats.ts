@@ -11,6 +11,7 @@ import {
 } from '../../src/peer/greeting.js';
 import { CalleeHandshake, CallerHandshake } from '../../src/peer/handshake.js';
 import { readMessage, writeMessage } from '../../src/peer/message-codec.js';
+import { decodeTaken, encodePart, encodeTaken, PartAssembler } from '../../src/peer/message-parts.js';
 import {
   decodeFromReceiver,
   decodeFromSender,
@@ -110,10 +111,13 @@ function payloadOf(frame: Uint8Array): Uint8Array {
   return new Uint8Array(parser.next()!);
 }
 
+/** That the samples were written with. */
+const versions = { min: 3, max: 3 };
+
 /** All that two members say when they meet, without frames; each is proven over those before it. */
 function meeting(): Readonly<Record<'opening' | 'challenge' | 'claims' | 'answer', Uint8Array>> {
-  const caller = new CallerHandshake(secret, callerNonce, hello);
-  const callee = new CalleeHandshake(secret, calleeNonce);
+  const caller = new CallerHandshake(secret, callerNonce, hello, versions);
+  const callee = new CalleeHandshake(secret, calleeNonce, versions);
   const opening = payloadOf(caller.opening());
   const challenge = payloadOf(callee.readOpening(opening).challenge);
   const step = caller.take(challenge);
@@ -160,6 +164,44 @@ function greetingFormats(): readonly Format[] {
   ];
 }
 
+/** The two parts of a long message, each with what it leaves to be read. */
+function partFormats(): readonly Format[] {
+  const writer = new ByteWriter();
+  writeMessage(writer, messageSamples.append);
+  const whole = writer.finish();
+  const half = 20;
+  const part = (position: number): Uint8Array => payloadOf(encodePart(whole, position, half));
+  const rest = payloadOf(encodePart(whole, half, whole.length - half));
+  const readAll = (...parts: readonly Uint8Array[]): Message => {
+    const assembler = new PartAssembler();
+    const [bytes] = parts.map((each) => assembler.take(each)).filter((each) => each !== undefined);
+    return readMessage(new ByteReader(bytes!));
+  };
+  return [
+    {
+      name: 'part first',
+      level: 1,
+      write: () => part(0),
+      read: (bytes) => readAll(bytes, rest),
+      value: messageSamples.append,
+    },
+    {
+      name: 'part next',
+      level: 1,
+      write: () => rest,
+      read: (bytes) => readAll(part(0), bytes),
+      value: messageSamples.append,
+    },
+    {
+      name: 'answer taken',
+      level: 1,
+      write: () => payloadOf(encodeTaken(70_000)),
+      read: decodeTaken,
+      value: 70_000,
+    },
+  ];
+}
+
 const snapshotHeader = { id: 99n, sizeBytes: 1000, crc: 0xdead_beef, featureLevel: 1, meta: snapshot };
 const fromSender: readonly FromSender[] = [
   { type: 'offer', header: snapshotHeader },
@@ -198,6 +240,7 @@ export const peerFormatSamples: readonly Format[] = [
     read: decodeFromReceiver,
     value: said,
   })),
+  ...partFormats(),
   {
     name: 'frame',
     level: 1,

@@ -33,6 +33,7 @@ import { encodeFrame, FrameParser, frameSizeBytesMax } from '../../src/peer/fram
 import { decodeAnswer, decodeHello } from '../../src/peer/greeting.js';
 import { CalleeHandshake } from '../../src/peer/handshake.js';
 import { readMessage } from '../../src/peer/message-codec.js';
+import { decodeTaken, PartAssembler } from '../../src/peer/message-parts.js';
 import { decodeFromReceiver, decodeFromSender } from '../../src/peer/snapshot-frames.js';
 import { decodeConfigChange } from '../../src/raft/config-change.js';
 
@@ -191,6 +192,19 @@ const ofMembers: readonly Parser[] = [
     wraps: [3, 7, 12].map(
       (type) => (content: Buffer) => Buffer.concat([Buffer.of(type), Buffer.alloc(16), content]),
     ),
+  },
+  {
+    name: 'parts of a message',
+    parse: (input) => new PartAssembler().take(input),
+    wraps: [
+      (content) => Buffer.concat([Buffer.of(0, 0x80, 0x80, 0x04), content]),
+      (content) => Buffer.concat([Buffer.of(255), content]),
+    ],
+  },
+  {
+    name: 'what a member has taken',
+    parse: decodeTaken,
+    wraps: [(content) => Buffer.concat([Buffer.of(4), content])],
   },
   {
     name: 'snapshots',

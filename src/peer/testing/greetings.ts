@@ -5,6 +5,7 @@ import { ByteReader, ByteWriter } from '../../base/byte-stream.js';
 import { encodeFrame, FrameParser, greetingSizeBytesMax } from '../frame.js';
 import { encodeHello, type Answer, type Hello } from '../greeting.js';
 import { CalleeHandshake, CallerHandshake, nonceSizeBytes } from '../handshake.js';
+import type { ProtocolVersions } from '../protocol-versions.js';
 
 /** Frames of a socket, one after the other. Rejects when it closes first. */
 function nextFrame(socket: Socket, parser: FrameParser): Promise<Uint8Array> {
@@ -33,15 +34,18 @@ function nextFrame(socket: Socket, parser: FrameParser): Promise<Uint8Array> {
   });
 }
 
-/** Greets as a member does. @param how credulous: says who it is whatever the other end has proven */
+/**
+ * Greets as a member does.
+ * @param how credulous: says who it is whatever the other end has proven; versions: default those of this version
+ */
 export async function greetAsCaller(
   socket: Socket,
   secret: Uint8Array,
   hello: Hello,
-  how: { readonly credulous?: boolean } = {},
+  how: { readonly credulous?: boolean; readonly versions?: ProtocolVersions } = {},
 ): Promise<FrameParser> {
   const parser = new FrameParser(greetingSizeBytesMax);
-  const handshake = new CallerHandshake(secret, randomBytes(nonceSizeBytes), hello);
+  const handshake = new CallerHandshake(secret, randomBytes(nonceSizeBytes), hello, how.versions);
   const opening = handshake.opening();
   socket.write(opening);
   const challenge = await nextFrame(socket, parser);
