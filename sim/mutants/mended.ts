@@ -128,29 +128,6 @@ export const mendedMutants: readonly Mutant[] = [
     'this.#members = inOrder([...members].map((row) => decodeMember(row.value)));',
     'this.#members = [...members].map((row) => decodeMember(row.value));',
   ),
-  mutant(
-    'kept-join-told-as-failed',
-    'a join that the raise of the level overtook, and that cannot be taken back, is told to have failed',
-    'src/member/membership-changes.ts',
-    'takeBack, { mayTakeEffect: true }',
-    'takeBack',
-  ),
-  mutant(
-    'removed-joiner-let-in',
-    'whoever was removed before his join was answered is let in, without the secret',
-    'src/member/membership-changes.ts',
-    `    if (record === undefined) throw removedError(request);
-    // Who has made itself known has it: it goes to new members alone, whom everybody sees.
-    const isNew = record.clientAddress === '';`,
-    "    const isNew = record?.clientAddress === '';",
-  ),
-  mutant(
-    'log-cut-at-a-late-arrival',
-    'what was written while a snapshot was brought slowly is cut as soon as it is there',
-    'src/member/log-retention.ts',
-    'this.#beyond(lagSizeBytes + catchUpFactor',
-    'this.#beyond(catchUpFactor',
-  ),
   {
     name: 'votes-wait-for-an-installation',
     fault: 'a member that installs a snapshot votes when that has ended',
@@ -164,6 +141,11 @@ export const mendedMutants: readonly Mutant[] = [
         file: 'src/member/log-writes.ts',
         original: 'after: [...messagesAfterPersist]',
         replacement: 'after: [...messagesAfterHardState, ...messagesAfterPersist]',
+      },
+      {
+        file: 'src/member/log-writes.ts',
+        original: '#newWrite({ snapshot, entries, messagesAfterPersist }',
+        replacement: '#newWrite({ snapshot, entries, messagesAfterPersist, messagesAfterHardState }',
       },
       {
         file: 'src/member/log-writes.ts',

@@ -5,7 +5,7 @@ import { Prng } from '../base/prng.js';
 import { encodeConfigChange, votersConfig } from './config-change.js';
 import { indexMax, termJumpMax, termMarkTicks } from './plausible.js';
 import { ForwardedProposals, forwardedMax } from './forwarded-proposals.js';
-import { ProposalLedger, proposerRunsMax } from './proposal-ledger.js';
+import { heldMax, ProposalLedger, proposerRunsMax } from './proposal-ledger.js';
 import { Raft } from './raft.js';
 import { ReadQueue, raftReadsMax } from './read-queue.js';
 import { Cluster, defaultClusterOptions } from './testing/cluster.js';
@@ -62,6 +62,22 @@ void test('runs of a proposer beyond the limit make the oldest give way', () => 
   for (let run = 1; run <= proposerRunsMax + 1; run++) record(ledger, 2n, run * 2 ** 32 + 1);
   assert.notEqual(ledger.outcome(2n, 2 * 2 ** 32 + 1), undefined);
   assert.equal(ledger.outcome(2n, 2 ** 32 + 1), undefined);
+});
+
+void test('what overtakes its predecessor waits for it, each once and up to the limit', () => {
+  const ledger = new ProposalLedger();
+  const message = (proposalId: number): Extract<Message, { type: 'propose' }> => ({
+    ...{ type: 'propose', from: 1n, to: 2n, term: 3, proposalId, entryType: 'normal' },
+    ...{ data: new Uint8Array(), configIndex: 0, behindId: proposalId - 1 },
+  });
+  for (let id = 2; id <= heldMax + 2; id++) for (const _ of [1, 2]) ledger.hold(message(id));
+  assert.equal(ledger.takeBehind({ ...message(1), from: 5n }), undefined, 'of another member');
+  assert.equal(ledger.takeBehind(message(1))?.proposalId, 2);
+  assert.equal(ledger.takeBehind(message(1)), undefined);
+  assert.equal(ledger.takeBehind(message(heldMax))?.proposalId, heldMax + 1);
+  assert.equal(ledger.takeBehind(message(heldMax + 1)), undefined, 'one too many');
+  ledger.end();
+  assert.equal(ledger.takeBehind(message(2)), undefined);
 });
 
 void test('proposals without an answer are bounded in number and age', () => {

@@ -1,11 +1,16 @@
 import { assert } from '../base/assert.js';
-import type { MemberId, ProposalOutcome, Term } from './types.js';
+import type { MemberId, Message, ProposalOutcome, Term } from './types.js';
 
 /** Runs of one member that may propose to a leader within one term; the oldest is forgotten first. */
 export const proposerRunsMax = 16;
 
 /** Of one run. More than it ever has on their way (forwardedMax). */
 const rememberedMax = 32;
+
+/** Of all members: what came before its predecessor. One more is as good as lost. */
+export const heldMax = 64;
+
+type Proposal = Extract<Message, { readonly type: 'propose' }>;
 
 interface Run {
   readonly outcomes: Map<number, ProposalOutcome>;
@@ -23,6 +28,7 @@ export class ProposalLedger {
   term: Term = 0;
   readonly #remembered: number;
   readonly #senders = new Map<MemberId, Map<number, Run>>();
+  #held: Proposal[] = [];
 
   /** @param remembered outcomes of one run, the newest by their ids */
   constructor(remembered = rememberedMax) {
@@ -33,6 +39,25 @@ export class ProposalLedger {
   begin(term: Term): void {
     this.term = term;
     this.#senders.clear();
+    this.#held = [];
+  }
+
+  /** Leadership ends: nothing waits for its predecessor any more. */
+  end(): void {
+    this.#held = [];
+  }
+
+  /** It has overtaken the one before it. */
+  hold(message: Proposal): void {
+    const { from, proposalId } = message;
+    const isThere = this.#held.some((each) => each.from === from && each.proposalId === proposalId);
+    if (!isThere && this.#held.length < heldMax) this.#held.push(message);
+  }
+
+  /** What waits for this one, which is decided on. */
+  takeBehind({ from, proposalId }: Proposal): Proposal | undefined {
+    const at = this.#held.findIndex((each) => each.from === from && each.behindId === proposalId);
+    return at < 0 ? undefined : this.#held.splice(at, 1)[0];
   }
 
   /** What was decided; undefined: nothing that is remembered. */

@@ -59,23 +59,33 @@ export function resendOverdueProposals(core: Core): void {
  * answer: a copy of the message may have been accepted before a restart.
  */
 export function handlePropose(core: Core, message: MessageOf<'propose'>): void {
-  const { from, proposalId } = message;
   if (message.term !== core.ledger.term) return;
+  let next: MessageOf<'propose'> | undefined = message;
+  while (next !== undefined && answerOnce(core, next)) next = core.ledger.takeBehind(next);
+}
+
+/** @returns whether it is decided on */
+function answerOnce(core: Core, message: MessageOf<'propose'>): boolean {
+  const { from, proposalId } = message;
   let outcome = core.ledger.outcome(from, proposalId);
   if (outcome === undefined) {
-    if (core.ledger.isForgotten(from, proposalId)) return;
+    if (core.ledger.isForgotten(from, proposalId)) return true;
     outcome = decideForwarded(core, message);
-    if (outcome === undefined) return;
+    if (outcome === undefined) {
+      core.ledger.hold(message);
+      return false;
+    }
     core.ledger.record(from, proposalId, outcome);
   }
   core.send({ type: 'propose-response', from: core.id, to: from, term: core.term, proposalId, outcome });
+  return true;
 }
 
 /**
  * What one member proposes keeps its order: nothing is decided before what it goes behind, and behind one that was
  * turned down nothing is appended. Its proposer may never hear of that, and propose it again in a later term.
  *
- * @returns undefined: what it goes behind has not come yet, and both will be sent again
+ * @returns undefined: what it goes behind has not come yet
  */
 function decideForwarded(core: Core, message: MessageOf<'propose'>): ProposalOutcome | undefined {
   if (core.role !== 'leader' || core.term !== message.term) return noLeader;

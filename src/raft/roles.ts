@@ -28,6 +28,7 @@ export function becomeFollower(core: Core, term: Term, leader: MemberId): void {
 
 function endLeadership(core: Core): void {
   core.reads.reset();
+  core.ledger.end();
   core.heartbeatDue = false;
   core.replicationDue = false;
   core.transferTarget = noMember;
