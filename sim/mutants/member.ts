@@ -39,27 +39,27 @@ export const memberMutants: readonly Mutant[] = [
     'log-reset-before-state',
     'at the installation of a snapshot the log is emptied before the state is switched',
     member('loop'),
-    `      await replacement.activate(position, () => machine.reload());
+    `      await replacement.activate(position, () => this.#stateSwitched(meta.term));
       await wal.reset(position);`,
     `      await wal.reset(position);
-      await replacement.activate(position, () => machine.reload());`,
+      await replacement.activate(position, () => this.#stateSwitched(meta.term));`,
   ),
   mutant(
     'state-not-reloaded',
     'after the installation of a snapshot the member goes on with what it had in memory',
     member('loop'),
-    'activate(position, () => machine.reload());',
-    'activate(position, () => {});',
+    '    this.#parts.machine.reload();\n',
+    '',
   ),
   mutant(
     'state-reloaded-late',
     'for a while after the installation of a snapshot new rows are read with the old revision',
     member('loop'),
-    `activate(position, () => machine.reload());
+    `activate(position, () => this.#stateSwitched(meta.term));
       await wal.reset(position);`,
     `activate(position, () => {});
       await wal.reset(position);
-      machine.reload();`,
+      this.#stateSwitched(meta.term);`,
   ),
   mutant(
     'read-before-applied',

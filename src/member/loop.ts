@@ -307,7 +307,7 @@ export class Loop {
   #installation(meta: SnapshotMeta): () => Promise<void> {
     const header = this.snapshots.takeArrived(meta.index);
     assert(header !== undefined, 'Raft installs only a snapshot that has arrived');
-    const { backend, snapshots, wal, machine, log } = this.#parts;
+    const { backend, snapshots, wal, log } = this.#parts;
     const position = { index: meta.index, term: meta.term };
     return async () => {
       const replacement = await backend.beginInstall();
@@ -317,17 +317,24 @@ export class Loop {
         await replacement.abort();
         throw error;
       }
-      // Reads of the local state go on meanwhile: they must not see new rows with what was known of the old ones.
-      await replacement.activate(position, () => machine.reload());
+      await replacement.activate(position, () => this.#stateSwitched(meta.term));
       await wal.reset(position);
       await snapshots.removeReceived();
-      this.#appliedTerm = meta.term;
-      this.#proposals.snapshotInstalled();
-      this.#configs.abandon();
       this.#reads.applied(meta.index);
       log.info({ index: meta.index, term: meta.term }, 'snapshot installed');
       this.#listener.snapshotInstalled();
     };
+  }
+
+  /**
+   * With the switch itself: reads of the local state go on, and must not see new rows with what was known of the old ones.
+   * Calls that come from now on are not in the snapshot, those before may be.
+   */
+  #stateSwitched(term: Term): void {
+    this.#parts.machine.reload();
+    this.#appliedTerm = term;
+    this.#proposals.snapshotInstalled();
+    this.#configs.abandon();
   }
 
   /** The log is cut only behind what the state has safely on disk, and what a snapshot goes on from. */

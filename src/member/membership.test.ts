@@ -235,6 +235,29 @@ void test('a learner that has caught up does not vote before it is up', async ()
   await cluster.until(() => cluster.allVoters(2));
 });
 
+void test('a write that begins when the state is here is none that the snapshot may hold', async () => {
+  const cluster = await MemoryCluster.of(1, 37);
+  const [founder] = cluster.machines;
+  await cluster.settled(put(founder!.member, 'key', 'x'));
+  const joiner = cluster.machine();
+  let goOn: (() => void) | undefined;
+  // The state is switched, and the installation has not ended.
+  joiner.disk.faults = (operation, path) => {
+    const isSwitched = joiner.running && joiner.member.holdsOwnRecord();
+    const isCleaning = operation === 'remove' && path.startsWith('snapshot/');
+    if (!isSwitched || !isCleaning || goOn !== undefined) return undefined;
+    return new Promise((resolve) => {
+      goOn = () => resolve(undefined);
+    });
+  };
+  const joined = cluster.join(joiner, founder!);
+  await cluster.until(() => goOn !== undefined);
+  const written = put(joiner.member, 'key', 'y');
+  await cluster.clock.advanceAsync(200);
+  goOn!();
+  await cluster.settled(Promise.all([joined, written]));
+});
+
 void test('a learner on a long way becomes a voter though writes never stop', async () => {
   const far = { latencyMsMin: 100, latencyMsMax: 100 };
   const cluster = await MemoryCluster.of(1, 36, { promotionLagEntriesMax: 4 }, far);
