@@ -111,9 +111,9 @@ export const storageMutants: readonly Mutant[] = [
   mutant(
     'state-without-its-log-accepted',
     'a state whose log has lost its end is taken for one that a snapshot has just brought',
-    'src/member/open.ts',
-    '  if (!(await snapshots.holds(applied))) {',
-    '  if (!(await snapshots.holds(applied)) && applied.index < 0) {',
+    'src/member/log-fit.ts',
+    'return (await holds(applied)) ? {',
+    'return (await holds(applied)) || applied.index >= 0 ? {',
   ),
   mutant(
     'segment-changes-its-format',

@@ -8,7 +8,7 @@ interface Options {
   readonly log: Log;
   readonly raft: Pick<Raft, 'role' | 'status' | 'setMayStand' | 'transferLeadership' | 'stepDown'>;
   readonly electionTimeoutMs: number;
-  /** When the oldest write of the log or the state that is under way began; undefined: none is. On the monotonic clock. */
+  /** Since when the log has been at the write that is under way; undefined: at none. On the monotonic clock. */
   readonly oldestWriteMs: () => number | undefined;
 }
 
@@ -20,6 +20,7 @@ export class DiskWatch {
   readonly #options: Options;
   #hungSinceMs: number | undefined;
   #handedOver = false;
+  #tickedMs = -Infinity;
 
   constructor(options: Options) {
     this.#options = options;
@@ -32,6 +33,10 @@ export class DiskWatch {
   tick(): void {
     const { clock, log, raft, electionTimeoutMs, oldestWriteMs } = this.#options;
     const nowMs = clock.monotonicMs();
+    const wasHeldUp = nowMs - this.#tickedMs > electionTimeoutMs / 2;
+    this.#tickedMs = nowMs;
+    // Of what has ended meanwhile this member may not have been told yet.
+    if (wasHeldUp) return;
     const beganMs = oldestWriteMs();
     const isHung = beganMs !== undefined && nowMs - beganMs > electionTimeoutMs;
     if (isHung !== this.hung) {

@@ -18,6 +18,13 @@ interface Parts {
   readonly failed: (error: unknown) => void;
 }
 
+/**
+ * So many messages, and bytes of proposals, wait for one write. More are as good as lost: all that a member says is said
+ * again, and a disk that hangs must not fill the memory.
+ */
+export const heldMessagesMax = 256;
+export const heldSizeBytesMax = 16 * 1024 * 1024;
+
 /** What the log was handed, and the messages that wait for it. */
 interface Begun {
   readonly after: Message[];
@@ -29,8 +36,8 @@ interface LogWrite extends Begun {
   readonly mark: number;
   readonly snapshot: SnapshotMeta | undefined;
   readonly sizeBytes: number;
-  /** On the monotonic clock. */
-  readonly beganMs: number;
+  /** When the log was handed it, on the monotonic clock. */
+  beganMs: number;
   done: boolean;
 }
 
@@ -47,6 +54,8 @@ export class LogWrites {
   readonly #outstanding: LogWrite[] = [];
   /** Of the entries in them. */
   #sizeBytes = 0;
+  /** When the last write ended. */
+  #endedMs = -Infinity;
   /** Installations and log writes that wait for the installation under way. */
   readonly #waiting: (() => Promise<void> | undefined)[] = [];
   #installing: Promise<void> | undefined;
@@ -69,9 +78,14 @@ export class LogWrites {
     return this.#sizeBytes;
   }
 
-  /** When the oldest write began that is under way; behind an installation none is. On the monotonic clock. */
+  /**
+   * Since when the log has been at its oldest write, on the monotonic clock: those before it have ended. Undefined: at
+   * none; behind an installation they wait.
+   */
   get oldestMs(): number | undefined {
-    return this.#installing === undefined ? this.#outstanding[0]?.beganMs : undefined;
+    const [oldest] = this.#outstanding;
+    if (oldest === undefined || this.#installing !== undefined) return undefined;
+    return Math.max(oldest.beganMs, this.#endedMs);
   }
 
   /** @param install of the snapshot in `ready`, if there is one */
@@ -117,7 +131,7 @@ export class LogWrites {
 
   #sendBehind(begun: Begun | undefined, messages: readonly Message[]): void {
     if (begun === undefined || begun.told) this.#parts.send(messages);
-    else for (const message of messages) addAnswer(begun.after, message);
+    else for (const message of messages) if (hasRoom(begun.after, message)) addAnswer(begun.after, message);
   }
 
   /** The commit index stays what it was: it may count what the log as it is now does not hold. */
@@ -139,6 +153,7 @@ export class LogWrites {
   /** Only begun: the log keeps the order of its writes itself. */
   #begin(write: LogWrite, batch: WalBatch): undefined {
     this.#last = write;
+    write.beganMs = this.#parts.clock.monotonicMs();
     this.#ending(this.#parts.wal.append(batch), () => {
       write.done = true;
       this.#persisted();
@@ -173,6 +188,7 @@ export class LogWrites {
     const waiting = this.#outstanding.findIndex(({ done }) => !done);
     const ended = this.#outstanding.splice(0, waiting < 0 ? Infinity : waiting);
     if (ended.length === 0) return;
+    this.#endedMs = this.#parts.clock.monotonicMs();
     for (const write of ended) {
       this.#sizeBytes -= write.sizeBytes;
       raft.persisted(write.mark);
@@ -189,4 +205,12 @@ export class LogWrites {
       // It came too late, or its error has ended this member.
     });
   }
+}
+
+function hasRoom(held: readonly Message[], message: Message): boolean {
+  if (held.length >= heldMessagesMax) return false;
+  if (message.type !== 'propose') return true;
+  let sizeBytes = 0;
+  for (const each of held) if (each.type === 'propose') sizeBytes += each.data.length;
+  return sizeBytes < heldSizeBytesMax;
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { KvorumError } from '../base/errors.js';
 import { get, put } from './testing/key-values.js';
 import { MemoryCluster, type Machine } from './testing/memory-cluster.js';
 
@@ -48,4 +49,24 @@ void test('so are those of which single messages are lost on a link that stays u
     await cluster.settled(Promise.all(writes));
     assert.equal(await cluster.settled(get(asked.member, 'key')), '99');
   }
+});
+
+void test('writes behind one that the leader had no room for are refused with it, and none that come later', async () => {
+  const options = { uncommittedSizeBytesMax: 4000, entrySizeBytesMax: 2000 };
+  const cluster = await MemoryCluster.of(3, 440, options, { latencyMsMin: 25, latencyMsMax: 25 });
+  const [asked] = cluster.followers();
+  const outcomes: string[] = [];
+  const write = (at: number): Promise<unknown> =>
+    put(asked!.member, 'key', `${at}`.padEnd(at > 50 && at < 70 ? 1500 : 20)).then(
+      () => (outcomes[at] = 'done'),
+      (error: unknown) => (outcomes[at] = (error as KvorumError).code),
+    );
+  const writes: Promise<unknown>[] = [];
+  for (let at = 0; at < 400; at++) {
+    writes.push(write(at));
+    await cluster.clock.advanceAsync(5);
+  }
+  await cluster.settled(Promise.all(writes));
+  assert.ok(outcomes.includes('LIMIT_EXCEEDED'), 'there was no room for a while');
+  assert.deepEqual(new Set(outcomes.slice(200)), new Set(['done']));
 });

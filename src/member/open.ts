@@ -16,6 +16,7 @@ import { Raft } from '../raft/raft.js';
 import type { Entry, HardState } from '../raft/types.js';
 import { SnapshotStore } from '../storage/snapshot/snapshot-store.js';
 import { Wal, type WalOptions, type WalRecovered } from '../storage/wal/wal.js';
+import { logEndMissingError, logFor } from './log-fit.js';
 import type { MemberOptions } from './options.js';
 import type { MemberParts } from './parts.js';
 import { RaftMember } from './raft-member.js';
@@ -184,7 +185,7 @@ async function reconcile(
   machine: StateMachine,
   snapshots: SnapshotStore,
 ): Promise<OpenedLog> {
-  const { base, entries } = opened;
+  const { base } = opened;
   const applied = machine.applied;
   if (applied.index < base.index) {
     throw new KvorumError(
@@ -192,17 +193,10 @@ async function reconcile(
       `the log begins behind index ${base.index}, but the state ends at ${applied.index}: entries between them are missing; ${joinAnewAdvice}`,
     );
   }
-  const at = applied.index - base.index;
-  const termInLog = at === 0 ? base.term : entries[at - 1]?.term;
-  if (termInLog === applied.term) return opened;
-  if (!(await snapshots.holds(applied))) {
-    throw new KvorumError(
-      'DATA_DAMAGED',
-      `the state stands at index ${applied.index} of term ${applied.term}, which the log does not hold (it ends at ${base.index + entries.length}): the end of the log is missing; ${joinAnewAdvice}`,
-    );
-  }
-  await opened.wal.reset(applied);
-  return { ...opened, base: applied, entries: [] };
+  const fitting = await logFor(opened, applied, (position) => snapshots.holds(position));
+  if (fitting === undefined) throw logEndMissingError(opened, applied);
+  if (fitting !== opened) await opened.wal.reset(applied);
+  return fitting;
 }
 
 function startRaft(open: OpenMember, log: OpenedLog, machine: StateMachine): Raft {

@@ -60,7 +60,10 @@ export class Proposals {
   #waitingCount = 0;
   /** Since a write was answered, or none waited. */
   #idleTicks = 0;
-  /** Something is to be proposed again, and goes before groups that were proposed behind it, should these be too. */
+  /**
+   * Something was turned down, and what was proposed behind it may be too. What is proposed again goes before that, and
+   * what is new behind nothing of it.
+   */
   #regathering = false;
   /** No leader took the last attempt: wait for a tick or a change of leader. */
   #stalled = false;
@@ -210,6 +213,8 @@ export class Proposals {
       );
       this.#waitingCount -= group.calls.length;
       for (const call of group.calls) call.waiter.reject(error);
+      // What is on its way behind it is turned down with it: nothing goes behind that.
+      this.#regathering = true;
       return;
     }
     this.#putBack(group);

@@ -104,7 +104,7 @@ export class InboundConnection {
       this.#parser.push(chunk);
       this.#readFrames();
       if (this.#hello?.purpose === 'messages') {
-        this.#options.budget.update(this, this.#assembler.heldBytes || this.#parser.heldBytes);
+        this.#options.budget.update(this, this.#assembler.heldBytes + this.#parser.heldBytes);
         this.#beat();
       }
     } catch (error) {

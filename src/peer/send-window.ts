@@ -4,6 +4,8 @@ import { Fifo } from '../base/fifo.js';
 /** Two parts: one is on its way while the other end says that it has the one before. */
 export const windowSizeBytesMin = 128 * 1024;
 const windowSizeBytesFirst = 256 * 1024;
+/** Of writes whose arrival was not told; what comes behind them is measured again when some have been. */
+const marksMax = 4096;
 export const windowSizeBytesMax = 4 * 1024 * 1024;
 
 /** What waits in the buffers on the way may take so much longer than the way itself; heartbeats wait behind it. */
@@ -39,7 +41,7 @@ export class SendWindow {
 
   wrote(sizeBytes: number, nowMs: number): void {
     this.#writtenBytes += sizeBytes;
-    this.#marks.push({ endBytes: this.#writtenBytes, atMs: nowMs });
+    if (this.#marks.length < marksMax) this.#marks.push({ endBytes: this.#writtenBytes, atMs: nowMs });
   }
 
   /**

@@ -15,6 +15,8 @@ type Proposal = Extract<Message, { readonly type: 'propose' }>;
 interface Forwarded {
   message: Proposal;
   readonly sinceTick: number;
+  /** When it was sent again by itself. */
+  againTick: number;
 }
 
 /**
@@ -48,7 +50,7 @@ export class ForwardedProposals {
   add(message: Proposal, tick: number): void {
     if (message.term !== this.#term) this.#begin(message.term);
     if (this.#open.length === 0) this.#progress(tick);
-    this.#open.push({ message, sinceTick: tick });
+    this.#open.push({ message, sinceTick: tick, againTick: -Infinity });
   }
 
   #begin(term: Term): void {
@@ -66,17 +68,27 @@ export class ForwardedProposals {
     this.#movedTick = tick;
   }
 
-  settled(proposalId: number, tick: number): void {
+  /** @returns those before it: the leader has decided on them, and its answers are lost, unless they come in no order */
+  settled(proposalId: number, tick: number): readonly Proposal[] {
     const at = this.#open.findIndex(({ message }) => message.proposalId === proposalId);
-    if (at < 0) return;
-    this.#open.splice(at, 1);
-    this.#progress(tick);
+    if (at < 0) return [];
+    const [settled] = this.#open.splice(at, 1);
+    if (at === 0) this.#progress(tick);
+    if (settled!.message.entryType !== 'normal') return [];
+    const overtaken = this.#open.slice(0, at).filter((each) => {
+      return each.message.entryType === 'normal' && each.againTick < tick;
+    });
+    for (const each of overtaken) each.againTick = tick;
+    return overtaken.map(({ message }) => message);
   }
 
   /** Those that are to be sent again because no outcome has come for so long. */
   overdue(term: Term, tick: number): readonly Proposal[] {
     if (this.#term !== term || this.#open.length === 0) return [];
-    this.#giveUpOld(tick);
+    if (this.#giveUpOld(tick)) {
+      this.#resends = 0;
+      return this.again(term, tick);
+    }
     const sizeBytes = this.#open.reduce((sum, { message }) => sum + message.data.length, 0);
     const waitTicks = (resendTicks + Math.ceil(sizeBytes / resendSizeBytesPerTick)) * 2 ** this.#resends;
     const sinceTick = Math.min(Math.max(this.#movedTick, this.#sentTick), this.#sentTick + movingTicksMax);
@@ -91,7 +103,9 @@ export class ForwardedProposals {
     return this.#open.map(({ message }) => message);
   }
 
-  #giveUpOld(tick: number): void {
+  /** @returns whether there were such */
+  #giveUpOld(tick: number): boolean {
+    const before = this.#open.length;
     while (this.#open.length > 0 && tick - this.#open[0]!.sinceTick > this.#ageMaxTicks) {
       const { message: given } = this.#open.shift()!;
       // Whether it stands in the log is open for good: nothing waits for it.
@@ -99,5 +113,6 @@ export class ForwardedProposals {
         if (each.message.behindId === given.proposalId) each.message = { ...each.message, behindId: 0 };
       }
     }
+    return this.#open.length < before;
   }
 }

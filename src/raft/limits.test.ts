@@ -106,6 +106,12 @@ void test('proposals without an answer are bounded in number and age', () => {
     'the first has been given up, nobody waits for it',
   );
   assert.equal(forwarded.newestId(3), forwardedMax);
+  assert.deepEqual(
+    forwarded.settled(6, 24).map(({ proposalId }) => proposalId),
+    [3, 4, 5],
+    'what stands before one that is decided is decided too',
+  );
+  assert.deepEqual(forwarded.settled(7, 24), [], 'and is asked for once a tick');
   assert.deepEqual(forwarded.overdue(3, 60), []);
   assert.equal(forwarded.newestId(3), 0);
 });

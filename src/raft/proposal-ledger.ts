@@ -9,6 +9,7 @@ const rememberedMax = 32;
 
 /** Of all members: what came before its predecessor. One more is as good as lost. */
 export const heldMax = 64;
+export const heldSizeBytesMax = 16 * 1024 * 1024;
 
 type Proposal = Extract<Message, { readonly type: 'propose' }>;
 
@@ -50,8 +51,13 @@ export class ProposalLedger {
   /** It has overtaken the one before it. */
   hold(message: Proposal): void {
     const { from, proposalId } = message;
-    const isThere = this.#held.some((each) => each.from === from && each.proposalId === proposalId);
-    if (!isThere && this.#held.length < heldMax) this.#held.push(message);
+    // Nobody of an earlier run sends again what those wait for.
+    this.#held = this.#held.filter(
+      (each) => each.from !== from || runOf(each.proposalId) === runOf(proposalId),
+    );
+    if (this.#held.some((each) => each.from === from && each.proposalId === proposalId)) return;
+    const sizeBytes = this.#held.reduce((sum, { data }) => sum + data.length, 0);
+    if (this.#held.length < heldMax && sizeBytes < heldSizeBytesMax) this.#held.push(message);
   }
 
   /** What waits for this one, which is decided on. */
@@ -74,6 +80,10 @@ export class ProposalLedger {
     const run = this.#run(from, proposalId);
     assert(!run.outcomes.has(proposalId), `proposal ${proposalId} is decided once`);
     run.outcomes.set(proposalId, outcome);
+    // A copy of it may wait for what has been given up.
+    if (this.#held.length > 0) {
+      this.#held = this.#held.filter((each) => each.from !== from || each.proposalId !== proposalId);
+    }
     if (run.outcomes.size <= this.#remembered) return;
     const oldestId = Math.min(...run.outcomes.keys());
     run.outcomes.delete(oldestId);

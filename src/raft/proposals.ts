@@ -102,7 +102,7 @@ const noLeader: ProposalOutcome = { kind: 'dropped', reason: 'no-leader' };
 export function handleProposeResponse(core: Core, message: MessageOf<'propose-response'>): void {
   const { proposalId, outcome } = message;
   if (!core.ownsId(proposalId)) return;
-  core.forwarded.settled(proposalId, core.tickCount);
+  for (const overtaken of core.forwarded.settled(proposalId, core.tickCount)) core.send(overtaken);
   core.outbox.proposalResults.push({ proposalId, outcome });
 }
 

@@ -10,7 +10,7 @@ import type { AppliedPosition } from '../ports/backend.js';
 import { RealClock } from '../ports/real-clock.js';
 import { entropy } from './entrance.js';
 import { statusesAt } from './join-cluster.js';
-import { isComplete, look, withFolder, type Findings } from './recover.js';
+import { isComplete, logBehind, look, withFolder, type Findings } from './recover.js';
 import { stateFolder } from './server.js';
 import { LmdbBackend } from '../storage/backend/lmdb-backend.js';
 import type { DataFolder, Identity } from '../storage/data-folder/data-folder.js';
@@ -90,10 +90,10 @@ function refuseUnfit(findings: Findings): void {
   }
 }
 
-function planLines({ identity, log, members, voters }: Findings): string[] {
+function planLines({ identity, log, applied, members, voters }: Findings): string[] {
   const last = log.entries.at(-1) ?? log.base;
   const { commit } = log.hardState;
-  const known = Math.max(commit, log.base.index);
+  const known = Math.max(commit, log.base.index, applied.index);
   const lines = [
     `member ${identity.name} of cluster ${formatId(identity.clusterId)}: its log ends at entry ${last.index} of term ${last.term}, ${voters.length} members voted there`,
     `a new cluster is made of ${identity.name} alone, with all that its log and state hold`,
@@ -171,7 +171,7 @@ async function applyLog(
   owner: { readonly clusterId: ClusterId; readonly memberId: MemberId },
 ): Promise<number> {
   const { recovered } = await new Recovery(disk, walFolder, owner).run();
-  const { base, entries, hardState } = recovered;
+  const { base, entries, hardState } = await logBehind(disk, recovered, machine.applied);
   for (const entry of entries.slice(machine.applied.index - base.index)) {
     machine.apply(entry);
     machine.commit();

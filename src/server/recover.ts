@@ -12,14 +12,17 @@ import {
   type PassedOver,
 } from '../fsm/passed-over.js';
 import { StateMachine } from '../fsm/state-machine.js';
-import { foundingPosition, walFolder } from '../member/open.js';
+import { logEndMissingError, logFor } from '../member/log-fit.js';
+import { foundingPosition, snapshotFolder, walFolder } from '../member/open.js';
 import { RealClock } from '../ports/real-clock.js';
 import type { AppliedPosition } from '../ports/backend.js';
 import type { Entry } from '../raft/types.js';
+import { entropy } from './entrance.js';
 import { stateFolder } from './server.js';
 import { LmdbBackend } from '../storage/backend/lmdb-backend.js';
 import { DataFolder, type Identity } from '../storage/data-folder/data-folder.js';
 import { passedOverMax, readPassedOver, writePassedOver } from '../storage/data-folder/passed-over-file.js';
+import { SnapshotStore } from '../storage/snapshot/snapshot-store.js';
 import { Recovery, type WalRecovered } from '../storage/wal/recover.js';
 import { Wal } from '../storage/wal/wal.js';
 
@@ -142,10 +145,25 @@ export async function look(folder: DataFolder): Promise<Findings> {
     const { applied } = backend;
     const missing = missingBetween(applied, recovered);
     if (missing !== undefined) return { ...seen, ...nobody, applied, stateMissing: false, missing };
-    return { ...seen, applied, stateMissing: false, missing, ...tryEntries(backend, recovered, passedOver) };
+    const log = await logBehind(folder.disk, recovered, applied);
+    return { ...seen, log, applied, stateMissing: false, missing, ...tryEntries(backend, log, passedOver) };
   } finally {
     await backend.close({ flush: false });
   }
+}
+
+/** What of the log a start goes on with. @throws KvorumError DATA_DAMAGED: it would not start */
+export async function logBehind(
+  disk: DataFolder['disk'],
+  log: WalRecovered,
+  applied: AppliedPosition,
+): Promise<WalRecovered> {
+  // A founder's, that made no state yet.
+  if (applied.index < log.base.index) return log;
+  const snapshots = new SnapshotStore(disk, snapshotFolder, { random: entropy(), clock: new RealClock() });
+  const fitting = await logFor(log, applied, (position) => snapshots.holds(position));
+  if (fitting === undefined) throw logEndMissingError(log, applied);
+  return fitting;
 }
 
 const nobody = { members: [], voters: [], stuckAt: undefined } as const;

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { logFor } from './log-fit.js';
+
+const entry = (index: number, term: number) =>
+  ({ index, term, type: 'normal', data: new Uint8Array() }) as const;
+/** Of a leader that was cut off: none of it needs to be committed. */
+const log = { base: { index: 1, term: 1 }, entries: [2, 3, 4, 5].map((index) => entry(index, 3)) };
+const held = (index: number, term: number) => (position: { index: number; term: number }) =>
+  Promise.resolve(position.index === index && position.term === term);
+
+void test('a log that holds the entry of the state goes on from there', async () => {
+  for (const applied of [
+    { index: 1, term: 1 },
+    { index: 3, term: 3 },
+    { index: 5, term: 3 },
+  ]) {
+    assert.equal(await logFor(log, applied, held(0, 0)), log);
+  }
+});
+
+void test('of one that a snapshot has replaced nothing does, however far it goes', async () => {
+  for (const applied of [
+    { index: 3, term: 5 },
+    { index: 9, term: 5 },
+  ]) {
+    const fitting = await logFor(log, applied, held(applied.index, 5));
+    assert.deepEqual(fitting, { base: applied, entries: [] });
+  }
+});
+
+void test('one that lacks the entry of the state, without a snapshot, does not fit', async () => {
+  assert.equal(await logFor(log, { index: 3, term: 5 }, held(3, 4)), undefined);
+  assert.equal(await logFor(log, { index: 6, term: 3 }, held(0, 0)), undefined);
+});
