@@ -10,13 +10,6 @@ export const mendedMutants: readonly Mutant[] = [
     'await Promise.resolve().catch(',
   ),
   mutant(
-    'arrival-left-open-at-the-end',
-    'a member that ends while a snapshot arrives leaves its file open, and may still write it',
-    'src/member/snapshot-transfers.ts',
-    'if (this.#receiving instanceof SnapshotArrival) void this.#track(this.#receiving.close());',
-    '',
-  ),
-  mutant(
     'commit-index-before-its-entries',
     'a commit index is written before the entries that it counts: where they are torn away, it commits what they were to replace',
     'src/storage/wal/wal.ts',
@@ -113,13 +106,6 @@ export const mendedMutants: readonly Mutant[] = [
     'src/member/compaction.ts',
     'if (due > 0 && due > machine',
     'if (due > machine',
-  ),
-  mutant(
-    'joiner-told-of-anothers-version',
-    'a member that ends because it is too old tells those who join through it that they are',
-    'src/member/raft-member.ts',
-    'if (isUnsuitable(error)) this.#ended = stoppingFor(message);',
-    'if (isUnsuitable(error)) this.#ended = error;',
   ),
   mutant(
     'members-in-the-order-of-their-rows',

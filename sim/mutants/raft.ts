@@ -216,13 +216,6 @@ const membership: readonly Mutant[] = [
     'if (newest.index > core.commit || !core.committedInTerm || basedOn !== newest.index) {',
     'if (newest.index > core.commit || basedOn !== newest.index) {',
   ),
-  mutant(
-    'overwritten-configuration-stays',
-    'a configuration is kept though its entry was overwritten',
-    raft('config-history'),
-    'while (this.#stack.length > 1 && this.newest.index >= index) this.#stack.pop();',
-    '',
-  ),
 ];
 
 /** What is read. */
