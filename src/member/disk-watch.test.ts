@@ -1,24 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { memberDefaults } from './options.js';
+import { hang } from './testing/gate.js';
 import { get, put } from './testing/key-values.js';
-import { MemoryCluster, type Machine } from './testing/memory-cluster.js';
+import { MemoryCluster } from './testing/memory-cluster.js';
 
 const { electionTimeoutMs } = memberDefaults;
-
-/** Whatever the machine's disk begins from now on goes on when the returned function is called. */
-function hang({ disk }: Machine): () => void {
-  const waiting: (() => void)[] = [];
-  const before = disk.faults;
-  disk.faults = () =>
-    new Promise((resolve) => {
-      waiting.push(() => resolve(undefined));
-    });
-  return () => {
-    disk.faults = before;
-    for (const goOn of waiting) goOn();
-  };
-}
 
 void test('a leader whose disk hangs leaves the others a leader, says that it does not serve, and comes back', async () => {
   const cluster = await MemoryCluster.of(3, 500);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { memberDefaults } from './options.js';
 import { heldMessagesMax } from './log-writes.js';
+import { hang } from './testing/gate.js';
 import { put } from './testing/key-values.js';
 import { MemoryCluster } from './testing/memory-cluster.js';
 
@@ -9,15 +10,7 @@ void test('what a member with a disk that hangs has to say to a new leader does 
   const cluster = await MemoryCluster.of(3, 520);
   const old = cluster.leaderMachine();
   const others = cluster.followers();
-  const before = old.disk.faults;
-  let mended = false;
-  const waiting: (() => void)[] = [];
-  old.disk.faults = () =>
-    mended
-      ? undefined
-      : new Promise((resolve) => {
-          waiting.push(() => resolve(undefined));
-        });
+  const mend = hang(old);
   const lost = put(old.member, 'lost', '1').catch((error: unknown) => error);
   await cluster.until(() => others.some(({ member }) => member.status().role === 'leader'));
   const leader = others.find(({ member }) => member.status().role === 'leader')!;
@@ -30,12 +23,10 @@ void test('what a member with a disk that hangs has to say to a new leader does 
     if (from === old.id) said++;
     return false;
   });
-  mended = true;
-  for (const goOn of waiting) goOn();
+  mend();
   await cluster.clock.advanceAsync(memberDefaults.heartbeatIntervalMs / 2);
   assert.ok(said > 10 && said <= heldMessagesMax + 20, `${said} messages`);
   end();
-  old.disk.faults = before;
   await cluster.until(() => old.member.serving);
   await lost;
 });

@@ -1,7 +1,7 @@
 import type { Term, MemberId } from '../base/ids.js';
 import type { Clock } from '../ports/clock.js';
 import { addAnswer } from '../raft/outbox.js';
-import { entrySizeBytes } from '../raft/log.js';
+import { entriesSizeBytes } from '../raft/log.js';
 import type { Raft } from '../raft/raft.js';
 import type { HardState, Message, Ready, SnapshotMeta } from '../raft/types.js';
 import type { Wal, WalBatch } from '../storage/wal/wal.js';
@@ -36,7 +36,7 @@ interface LogWrite extends Begun {
   readonly mark: number;
   readonly snapshot: SnapshotMeta | undefined;
   readonly sizeBytes: number;
-  /** When the log was handed it, on the monotonic clock. */
+  /** When the log was handed it, on the monotonic clock; Infinity: it was not yet. */
   beganMs: number;
   done: boolean;
 }
@@ -117,10 +117,9 @@ export class LogWrites {
   }
 
   #newWrite({ snapshot, entries, messagesAfterPersist }: Ready, mark: number): LogWrite {
-    let sizeBytes = 0;
-    for (const entry of entries) sizeBytes += entrySizeBytes(entry);
-    const beganMs = this.#parts.clock.monotonicMs();
-    return { mark, snapshot, after: [...messagesAfterPersist], sizeBytes, beganMs, done: false, told: false };
+    const sizeBytes = entriesSizeBytes(entries);
+    const unbegun = { beganMs: Infinity, done: false, told: false };
+    return { mark, snapshot, after: [...messagesAfterPersist], sizeBytes, ...unbegun };
   }
 
   #note(hardState: HardState | undefined): void {

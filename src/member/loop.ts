@@ -210,7 +210,7 @@ export class Loop {
     return this.#applying.full || this.#writes.sizeBytes >= this.#parts.options.inflightSizeBytesMax;
   }
 
-  /** When the oldest write of the log began that is under way; behind an installation none is. */
+  /** As of LogWrites. */
   get oldestWriteMs(): number | undefined {
     return this.#writes.oldestMs;
   }

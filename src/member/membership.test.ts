@@ -5,6 +5,7 @@ import type { KvorumError } from '../base/errors.js';
 import { knownLevels } from '../base/feature-levels.js';
 import { DiskError } from '../ports/disk.js';
 import { clusterMembersMax } from '../raft/config-change.js';
+import { Gate } from './testing/gate.js';
 import { get, put } from './testing/key-values.js';
 import { MemoryCluster } from './testing/memory-cluster.js';
 
@@ -239,21 +240,18 @@ void test('a write that begins when the state is here is none that the snapshot 
   const [founder] = cluster.machines;
   await cluster.settled(put(founder!.member, 'key', 'x'));
   const joiner = cluster.machine();
-  let goOn: (() => void) | undefined;
+  const gate = new Gate();
   // The state is switched, and the installation has not ended.
   joiner.disk.faults = (operation, path) => {
     const isSwitched = joiner.running && joiner.member.holdsOwnRecord();
     const isCleaning = operation === 'remove' && path.startsWith('snapshot/');
-    if (!isSwitched || !isCleaning || goOn !== undefined) return undefined;
-    return new Promise((resolve) => {
-      goOn = () => resolve(undefined);
-    });
+    return isSwitched && isCleaning ? gate.pass() : undefined;
   };
   const joined = cluster.join(joiner, founder!);
-  await cluster.until(() => goOn !== undefined);
+  await cluster.until(() => gate.arrivals > 0);
   const written = put(joiner.member, 'key', 'y');
   await cluster.clock.advanceAsync(200);
-  goOn!();
+  gate.open();
   await cluster.settled(Promise.all([joined, written]));
 });
 

@@ -3,27 +3,9 @@ import { test } from 'node:test';
 import type { MemberId, Term } from '../base/ids.js';
 import type { Raft } from '../raft/raft.js';
 import type { BackendOperation } from '../storage/backend/memory-backend.js';
+import { Gate } from './testing/gate.js';
 import { put } from './testing/key-values.js';
 import { MemoryCluster, type Machine } from './testing/memory-cluster.js';
-
-/** What a gate lets no further until it is opened. */
-class Gate {
-  /** So many came to it. */
-  arrivals = 0;
-  readonly opened: Promise<undefined>;
-  open: () => void = () => {};
-
-  constructor() {
-    this.opened = new Promise((resolve) => {
-      this.open = () => resolve(undefined);
-    });
-  }
-
-  pass(): Promise<undefined> {
-    this.arrivals++;
-    return this.opened;
-  }
-}
 
 interface Scene {
   readonly cluster: MemoryCluster;

@@ -32,7 +32,6 @@ export class Watches {
     const { electionTimeoutMs, heartbeatIntervalMs } = options;
     this.#changed = watched.changed;
     this.reachability = new Reachability({ clock, log, graceMs: electionTimeoutMs, nameOf });
-    const isLost = (each: MemberId): boolean => this.reachability.of(each)?.reachable === false;
     this.#leader = new LeaderWatch({
       ...{ id, clock, log, electionTimeoutMs, describe },
       leader: () => raft.leader,
@@ -47,7 +46,7 @@ export class Watches {
       id,
       patienceTicks: Math.ceil(electionTimeoutMs / heartbeatIntervalMs),
       leader: () => raft.leader,
-      reaches: (each) => !isLost(each),
+      reaches: (each) => this.reachability.of(each)?.reachable !== false,
       installing: () => raft.installing,
       diskHung: () => this.#disk.hung,
       readsIdleTicks: () => reads.idleTicks,

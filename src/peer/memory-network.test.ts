@@ -2,11 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Prng } from '../base/prng.js';
 import type { Clock, Timer } from '../ports/clock.js';
-import type { PeersHandler } from '../ports/peers.js';
 import { VirtualClock } from '../ports/virtual-clock.js';
-import type { Message } from '../raft/types.js';
 import { MemoryNetwork } from './memory-network.js';
 import { MemoryPeers } from './memory-peers.js';
+import { ignoring } from './testing/callers.js';
 
 /** Timers fire up to a millisecond late, each by itself, as those of a busy event loop do. */
 class LateClock implements Clock {
@@ -39,18 +38,9 @@ void test('messages keep their order, however late each timer fires', async () =
   );
   assert.ok(one !== undefined && two !== undefined);
   const commits: number[] = [];
-  const handler: PeersHandler = {
-    message: (message: Message) => {
-      if (message.type === 'heartbeat') commits.push(message.commit);
-    },
-    heard: () => {},
-    connectionLost: () => {},
-    reachable: () => {},
-    unreachable: () => {},
-    removedFromCluster: () => {},
-    refused: () => {},
-    incomingSnapshot: () => Promise.resolve(undefined),
-  };
+  const handler = ignoring((message) => {
+    if (message.type === 'heartbeat') commits.push(message.commit);
+  });
   await one.start(handler);
   await two.start(handler);
   one.setMembers(new Map([[2n, 'm2:1']]));

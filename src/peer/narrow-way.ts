@@ -27,7 +27,7 @@ export class NarrowWay {
   readonly #clock: Clock;
   readonly #ends: NarrowEnds;
   readonly #frames: OutgoingFrames;
-  #assembler = new PartAssembler();
+  readonly #assembler = new PartAssembler();
   /** What is on its way over an earlier connection does not arrive. */
   #connection = 0;
   #busy = false;
@@ -86,6 +86,6 @@ export class NarrowWay {
   reset(): void {
     this.#connection++;
     this.#frames.clear();
-    this.#assembler = new PartAssembler();
+    this.#assembler.clear();
   }
 }

@@ -17,7 +17,7 @@ import { queueLimits } from './message-queue.js';
 import { protocolVersions } from './protocol-versions.js';
 import { strangerLogIntervalMs } from './stranger-log.js';
 import { strangersMax } from './strangers.js';
-import { connectionsMax, learntMax, TcpPeers } from './tcp-peers.js';
+import { connectionsMax, learntMax } from './tcp-peers.js';
 import {
   calling,
   closed,
@@ -25,6 +25,7 @@ import {
   ignoring,
   listening,
   member,
+  notListening,
   other,
   secret,
   self,
@@ -200,12 +201,7 @@ void test('to one that speaks version 3 what arrives is confirmed, at most once 
 
 void test('a connection on which nobody confirms anything any more is made anew', async () => {
   const real = new RealClock();
-  const peers = new TcpPeers({
-    identity: { ...self, address: '127.0.0.1:1' },
-    secret,
-    listenHost: '127.0.0.1',
-    listenPort: 0,
-    random: new Prng(1),
+  const peers = notListening({
     // Fifty times as fast.
     clock: {
       monotonicMs: () => real.monotonicMs() * 50,
@@ -213,7 +209,6 @@ void test('a connection on which nobody confirms anything any more is made anew'
       nextTurn: (callback) => real.nextTurn(callback),
       setTimer: (delayMs, callback) => real.setTimer(delayMs / 50, callback),
     },
-    log: silentLog,
   });
   const told = new EventEmitter();
   await peers.start({

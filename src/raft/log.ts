@@ -8,6 +8,12 @@ export function entrySizeBytes(entry: Entry): number {
   return entryOverheadSizeBytes + entry.data.length;
 }
 
+export function entriesSizeBytes(entries: readonly Entry[]): number {
+  let sizeBytes = 0;
+  for (const entry of entries) sizeBytes += entrySizeBytes(entry);
+  return sizeBytes;
+}
+
 /**
  * The log since its compaction point, in memory. Knows nothing of what is on disk or committed.
  * Invariant: entry i stands at array slot `head + i - firstIndex`; terms never fall along the log.

@@ -1,8 +1,8 @@
 import type { Core, MessageOf } from './core.js';
-import { entrySizeBytes } from './log.js';
+import { entriesSizeBytes } from './log.js';
 import type { Progress } from './progress.js';
 import { memberIds } from './config-change.js';
-import type { Entry, EntryType, Index, MemberId, SnapshotMeta } from './types.js';
+import type { EntryType, Index, MemberId, SnapshotMeta } from './types.js';
 
 /** Takes an entry into the leader's log. It is sent with the next Ready, together with its neighbours. */
 export function appendAsLeader(core: Core, type: EntryType, data: Uint8Array): Index {
@@ -68,15 +68,9 @@ function sendAppends(core: Core, progress: Progress): void {
     if (entries.length === 0) return;
     if (progress.state === 'replicate') {
       progress.next += entries.length;
-      progress.inflights.add(progress.next - 1, totalSizeBytes(entries));
+      progress.inflights.add(progress.next - 1, entriesSizeBytes(entries));
     }
   }
-}
-
-function totalSizeBytes(entries: readonly Entry[]): number {
-  let sizeBytes = 0;
-  for (const entry of entries) sizeBytes += entrySizeBytes(entry);
-  return sizeBytes;
 }
 
 /**

@@ -30,13 +30,9 @@ export function ignoring(
   };
 }
 
-/** A member that others may call. */
-export async function listening(
-  message: (message: Message) => void = () => {},
-  given: Partial<TcpPeersOptions> = {},
-  heard?: PeersHandler['heard'],
-): Promise<TcpPeers> {
-  const peers = new TcpPeers({
+/** A member that has not begun to listen. */
+export function notListening(given: Partial<TcpPeersOptions> = {}): TcpPeers {
+  return new TcpPeers({
     identity: { ...self, address: '127.0.0.1:1' },
     secret,
     listenHost: '127.0.0.1',
@@ -46,6 +42,15 @@ export async function listening(
     log: silentLog,
     ...given,
   });
+}
+
+/** A member that others may call. */
+export async function listening(
+  message: (message: Message) => void = () => {},
+  given: Partial<TcpPeersOptions> = {},
+  heard?: PeersHandler['heard'],
+): Promise<TcpPeers> {
+  const peers = notListening(given);
   await peers.start(ignoring(message, heard));
   return peers;
 }
