@@ -59,6 +59,8 @@ describe('serve', () => {
   it('leaves stdout empty and logs JSON where there is no terminal', async (t) => {
     const server = serving([`-data-dir=${join(await temporary(t), 'data')}`, '-bootstrap']);
     await server.up();
+    // A member is up before its first election is on the disk.
+    await server.io.stderr.until(/"role":"leader"/);
     await server.stop();
     assert.equal(server.io.stdout.text, '');
     const events = server.io.stderr.text
