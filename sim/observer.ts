@@ -5,6 +5,7 @@ import type { Index, MemberId, Term } from '../src/base/ids.js';
 import { raisesTo } from '../src/fsm/members/raises-to.js';
 import type { MemberParts } from '../src/member/parts.js';
 import type { Raft } from '../src/raft/raft.js';
+import { describeProposalResult } from '../src/raft/testing/describe.js';
 import { Invariants, type ObservedMember } from '../src/raft/testing/invariants.js';
 import type { Entry, Message, Ready } from '../src/raft/types.js';
 import { comparisonsLevel, levelOf } from './builds.js';
@@ -136,6 +137,12 @@ export class Observer {
         for (const line of describeReady(next)) this.#trace(machine.name, 'ready', line);
       }
       return next;
+    };
+    const takeResults = raft.takeProposalResults.bind(raft);
+    raft.takeProposalResults = () => {
+      const results = takeResults();
+      for (const result of results) this.#trace?.(machine.name, 'ready', describeProposalResult(result));
+      return results;
     };
     const persisted = raft.persisted.bind(raft);
     raft.persisted = (mark) => {

@@ -23,4 +23,11 @@ export const orderMutants: readonly Mutant[] = [
     '    if (before === undefined) return undefined;\n    if (before.kind',
     '    if (before?.kind',
   ),
+  mutant(
+    'proposes-before-it-is-told',
+    'a call is proposed though the leader has turned down the one before it, which is only found out behind that',
+    'src/member/loop.ts',
+    '    this.#tellOutcomes(raft.takeProposalResults());\n',
+    '',
+  ),
 ];

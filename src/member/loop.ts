@@ -4,7 +4,7 @@ import type { MemberId, Term } from '../base/ids.js';
 import { Work } from '../base/work.js';
 import type { AppliedEntry } from '../fsm/state-machine.js';
 import type { Timer } from '../ports/clock.js';
-import type { Message, Ready, SnapshotMeta } from '../raft/types.js';
+import type { Message, ProposalResult, Ready, SnapshotMeta } from '../raft/types.js';
 import { ApplyQueue } from './apply-queue.js';
 import type { ConfigProposals } from './config-proposals.js';
 import { admit } from './incoming-messages.js';
@@ -229,6 +229,8 @@ export class Loop {
     if (this.#ended) return;
     const { raft } = this.#parts;
     this.#passTime();
+    // What was turned down goes before what came since.
+    this.#tellOutcomes(raft.takeProposalResults());
     this.#proposals.submit();
     this.#reads.submit();
     if (raft.hasReady()) this.#process(raft.ready());
@@ -257,14 +259,18 @@ export class Loop {
     if (ready.snapshot !== undefined) this.#applying.clear();
     this.#writes.take(ready, ready.snapshot && this.#installation(ready.snapshot));
 
-    for (const { proposalId, outcome } of ready.proposalResults) {
-      this.#proposals.outcome(proposalId, outcome);
-      this.#configs.outcome(proposalId, outcome);
-    }
+    this.#tellOutcomes(ready.proposalResults);
     for (const { context, index } of ready.readStates) {
       this.#reads.confirmed(context, index, this.#parts.machine.applied.index);
     }
     this.#applying.add(ready.committed);
+  }
+
+  #tellOutcomes(results: readonly ProposalResult[]): void {
+    for (const { proposalId, outcome } of results) {
+      this.#proposals.outcome(proposalId, outcome);
+      this.#configs.outcome(proposalId, outcome);
+    }
   }
 
   #send(messages: readonly Message[]): void {

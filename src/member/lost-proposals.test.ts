@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KvorumError } from '../base/errors.js';
+import type { CommandResult } from '../fsm/command.js';
 import { get, put } from './testing/key-values.js';
 import { MemoryCluster, type Machine } from './testing/memory-cluster.js';
 
@@ -69,4 +70,37 @@ void test('writes behind one that the leader had no room for are refused with it
   await cluster.settled(Promise.all(writes));
   assert.ok(outcomes.includes('LIMIT_EXCEEDED'), 'there was no room for a while');
   assert.deepEqual(new Set(outcomes.slice(200)), new Set(['done']));
+});
+
+void test('writes that a leader turns down while it hands over go before those that came since', async () => {
+  for (let seed = 450; seed < 475; seed++) {
+    const options = { heartbeatIntervalMs: 20, electionTimeoutMs: 200 };
+    const cluster = await MemoryCluster.of(3, seed, options, { latencyMsMin: 4, latencyMsMax: 9 });
+    await cluster.clock.advanceAsync(seed % options.heartbeatIntervalMs);
+    const leader = cluster.leaderMachine();
+    const [asked, target] = cluster.followers();
+    // It never hears that it is to lead: the leader gives up after an election time-out.
+    const heal = cluster.network.partition([leader.id], [target!.id]);
+    const handedOver = leader.member.transferLeadership(target!.id).catch(() => undefined);
+    const writes: Promise<CommandResult>[] = [];
+    const { clock } = asked!.life!;
+    const nextTurn = clock.nextTurn.bind(clock);
+    let askedMs = 0;
+    // They come between a message, which may turn down the one before, and the turn that the message brings about.
+    clock.nextTurn = (turn) => {
+      nextTurn(() => {
+        const now = clock.monotonicMs();
+        if (now > askedMs + 7) writes.push(put(asked!.member, 'key', `${writes.length}`));
+        askedMs = now;
+        turn();
+      });
+    };
+    await cluster.clock.advanceAsync(2 * options.electionTimeoutMs);
+    clock.nextTurn = nextTurn;
+    heal();
+    const revisions = (await cluster.settled(Promise.all(writes))).map(({ revision }) => revision);
+    const sorted = revisions.toSorted((left, right) => left - right);
+    assert.deepEqual(revisions, sorted, `seed ${seed}`);
+    await cluster.settled(handedOver);
+  }
 });

@@ -5,8 +5,11 @@ import { TcpCluster } from './testing/tcp-cluster.js';
 import { put } from './testing/key-values.js';
 import type { RaftMember } from './raft-member.js';
 
+/** Links and elections are as by default; a call may wait for a machine that has much else to do. */
+const requestTimeoutMs = 60_000;
+
 async function slowCluster(t: TestContext, bytesPerSecond: number): Promise<TcpCluster> {
-  const cluster = await TcpCluster.of(3);
+  const cluster = await TcpCluster.of(3, { requestTimeoutMs });
   t.after(() => cluster.close());
   cluster.setBandwidth(bytesPerSecond);
   return cluster;

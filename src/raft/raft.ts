@@ -22,6 +22,7 @@ import type {
   MemberId,
   Message,
   ProgressStatus,
+  ProposalResult,
   RaftStatus,
   Ready,
   Role,
@@ -87,6 +88,17 @@ export class Raft {
     const proposalId = propose(this.#core, 'normal', data, 0);
     settle(this.#core);
     return proposalId;
+  }
+
+  /**
+   * Takes the outcomes that are known so far from the next Ready. What was turned down may have to go before what is
+   * proposed next: whoever proposes again should know of it first.
+   */
+  takeProposalResults(): readonly ProposalResult[] {
+    const { outbox } = this.#core;
+    const results = outbox.proposalResults;
+    if (results.length > 0) outbox.proposalResults = [];
+    return results;
   }
 
   /**

@@ -1,6 +1,14 @@
 import { decodeUtf8 } from '../../base/bytes.js';
 import { decodeConfigChange } from '../config-change.js';
-import type { ClusterConfig, Entry, Message, ProposalOutcome, RaftStatus, Ready } from '../types.js';
+import type {
+  ClusterConfig,
+  Entry,
+  Message,
+  ProposalOutcome,
+  ProposalResult,
+  RaftStatus,
+  Ready,
+} from '../types.js';
 
 /** One line of text for each thing that a trace shows. Entries are written index/term. */
 
@@ -76,6 +84,10 @@ function details(message: Message): string {
   }
 }
 
+export function describeProposalResult({ proposalId, outcome }: ProposalResult): string {
+  return `proposal #${shortId(proposalId)} ${describeOutcome(outcome)}`;
+}
+
 /** What a Ready wants on disk, and what it wants applied. */
 export function describeReady(ready: Ready): string[] {
   const lines: string[] = [];
@@ -89,10 +101,7 @@ export function describeReady(ready: Ready): string[] {
   if (writes.length > 0) lines.push(`begins write ${ready.persistMark}: ${writes.join(', ')}`);
   if (committed.length > 0) lines.push(`is handed ${describeEntries(committed)}`);
   for (const { context, index } of ready.readStates) lines.push(`may read ${context} at ${index}`);
-  for (const { proposalId, outcome } of ready.proposalResults) {
-    lines.push(`proposal #${shortId(proposalId)} ${describeOutcome(outcome)}`);
-  }
-  return lines;
+  return [...lines, ...ready.proposalResults.map(describeProposalResult)];
 }
 
 export function describeStatus(status: RaftStatus): string[] {
