@@ -27,6 +27,7 @@ export function memberMetrics(member: Pick<Member, 'status' | 'peers'>): readonl
     ),
     gauge('kvorum_database_size_bytes', 'Size of the database file.', status.databaseSizeBytes),
     gauge('kvorum_log_size_bytes', 'Size of the Raft log.', status.logSizeBytes),
+    gauge('kvorum_log_memory_bytes', 'Size of its entries in memory.', status.logMemorySizeBytes),
     {
       name: 'kvorum_member_reachable',
       help: 'Whether messages reach another member.',

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { TermRuns } from '../base/term-runs.js';
 import { logFor } from './log-fit.js';
 
 const entry = (index: number, term: number) =>
   ({ index, term, type: 'normal', data: new Uint8Array() }) as const;
 /** Of a leader that was cut off: none of it needs to be committed. */
-const log = { base: { index: 1, term: 1 }, entries: [2, 3, 4, 5].map((index) => entry(index, 3)) };
+const log = { terms: new TermRuns(1, 1), entries: [2, 3, 4, 5].map((index) => entry(index, 3)) };
+for (const { term } of log.entries) log.terms.append(term);
 const held = (index: number, term: number) => (position: { index: number; term: number }) =>
   Promise.resolve(position.index === index && position.term === term);
 
@@ -25,7 +27,7 @@ void test('of one that a snapshot has replaced nothing does, however far it goes
     { index: 9, term: 5 },
   ]) {
     const fitting = await logFor(log, applied, held(applied.index, 5));
-    assert.deepEqual(fitting, { base: applied, entries: [] });
+    assert.deepEqual(fitting, { terms: new TermRuns(applied.index, applied.term), entries: [] });
   }
 });
 

@@ -1,12 +1,18 @@
 import { joinAnewAdvice } from '../base/advice.js';
 import { KvorumError } from '../base/errors.js';
+import { TermRuns } from '../base/term-runs.js';
 import type { AppliedPosition } from '../ports/backend.js';
 import type { Entry } from '../raft/types.js';
 
 /** A log as it stands on disk. */
 interface StoredLog {
-  readonly base: AppliedPosition;
+  readonly terms: TermRuns;
+  /** The newest, or all. */
   readonly entries: readonly Entry[];
+}
+
+export function emptyBehind({ index, term }: AppliedPosition): StoredLog {
+  return { terms: new TermRuns(index, term), entries: [] };
 }
 
 /**
@@ -21,16 +27,13 @@ export async function logFor<Log extends StoredLog>(
   applied: AppliedPosition,
   holds: (position: AppliedPosition) => Promise<boolean>,
 ): Promise<Log | undefined> {
-  const { base, entries } = log;
-  const at = applied.index - base.index;
-  const termInLog = at === 0 ? base.term : entries[at - 1]?.term;
-  if (termInLog === applied.term) return log;
-  return (await holds(applied)) ? { ...log, base: applied, entries: [] } : undefined;
+  if (log.terms.term(applied.index) === applied.term) return log;
+  return (await holds(applied)) ? { ...log, ...emptyBehind(applied) } : undefined;
 }
 
-export function logEndMissingError({ base, entries }: StoredLog, applied: AppliedPosition): KvorumError {
+export function logEndMissingError({ terms }: StoredLog, applied: AppliedPosition): KvorumError {
   return new KvorumError(
     'DATA_DAMAGED',
-    `the state stands at index ${applied.index} of term ${applied.term}, which the log does not hold (it ends at ${base.index + entries.length}): the end of the log is missing; ${joinAnewAdvice}`,
+    `the state stands at index ${applied.index} of term ${applied.term}, which the log does not hold (it ends at ${terms.lastIndex}): the end of the log is missing; ${joinAnewAdvice}`,
   );
 }

@@ -6,11 +6,16 @@ const mebibyte = 1024 * 1024;
 
 /** Entries of 1 MiB each, from index 1 on. */
 function retentionOf(entries: number): LogRetention {
-  const retention = new LogRetention({
-    logEntriesKept: 1000,
-    logSizeBytesKept: 2 * mebibyte,
-    logMarkSizeBytes: mebibyte,
-  });
+  const retention = new LogRetention(
+    {
+      logEntriesKept: 1000,
+      logSizeBytesKept: 2 * mebibyte,
+      logMarkSizeBytes: mebibyte,
+      logSizeBytesMax: Infinity,
+      logMemorySizeBytes: Infinity,
+    },
+    [],
+  );
   for (let index = 1; index <= entries; index++) {
     retention.appended({ index, term: 1, type: 'normal', data: new Uint8Array(mebibyte) });
   }

@@ -4,10 +4,17 @@ import type { MemberOptions } from './options.js';
 /** So many times the size that is kept may be written until followers have caught up behind a snapshot. */
 const catchUpFactor = 4;
 
-/** Tells how much of the log may be forgotten: keeps the newest entries up to a count and a size. */
+type RetentionOptions = Pick<
+  MemberOptions,
+  'logEntriesKept' | 'logSizeBytesKept' | 'logSizeBytesMax' | 'logMemorySizeBytes' | 'logMarkSizeBytes'
+>;
+
+/** Tells how much of the log may be forgotten, and let go from memory: the newest entries stay, up to a count and a size. */
 export class LogRetention {
   readonly #entriesKept: number;
   readonly #sizeBytesKept: number;
+  readonly #sizeBytesMax: number;
+  readonly #memorySizeBytes: number;
   readonly #markSizeBytes: number;
   /** Ascending: up to and with `index`, `totalBytes` were appended since the start. */
   #marks: { readonly index: Index; readonly totalBytes: number }[] = [];
@@ -15,18 +22,29 @@ export class LogRetention {
   /** Of them, those that are gone. */
   #forgottenBytes = 0;
 
-  constructor(options: Pick<MemberOptions, 'logEntriesKept' | 'logSizeBytesKept' | 'logMarkSizeBytes'>) {
+  /** @param recovered what a start found in the log: up to and with each index, so many bytes more */
+  constructor(
+    options: RetentionOptions,
+    recovered: Iterable<{ readonly index: Index; readonly sizeBytes: number }>,
+  ) {
     this.#entriesKept = options.logEntriesKept;
     this.#sizeBytesKept = options.logSizeBytesKept;
+    this.#sizeBytesMax = options.logSizeBytesMax;
+    this.#memorySizeBytes = options.logMemorySizeBytes;
     this.#markSizeBytes = options.logMarkSizeBytes;
+    for (const { index, sizeBytes } of recovered) this.#grew(index, sizeBytes);
   }
 
   appended(entry: Entry): void {
     while (this.#marks.length > 0 && this.#marks.at(-1)!.index >= entry.index) this.#marks.pop();
-    this.#totalBytes += entry.data.length;
+    this.#grew(entry.index, entry.data.length);
+  }
+
+  #grew(index: Index, sizeBytes: number): void {
+    this.#totalBytes += sizeBytes;
     const last = this.#marks.at(-1)?.totalBytes ?? 0;
     if (this.#totalBytes - last >= this.#markSizeBytes) {
-      this.#marks.push({ index: entry.index, totalBytes: this.#totalBytes });
+      this.#marks.push({ index, totalBytes: this.#totalBytes });
     }
   }
 
@@ -55,6 +73,16 @@ export class LogRetention {
    */
   overdue(appliedIndex: Index, lagSizeBytes: number): Index {
     return this.#beyond(lagSizeBytes + catchUpFactor * this.#sizeBytesKept, appliedIndex);
+  }
+
+  /** The newest index that is not kept for anybody, at most `appliedIndex`: the disk has a bound. */
+  beyondDisk(appliedIndex: Index): Index {
+    return this.#beyond(this.#sizeBytesMax, appliedIndex);
+  }
+
+  /** The newest index that need not stay in memory, at most `appliedIndex`. */
+  beyondMemory(appliedIndex: Index): Index {
+    return this.#beyond(this.#memorySizeBytes, appliedIndex);
   }
 
   /** The newest index, at most `appliedIndex`, behind which `sizeBytes` were appended. */

@@ -4,7 +4,7 @@ import type { MemberId, Term } from '../base/ids.js';
 import { Work } from '../base/work.js';
 import type { AppliedEntry } from '../fsm/state-machine.js';
 import type { Timer } from '../ports/clock.js';
-import type { Message, ProposalResult, Ready, SnapshotMeta } from '../raft/types.js';
+import type { LogRead, Message, ProposalResult, Ready, SnapshotMeta } from '../raft/types.js';
 import { ApplyQueue } from './apply-queue.js';
 import type { ConfigProposals } from './config-proposals.js';
 import { admit } from './incoming-messages.js';
@@ -63,7 +63,7 @@ export class Loop {
     this.#reads = waiting.reads;
     this.#configs = waiting.configs;
     this.#listener = listener;
-    this.#retention = new LogRetention(parts.options);
+    this.#retention = new LogRetention(parts.options, parts.wal.sizes());
     const { id, raft, wal, backend, snapshots, peers, log, machine, clock, levels } = parts;
     this.#applying = new ApplyQueue(backend, parts.machine, parts.options);
     this.#writes = new LogWrites({
@@ -264,6 +264,21 @@ export class Loop {
       this.#reads.confirmed(context, index, this.#parts.machine.applied.index);
     }
     this.#applying.add(ready.committed);
+    for (const read of ready.logReads) this.#readLog(read);
+  }
+
+  /** For a follower that lacks what is no longer in memory. */
+  #readLog(read: LogRead): void {
+    const { raft, wal } = this.#parts;
+    wal.read(read.from).then(
+      (entries) => {
+        this.#guard(() => {
+          raft.entriesRead(read, entries);
+          this.schedule();
+        });
+      },
+      (error: unknown) => this.fail(error),
+    );
   }
 
   #tellOutcomes(results: readonly ProposalResult[]): void {
@@ -303,6 +318,7 @@ export class Loop {
     machine.commit();
     const { index } = machine.applied;
     raft.applied(index);
+    raft.release(this.#retention.beyondMemory(index));
     this.#reads.applied(index);
   }
 
@@ -347,13 +363,16 @@ export class Loop {
   #cutLog(): void {
     const { raft, backend, wal } = this.#parts;
     const forgettable = this.#retention.forgettable(raft.firstIndex, raft.appliedIndex);
+    const needless = Math.max(
+      Math.min(forgettable, this.snapshots.dropCaughtUp()),
+      this.#retention.overdue(raft.appliedIndex, this.snapshots.lagSizeBytes),
+    );
     const index = Math.min(
       Math.max(
-        Math.min(forgettable, this.snapshots.dropCaughtUp()),
-        this.#retention.overdue(raft.appliedIndex, this.snapshots.lagSizeBytes),
+        Math.min(needless, this.snapshots.oldestNeededIndex),
+        this.#retention.beyondDisk(raft.appliedIndex),
       ),
       backend.flushed.index,
-      this.snapshots.oldestNeededIndex,
     );
     if (index < raft.firstIndex) return;
     this.#guard(() => raft.compact(index));

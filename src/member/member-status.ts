@@ -27,6 +27,7 @@ export function memberStatus(parts: MemberParts): MemberStatus {
     levels: publishedLevels(parts),
     databaseSizeBytes: backend.sizeBytes(),
     logSizeBytes: wal.sizeBytes,
+    logMemorySizeBytes: raft.logMemorySizeBytes,
   };
 }
 

@@ -4,6 +4,7 @@ import { knownLevels, type FeatureLevel, type LevelRange } from '../base/feature
 import type { ClusterId, MemberId } from '../base/ids.js';
 import type { Log } from '../base/log.js';
 import type { RandomSource } from '../base/prng.js';
+import type { TermRuns } from '../base/term-runs.js';
 import type { MemberRecord } from '../fsm/members/membership.js';
 import { formatEntryName, type PassedOver } from '../fsm/passed-over.js';
 import { StateMachine } from '../fsm/state-machine.js';
@@ -16,7 +17,7 @@ import { Raft } from '../raft/raft.js';
 import type { Entry, HardState } from '../raft/types.js';
 import { SnapshotStore } from '../storage/snapshot/snapshot-store.js';
 import { Wal, type WalOptions, type WalRecovered } from '../storage/wal/wal.js';
-import { logEndMissingError, logFor } from './log-fit.js';
+import { emptyBehind, logEndMissingError, logFor } from './log-fit.js';
 import type { MemberOptions } from './options.js';
 import type { MemberParts } from './parts.js';
 import { RaftMember } from './raft-member.js';
@@ -59,8 +60,9 @@ export const foundingPosition: AppliedPosition = { index: 1, term: 1 };
 
 interface OpenedLog {
   readonly wal: Wal;
-  readonly base: AppliedPosition;
   readonly hardState: HardState;
+  readonly terms: TermRuns;
+  /** Those behind the state, at least. */
   readonly entries: readonly Entry[];
 }
 
@@ -108,13 +110,13 @@ async function fitTogether(open: OpenMember, found: OpenedLog): Promise<MemberPa
 }
 
 async function foundLog(open: OpenMember, opened: OpenedLog): Promise<OpenedLog> {
-  const empty = open.backend.applied.index === 0 && opened.base.index === 0 && opened.entries.length === 0;
+  const empty = open.backend.applied.index === 0 && opened.terms.lastIndex === 0;
   if (!open.found || !empty) return opened;
   const { wal } = opened;
   const hardState = { term: foundingPosition.term, vote: 0n, commit: 0 };
   await wal.append({ hardState, entries: [] });
   await wal.reset(foundingPosition);
-  return { wal, base: foundingPosition, hardState, entries: [] };
+  return { wal, hardState, ...emptyBehind(foundingPosition) };
 }
 
 async function makeOrReadLog(open: OpenMember): Promise<OpenedLog> {
@@ -122,9 +124,10 @@ async function makeOrReadLog(open: OpenMember): Promise<OpenedLog> {
   const owner = { clusterId, memberId: id };
   const walOptions = open.walOptions ?? {};
   if (await Wal.exists(disk, walFolder)) {
-    const { wal, recovered } = await Wal.open(disk, walFolder, walOptions, owner);
+    const { index } = open.backend.applied;
+    const { wal, recovered } = await Wal.open(disk, walFolder, walOptions, owner, index);
     tellRecovered(log, recovered);
-    return { wal, base: recovered.base, hardState: recovered.hardState, entries: recovered.entries };
+    return { wal, ...recovered };
   }
   if (open.backend.applied.index > 0) {
     throw new KvorumError(
@@ -133,7 +136,7 @@ async function makeOrReadLog(open: OpenMember): Promise<OpenedLog> {
     );
   }
   const wal = await Wal.create(disk, walFolder, walOptions, owner);
-  return { wal, base: { index: 0, term: 0 }, hardState: { term: 0, vote: 0n, commit: 0 }, entries: [] };
+  return { wal, hardState: { term: 0, vote: 0n, commit: 0 }, ...emptyBehind({ index: 0, term: 0 }) };
 }
 
 function tellRecovered(log: Log, recovered: WalRecovered): void {
@@ -150,8 +153,8 @@ async function openState(open: OpenMember, opened: OpenedLog): Promise<StateMach
   const { levels = knownLevels, levelHeldMax = Infinity } = open;
   const foundingUnfinished =
     backend.applied.index === 0 &&
-    opened.base.index === foundingPosition.index &&
-    opened.entries.length === 0;
+    opened.terms.offset === foundingPosition.index &&
+    opened.terms.lastIndex === foundingPosition.index;
   if (!foundingUnfinished) return new StateMachine(backend, options, open.passedOver, levels);
   const featureLevel = Math.max(levels.min, Math.min(levels.max, levelHeldMax));
   const machine = StateMachine.initialise(
@@ -185,12 +188,12 @@ async function reconcile(
   machine: StateMachine,
   snapshots: SnapshotStore,
 ): Promise<OpenedLog> {
-  const { base } = opened;
+  const { offset } = opened.terms;
   const applied = machine.applied;
-  if (applied.index < base.index) {
+  if (applied.index < offset) {
     throw new KvorumError(
       'DATA_DAMAGED',
-      `the log begins behind index ${base.index}, but the state ends at ${applied.index}: entries between them are missing; ${joinAnewAdvice}`,
+      `the log begins behind index ${offset}, but the state ends at ${applied.index}: entries between them are missing; ${joinAnewAdvice}`,
     );
   }
   const fitting = await logFor(opened, applied, (position) => snapshots.holds(position));
@@ -221,8 +224,12 @@ function startRaft(open: OpenMember, log: OpenedLog, machine: StateMachine): Raf
     },
     {
       hardState: log.hardState,
-      snapshot: { ...log.base, config: machine.config, configIndex: machine.configIndex },
+      snapshot: {
+        ...{ index: log.terms.offset, term: log.terms.offsetTerm },
+        ...{ config: machine.config, configIndex: machine.configIndex },
+      },
       entries: log.entries,
+      terms: log.terms,
       applied: machine.applied.index,
       appliedConfig: { index: machine.configIndex, config: machine.config },
     },

@@ -45,6 +45,10 @@ export interface MemberOptions extends StateLimits {
   /** What the log keeps behind the applied index for followers that lag. */
   readonly logEntriesKept: number;
   readonly logSizeBytesKept: number;
+  /** Of what is applied, so much stays in memory; what is older is read from disk when a follower lacks it. */
+  readonly logMemorySizeBytes: number;
+  /** Of what is applied the log keeps no more, whoever would need it: a follower that lags further gets a snapshot. */
+  readonly logSizeBytesMax: number;
   /** Appended bytes between two marks; the size that is kept is counted to this precision. */
   readonly logMarkSizeBytes: number;
   /** A learner is promoted when it is at most this many entries behind, or takes all in an election time-out. */
@@ -78,6 +82,8 @@ export const memberDefaults: MemberOptions = {
   compactionRevisions: 0,
   logEntriesKept: 10_000,
   logSizeBytesKept: 64 * 1024 * 1024,
+  logMemorySizeBytes: 16 * 1024 * 1024,
+  logSizeBytesMax: 4 * 1024 * 1024 * 1024,
   logMarkSizeBytes: 1024 * 1024,
   promotionLagEntriesMax: 16,
 };

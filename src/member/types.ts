@@ -48,7 +48,10 @@ export interface MemberStatus {
   /** What this member makes known that it can live with. */
   readonly levels: LevelRange;
   readonly databaseSizeBytes: number;
+  /** On disk. */
   readonly logSizeBytes: number;
+  /** Of its entries in memory. */
+  readonly logMemorySizeBytes: number;
 }
 
 /** What a member knows of another one. */

@@ -2,6 +2,7 @@ import { assert } from '../base/assert.js';
 import type { RandomSource } from '../base/prng.js';
 import { randomInt } from '../base/prng.js';
 import { noMember } from '../base/ids.js';
+import type { TermRuns } from '../base/term-runs.js';
 import type { ConfigAt } from './config-history.js';
 import { ConfigHistory } from './config-history.js';
 import { applyConfigChange, decodeConfigChange, isVoter } from './config-change.js';
@@ -64,7 +65,10 @@ export interface RaftInitialState {
   readonly hardState: HardState;
   /** The log starts behind it; index 0, term 0 and the first configuration for a new cluster. */
   readonly snapshot: SnapshotMeta;
+  /** All that are not applied, at least. */
   readonly entries: readonly Entry[];
+  /** Of the whole log, where `entries` are only the newest of it. Raft takes it over. */
+  readonly terms?: TermRuns | undefined;
   /** What the state machine already holds: handed out as `committed` is only what follows. */
   readonly applied: Index;
   /**
@@ -156,7 +160,7 @@ export class Core {
     const { snapshot, hardState } = initial;
     this.options = options;
     this.id = options.id;
-    this.log = new RaftLog(snapshot.index, snapshot.term, initial.entries);
+    this.log = new RaftLog(snapshot.index, snapshot.term, initial.entries, initial.terms);
     const { appliedConfig } = initial;
     this.configs = new ConfigHistory(
       appliedConfig ?? { index: snapshot.configIndex, config: snapshot.config },
@@ -175,6 +179,7 @@ export class Core {
       this.commit <= this.log.lastIndex,
       `commit ${this.commit} is beyond the log ${this.log.lastIndex}`,
     );
+    assert(this.log.holds(this.firstUnappliedIndex), 'what is not applied is in memory');
     assert(this.term >= this.log.lastTerm, `term ${this.term} is behind the log's ${this.log.lastTerm}`);
     this.voteFreeTick = options.leaseReads ? options.electionTicks : 0;
     this.tracker = new Tracker(this.id, options);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { emptyBytes } from '../base/bytes.js';
 import { InvariantError } from '../base/assert.js';
+import { TermRuns } from '../base/term-runs.js';
 import { RaftLog, entryOverheadSizeBytes } from './log.js';
 import type { Entry } from './types.js';
 
@@ -18,14 +19,14 @@ function logOf(offset: number, terms: readonly number[]): RaftLog {
   );
 }
 
-type Step = { do: 'append'; rise: number } | { do: 'truncate' | 'compact'; at: number };
+type Step = { do: 'append'; rise: number } | { do: 'truncate' | 'compact' | 'release'; at: number };
 
 const steps = fc.array(
   fc.oneof(
     { weight: 5, arbitrary: fc.record({ do: fc.constant('append' as const), rise: fc.nat(2) }) },
     {
       weight: 1,
-      arbitrary: fc.record({ do: fc.constantFrom('truncate' as const, 'compact' as const), at: fc.nat() }),
+      arbitrary: fc.record({ do: fc.constantFrom('truncate', 'compact', 'release'), at: fc.nat() }),
     },
   ),
   { maxLength: 120 },
@@ -36,7 +37,7 @@ void test('the log holds what a plain table holds', () => {
     fc.property(steps, (all) => {
       const log = new RaftLog(0, 0, []);
       const terms = new Map<number, number>([[0, 0]]);
-      let [offset, last] = [0, 0];
+      let [offset, last, released] = [0, 0, 0];
       for (const step of all) {
         if (step.do === 'append') {
           const term = terms.get(last)! + step.rise;
@@ -44,18 +45,26 @@ void test('the log holds what a plain table holds', () => {
           terms.set(last, term);
         } else if (last > offset) {
           const at = offset + 1 + (step.at % (last - offset));
-          if (step.do === 'truncate') {
+          if (step.do === 'release') {
+            log.release(at);
+            released = Math.max(released, at);
+          } else if (step.do === 'truncate') {
+            if (at <= released) continue;
             log.truncateFrom(at);
             for (; last >= at; last--) terms.delete(last);
           } else {
             log.compact(at);
             for (; offset < at; offset++) terms.delete(offset);
+            released = Math.max(released, at);
           }
         }
         assert.deepEqual([log.offset, log.lastIndex, log.lastTerm], [offset, last, terms.get(last)]);
         for (let index = Math.max(0, offset - 1); index <= last + 1; index++) {
           assert.equal(log.term(index), terms.get(index));
+          assert.equal(log.holds(index), index > released);
+          if (index > released && index <= last) assert.equal(log.entry(index).term, terms.get(index));
         }
+        assert.equal(log.sizeBytes, (last - released) * entryOverheadSizeBytes);
       }
     }),
   );
@@ -94,4 +103,26 @@ void test('gaps and falling terms are refused', () => {
   assert.throws(() => log.append(entry(8, 1)), InvariantError);
   assert.throws(() => log.truncateFrom(5), InvariantError);
   assert.throws(() => log.compact(9), InvariantError);
+});
+
+void test('a log of which only the newest entries are in memory knows the terms of all', () => {
+  const terms = new TermRuns(4, 1);
+  for (const term of [1, 2, 2, 5]) terms.append(term);
+  const log = new RaftLog(4, 1, [entry(7, 2), entry(8, 5)], terms);
+  const indexes = [3, 4, 5, 6, 7, 8, 9];
+  assert.deepEqual(
+    indexes.map((index) => log.term(index)),
+    [undefined, 1, 1, 2, 2, 5, undefined],
+  );
+  assert.deepEqual(
+    indexes.filter((index) => log.holds(index)),
+    [7, 8, 9],
+  );
+  assert.equal(log.lastIndexUpToTerm(8, 1), 5);
+  assert.throws(() => log.entry(6), InvariantError);
+  assert.throws(() => log.slice(6, 8, 100), InvariantError);
+  assert.throws(() => log.truncateFrom(6), InvariantError);
+  log.append(entry(9, 5));
+  log.compact(6);
+  assert.deepEqual([log.offset, log.term(6), log.lastIndex], [6, 2, 9]);
 });

@@ -1,4 +1,6 @@
 import { assert } from '../base/assert.js';
+import { emptyBytes } from '../base/bytes.js';
+import { TermRuns } from '../base/term-runs.js';
 import type { Entry, Index, Term } from './types.js';
 
 /** What an entry counts besides its data, in all limits on bytes. */
@@ -14,88 +16,129 @@ export function entriesSizeBytes(entries: readonly Entry[]): number {
   return sizeBytes;
 }
 
+/** Of `entries`, those in [start, limit), cut off before they exceed `sizeBytesMax`; at least one if there is one. */
+export function firstEntries(
+  entries: readonly Entry[],
+  start: number,
+  limit: number,
+  sizeBytesMax: number,
+): Entry[] {
+  let end = start;
+  let sizeBytes = 0;
+  while (end < limit) {
+    sizeBytes += entrySizeBytes(entries[end]!);
+    if (sizeBytes > sizeBytesMax && end > start) break;
+    end++;
+  }
+  return entries.slice(start, end);
+}
+
+/** Stands where an entry was let go: until the array is cut it would keep its data alive. */
+const letGo: Entry = { index: 0, term: 0, type: 'empty', data: emptyBytes };
+
 /**
- * The log since its compaction point, in memory. Knows nothing of what is on disk or committed.
- * Invariant: entry i stands at array slot `head + i - firstIndex`; terms never fall along the log.
+ * The log since its compaction point: the terms of all its entries, and the newest entries themselves; older ones are only
+ * on disk. Knows nothing of what else is on disk or committed.
+ * Invariant: entry i > released stands at array slot `head + i - released - 1`; terms never fall along the log.
  */
 export class RaftLog {
+  readonly #terms: TermRuns;
   #entries: Entry[];
-  /** Slots before it are compacted but not yet given back to the array. */
+  /** Slots before it are let go but not yet given back to the array. */
   #head = 0;
-  #offset: Index;
-  #offsetTerm: Term;
+  /** Up to here entries are not in memory. */
+  #released: Index;
+  #sizeBytes = 0;
 
-  /** @param offset index of the last entry before the log, `offsetTerm` its term; (0, 0) for a new log */
-  constructor(offset: Index, offsetTerm: Term, entries: readonly Entry[]) {
-    this.#offset = offset;
-    this.#offsetTerm = offsetTerm;
+  /**
+   * @param offset index of the last entry before the log, `offsetTerm` its term; (0, 0) for a new log
+   * @param entries the newest, or all
+   * @param terms of the whole log, where `entries` are not all of it; it is taken over
+   */
+  constructor(offset: Index, offsetTerm: Term, entries: readonly Entry[], terms?: TermRuns) {
     this.#entries = [];
-    for (const entry of entries) this.append(entry);
+    if (terms === undefined) {
+      this.#terms = new TermRuns(offset, offsetTerm);
+      this.#released = offset;
+      for (const entry of entries) this.append(entry);
+      return;
+    }
+    assert(terms.offset === offset && terms.offsetTerm === offsetTerm, 'the terms begin where the log does');
+    this.#terms = terms;
+    this.#released = terms.lastIndex - entries.length;
+    assert(this.#released >= offset, 'there are no more entries than terms');
+    for (const [at, entry] of entries.entries()) {
+      assert(entry.index === this.#released + 1 + at, `entry ${entry.index} stands in its place`);
+      assert(entry.term === terms.term(entry.index), `entry ${entry.index} is of its term`);
+      this.#push(entry);
+    }
+  }
+
+  #push(entry: Entry): void {
+    this.#entries.push(entry);
+    this.#sizeBytes += entrySizeBytes(entry);
   }
 
   /** The last index that is compacted away; its term is still known. */
   get offset(): Index {
-    return this.#offset;
+    return this.#terms.offset;
   }
 
   get firstIndex(): Index {
-    return this.#offset + 1;
+    return this.#terms.offset + 1;
   }
 
   get lastIndex(): Index {
-    return this.#offset + this.#entries.length - this.#head;
+    return this.#terms.lastIndex;
   }
 
   get lastTerm(): Term {
-    const last = this.#entries.length - 1;
-    return last < this.#head ? this.#offsetTerm : this.#entries[last]!.term;
+    return this.#terms.lastTerm;
   }
 
   /** Undefined before `offset` and behind the end. */
   term(index: Index): Term | undefined {
-    if (index === this.#offset) return this.#offsetTerm;
-    if (index < this.#offset) return undefined;
-    return this.#entries[this.#slot(index)]?.term;
+    return this.#terms.term(index);
   }
 
   matches(index: Index, term: Term): boolean {
     return this.term(index) === term;
   }
 
+  /** Of the entries in memory. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  /** Whether the entry is in memory, or yet to come. */
+  holds(index: Index): boolean {
+    return index > this.#released;
+  }
+
   entry(index: Index): Entry {
-    assert(index > this.#offset && index <= this.lastIndex, `entry ${index} is not in the log`);
+    assert(index > this.#released && index <= this.lastIndex, `entry ${index} is not in memory`);
     return this.#entries[this.#slot(index)]!;
   }
 
   append(entry: Entry): void {
     assert(entry.index === this.lastIndex + 1, `entry ${entry.index} does not follow ${this.lastIndex}`);
-    assert(entry.term >= this.lastTerm, `term ${entry.term} follows term ${this.lastTerm}`);
-    this.#entries.push(entry);
+    this.#terms.append(entry.term);
+    this.#push(entry);
   }
 
   /** Drops the entries at and behind `index`. */
   truncateFrom(index: Index): void {
-    assert(index > this.#offset, `cannot truncate from ${index}, compacted up to ${this.#offset}`);
-    this.#entries.length = Math.min(this.#entries.length, this.#slot(index));
+    assert(index > this.#released, `cannot truncate from ${index}, let go up to ${this.#released}`);
+    this.#terms.truncateFrom(index);
+    const gone = this.#entries.splice(Math.min(this.#entries.length, this.#slot(index)));
+    this.#sizeBytes -= entriesSizeBytes(gone);
   }
 
-  /**
-   * Entries `from` to `through` inclusive, cut off before they exceed `sizeBytesMax`; at least one if there
-   * is one.
-   */
+  /** Entries `from` to `through` inclusive, which are in memory, as of firstEntries. */
   slice(from: Index, through: Index, sizeBytesMax: number): Entry[] {
     if (from > through) return [];
-    assert(from > this.#offset && through <= this.lastIndex, `entries ${from}-${through} are not in the log`);
-    const start = this.#slot(from);
-    const limit = this.#slot(through);
-    let end = start + 1;
-    let sizeBytes = entrySizeBytes(this.#entries[start]!);
-    while (end <= limit) {
-      sizeBytes += entrySizeBytes(this.#entries[end]!);
-      if (sizeBytes > sizeBytesMax) break;
-      end++;
-    }
-    return this.#entries.slice(start, end);
+    assert(from > this.#released && through <= this.lastIndex, `entries ${from}-${through} are not in memory`);
+    return firstEntries(this.#entries, this.#slot(from), this.#slot(through) + 1, sizeBytesMax);
   }
 
   /**
@@ -103,7 +146,7 @@ export class RaftLog {
    * could still match this one. Terms never fall, so halving finds it. The offset if nothing behind it fits.
    */
   lastIndexUpToTerm(index: Index, term: Term): Index {
-    let low = this.#offset;
+    let low = this.offset;
     let high = Math.min(index, this.lastIndex);
     if (high <= low) return high;
     while (low < high) {
@@ -114,29 +157,42 @@ export class RaftLog {
     return low;
   }
 
-  /** Forgets the entries up to `index`. The array is cut only when half of it is void: amortised O(1). */
+  /** Forgets the entries up to `index`. */
   compact(index: Index): void {
-    if (index <= this.#offset) return;
-    const term = this.term(index);
-    assert(term !== undefined, `cannot compact up to ${index}, the log ends at ${this.lastIndex}`);
-    this.#head += index - this.#offset;
-    this.#offset = index;
-    this.#offsetTerm = term;
-    if (this.#head * 2 >= this.#entries.length) {
-      this.#entries = this.#entries.slice(this.#head);
+    if (index <= this.offset) return;
+    this.#terms.compact(index);
+    this.release(index);
+  }
+
+  /**
+   * Lets the entries up to `index` go from memory; they stay in the log. The array is cut only when half of it is void:
+   * amortised O(1).
+   */
+  release(index: Index): void {
+    if (index <= this.#released) return;
+    assert(index <= this.lastIndex, `cannot let go up to ${index}, the log ends at ${this.lastIndex}`);
+    const head = this.#head + index - this.#released;
+    for (let slot = this.#head; slot < head; slot++) this.#sizeBytes -= entrySizeBytes(this.#entries[slot]!);
+    if (head * 2 >= this.#entries.length) {
+      this.#entries = this.#entries.slice(head);
       this.#head = 0;
+    } else {
+      this.#entries.fill(letGo, this.#head, head);
+      this.#head = head;
     }
+    this.#released = index;
   }
 
   /** An empty log behind a snapshot. */
   reset(offset: Index, offsetTerm: Term): void {
+    this.#terms.reset(offset, offsetTerm);
     this.#entries = [];
+    this.#sizeBytes = 0;
     this.#head = 0;
-    this.#offset = offset;
-    this.#offsetTerm = offsetTerm;
+    this.#released = offset;
   }
 
   #slot(index: Index): number {
-    return this.#head + index - this.#offset - 1;
+    return this.#head + index - this.#released - 1;
   }
 }

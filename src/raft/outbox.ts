@@ -1,4 +1,4 @@
-import type { Message, ProposalResult, ReadState } from './types.js';
+import type { LogRead, Message, ProposalResult, ReadState } from './types.js';
 
 /** What the next Ready hands out besides the log. */
 export class Outbox {
@@ -7,6 +7,7 @@ export class Outbox {
   messagesAfterPersist: Message[] = [];
   readStates: ReadState[] = [];
   proposalResults: ProposalResult[] = [];
+  logReads: LogRead[] = [];
 
   get empty(): boolean {
     return (
@@ -14,7 +15,8 @@ export class Outbox {
       this.messagesAfterHardState.length === 0 &&
       this.messagesAfterPersist.length === 0 &&
       this.readStates.length === 0 &&
-      this.proposalResults.length === 0
+      this.proposalResults.length === 0 &&
+      this.logReads.length === 0
     );
   }
 

@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.js';
-import type { Index, MemberId } from './types.js';
+import type { Entry, Index, MemberId } from './types.js';
 
 /** Appends sent and not yet acknowledged, bounded by count and by bytes. A ring of (last index, bytes). */
 export class Inflights {
@@ -78,6 +78,10 @@ export class Progress {
   sendDue = false;
   /** The next heartbeat response may cause an append; once per heartbeat interval. */
   nudgeDue = false;
+  /** What the log on disk is being read from, for it; undefined: nothing is. */
+  readingFrom: Index | undefined;
+  /** Entries that were read, and not all sent. */
+  readAhead: readonly Entry[] = [];
   /** The newest commit index that it was told. */
   commitSent: Index = 0;
   /** The newest read round that it confirmed. */

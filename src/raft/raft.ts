@@ -8,6 +8,7 @@ import { objectionTo, objectionToSnapshot } from './plausible.js';
 import { propose, resendProposals } from './proposals.js';
 import { holdsReadLease, leaseLost, readIndex } from './read-index.js';
 import { hasReady, takeReady } from './ready.js';
+import { entriesRead } from './log-reads.js';
 import { advanceCommit, isActive, reportSnapshot, reportUnreachable, snapshotMetaAt } from './replication.js';
 import { becomeFollower } from './roles.js';
 import { settle } from './settle.js';
@@ -19,6 +20,7 @@ import type {
   ConfigChange,
   Entry,
   Index,
+  LogRead,
   MemberId,
   Message,
   ProgressStatus,
@@ -227,6 +229,21 @@ export class Raft {
     core.configs.compact(index);
   }
 
+  /** Lets the entries up to `index` go from memory, which must be applied: they are read from disk when they are needed. */
+  release(index: Index): void {
+    const { log, applied } = this.#core;
+    assert(index <= applied, `cannot let go up to ${index}, applied is ${applied}`);
+    if (index > log.offset) log.release(index);
+  }
+
+  /**
+   * What was read for a LogRead. Other entries than those of this log are ignored.
+   * @param entries without a gap, the first is the one that was asked for; undefined: the log on disk no longer holds it
+   */
+  entriesRead({ for: id, from }: LogRead, entries: readonly Entry[] | undefined): void {
+    entriesRead(this.#core, id, from, entries);
+  }
+
   get term(): Term {
     return this.#core.term;
   }
@@ -255,6 +272,11 @@ export class Raft {
 
   get firstIndex(): Index {
     return this.#core.log.firstIndex;
+  }
+
+  /** Bytes of the entries in memory. */
+  get logMemorySizeBytes(): number {
+    return this.#core.log.sizeBytes;
   }
 
   get lastIndex(): Index {

@@ -35,7 +35,8 @@ export function takeReady(core: Core): Ready {
       snapshot?.index ?? 0,
     );
   }
-  const { messages, messagesAfterHardState, messagesAfterPersist, readStates, proposalResults } = outbox;
+  const { messages, messagesAfterHardState, messagesAfterPersist } = outbox;
+  const { readStates, proposalResults, logReads } = outbox;
   core.outbox = new Outbox();
   return {
     snapshot,
@@ -48,6 +49,7 @@ export function takeReady(core: Core): Ready {
     committed: takeCommitted(core),
     readStates,
     proposalResults,
+    logReads,
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Core, MessageOf } from './core.js';
 import { entriesSizeBytes } from './log.js';
+import { nextEntries } from './log-reads.js';
 import type { Progress } from './progress.js';
 import { memberIds } from './config-change.js';
 import type { EntryType, Index, MemberId, SnapshotMeta } from './types.js';
@@ -46,10 +47,7 @@ function sendAppends(core: Core, progress: Progress): void {
       return;
     }
     // To one that is paused an empty one goes: whether what was sent has arrived is all that is asked.
-    const { messageEntriesSizeBytesMax } = core.options;
-    const entries = progress.paused
-      ? []
-      : core.log.slice(progress.next, core.log.lastIndex, messageEntriesSizeBytesMax);
+    const entries = progress.paused ? [] : nextEntries(core, progress);
     const due = progress.sendDue || progress.state === 'probe' || progress.commitSent < core.commit;
     if (entries.length === 0 && !due) return;
     core.send({

@@ -190,6 +190,16 @@ export interface Ready {
   readonly committed: readonly Entry[];
   readonly readStates: readonly ReadState[];
   readonly proposalResults: readonly ProposalResult[];
+  /** Entries that are in the log on disk alone, and that a member lacks. Answered by entriesRead(). */
+  readonly logReads: readonly LogRead[];
+}
+
+/** One at a time for each member. */
+export interface LogRead {
+  /** Who is to be sent them. */
+  readonly for: MemberId;
+  /** The first of them; as many as are read at once. */
+  readonly from: Index;
 }
 
 export type Role = 'follower' | 'pre-candidate' | 'candidate' | 'leader';

@@ -24,7 +24,7 @@ const waitingWritesBytesMax = 64 * mebibyte;
 export interface MemoryParts {
   /** `memoryBytesMax` of the client port. */
   readonly clientBytes: number;
-  /** `uncommittedSizeBytesMax`, `stateBacklogSizeBytesMax` and `logSizeBytesKept` of the member. */
+  /** `uncommittedSizeBytesMax`, `stateBacklogSizeBytesMax` and a bound of `logMemorySizeBytes` of the member. */
   readonly waitingWritesBytes: number;
 }
 

@@ -40,7 +40,6 @@ async function appendWrite(dataDir: string, key: string, value: string): Promise
   const folder = await DataFolder.openExisting(dataDir);
   const { clusterId, memberId } = folder.identity!;
   const { wal, recovered } = await Wal.open(folder.disk, walFolder, {}, { clusterId, memberId });
-  const last = recovered.entries.at(-1) ?? recovered.base;
   const put = {
     type: 'put',
     key: encodeUtf8(key),
@@ -49,7 +48,7 @@ async function appendWrite(dataDir: string, key: string, value: string): Promise
     previous: false,
   } as const;
   const data = encodeCommandBatch({ proposer: 1n, sequence: 1, commands: [put] });
-  const index = last.index + 1;
+  const index = recovered.terms.lastIndex + 1;
   await wal.append({ entries: [{ index, term: recovered.hardState.term, type: 'normal', data }] });
   await wal.close();
   await folder.close();

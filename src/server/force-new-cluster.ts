@@ -10,13 +10,12 @@ import type { AppliedPosition } from '../ports/backend.js';
 import { RealClock } from '../ports/real-clock.js';
 import { entropy } from './entrance.js';
 import { statusesAt } from './join-cluster.js';
-import { isComplete, logBehind, look, withFolder, type Findings } from './recover.js';
+import { isComplete, logBehind, look, readLog, withFolder, type Findings } from './recover.js';
 import { stateFolder } from './server.js';
 import { LmdbBackend } from '../storage/backend/lmdb-backend.js';
 import type { DataFolder, Identity } from '../storage/data-folder/data-folder.js';
 import { secretSizeBytes } from '../storage/data-folder/identity.js';
 import { readPassedOver } from '../storage/data-folder/passed-over-file.js';
-import { Recovery } from '../storage/wal/recover.js';
 import { Wal } from '../storage/wal/wal.js';
 
 /** Of entries that are applied and not on disk yet. */
@@ -91,16 +90,16 @@ function refuseUnfit(findings: Findings): void {
 }
 
 function planLines({ identity, log, applied, members, voters }: Findings): string[] {
-  const last = log.entries.at(-1) ?? log.base;
+  const { offset, lastIndex, lastTerm } = log.terms;
   const { commit } = log.hardState;
-  const known = Math.max(commit, log.base.index, applied.index);
+  const known = Math.max(commit, offset, applied.index);
   const lines = [
-    `member ${identity.name} of cluster ${formatId(identity.clusterId)}: its log ends at entry ${last.index} of term ${last.term}, ${voters.length} members voted there`,
+    `member ${identity.name} of cluster ${formatId(identity.clusterId)}: its log ends at entry ${lastIndex} of term ${lastTerm}, ${voters.length} members voted there`,
     `a new cluster is made of ${identity.name} alone, with all that its log and state hold`,
     'lost is what its log does not hold: of what was acknowledged last, whatever only others have on their disks. Of several survivors take the one whose log ends with the highest term, and among these with the highest entry',
   ];
-  if (last.index > known) {
-    const which = last.index === known + 1 ? `entry ${last.index}` : `entries ${known + 1} to ${last.index}`;
+  if (lastIndex > known) {
+    const which = lastIndex === known + 1 ? `entry ${lastIndex}` : `entries ${known + 1} to ${lastIndex}`;
     lines.push(
       `${which} may not have been committed: all are kept, so writes whose outcome was unknown may take effect`,
     );
@@ -144,15 +143,16 @@ async function goOn(folder: DataFolder): Promise<void> {
 
 /** @returns where the new cluster begins */
 async function refoundState(
-  { path, disk }: DataFolder,
+  folder: DataFolder,
   { clusterId, memberId }: Identity,
   formerClusterId: ClusterId,
 ): Promise<AppliedPosition> {
+  const { path, disk } = folder;
   const backend = await LmdbBackend.open(join(path, stateFolder), { clock: new RealClock() });
   try {
     const machine = new StateMachine(backend, undefined, await readPassedOver(path, disk));
     if (machine.clusterId !== clusterId) {
-      const term = await applyLog(disk, machine, backend, { clusterId: formerClusterId, memberId });
+      const term = await applyLog(folder, machine, backend, { clusterId: formerClusterId, memberId });
       const { index } = machine.applied;
       machine.refound(clusterId, memberId, { index: index + 1, term: term + 1 });
     }
@@ -165,14 +165,14 @@ async function refoundState(
 
 /** @returns the newest term that the member has heard of */
 async function applyLog(
-  disk: DataFolder['disk'],
+  folder: DataFolder,
   machine: StateMachine,
   backend: LmdbBackend,
   owner: { readonly clusterId: ClusterId; readonly memberId: MemberId },
 ): Promise<number> {
-  const { recovered } = await new Recovery(disk, walFolder, owner).run();
-  const { base, entries, hardState } = await logBehind(disk, recovered, machine.applied);
-  for (const entry of entries.slice(machine.applied.index - base.index)) {
+  const log = await readLog(folder, owner, machine.applied.index);
+  const { entries, hardState } = await logBehind(folder.disk, log, machine.applied);
+  for (const entry of entries) {
     machine.apply(entry);
     machine.commit();
     if (backend.backlogSizeBytes > backlogSizeBytesMax) await backend.flush();

@@ -89,7 +89,7 @@ function mayPassOver(wanted: EntryName, findings: Findings): boolean {
   };
   if (!isComplete(findings)) return refuse(describeGap(findings).join('; '));
   if (wanted.index <= applied.index) return refuse(`the state holds all entries up to ${applied.index}`);
-  const entry = log.entries[wanted.index - log.base.index - 1];
+  const entry = log.entries.find(({ index }) => index === wanted.index);
   if (entry !== undefined && !sameEntry(entryName(entry), wanted)) {
     return refuse(`the log holds another one there, ${formatEntryName(entryName(entry))}`);
   }
@@ -98,7 +98,7 @@ function mayPassOver(wanted: EntryName, findings: Findings): boolean {
   }
   if (entry === undefined) {
     // What is committed stays, and terms never go back behind it (Raft, section 5.4). What is not may yet be replaced.
-    const { term } = log.entries[log.hardState.commit - log.base.index - 1] ?? log.base;
+    const term = log.terms.term(log.hardState.commit) ?? log.terms.offsetTerm;
     if (wanted.term < term)
       return refuse(`entries of term ${term} are committed: none of an earlier one can come`);
     return false;
@@ -125,31 +125,41 @@ export async function look(folder: DataFolder): Promise<Findings> {
     const message = `the recovery of data folder ${folder.path} was cut short: go on with it (-force-new-cluster -yes)`;
     throw new KvorumError('DATA_FOLDER_UNUSABLE', message);
   }
-  const { clusterId, memberId } = identity;
   if (!(await Wal.exists(folder.disk, walFolder))) {
     const message = `data folder ${folder.path} holds no log: its member has not taken part yet, or has lost it`;
     throw new KvorumError('DATA_FOLDER_UNUSABLE', message);
   }
   const passedOver = await readPassedOver(folder.path, folder.disk);
-  const { recovered } = await new Recovery(folder.disk, walFolder, { clusterId, memberId }).run();
-  const seen = { identity, log: recovered, passedOver };
+  const seen = { identity, passedOver };
   const path = join(folder.path, stateFolder);
   // Opening it would make a new one.
   if (!(await LmdbBackend.exists(path))) {
     const applied = { index: 0, term: 0 };
-    const missing = missingBetween(applied, recovered);
-    return { ...seen, ...nobody, applied, stateMissing: true, missing };
+    const log = await readLog(folder, identity, Infinity);
+    const missing = missingBetween(applied, log);
+    return { ...seen, ...nobody, log, applied, stateMissing: true, missing };
   }
   const backend = await LmdbBackend.open(path, { clock: new RealClock() });
   try {
     const { applied } = backend;
-    const missing = missingBetween(applied, recovered);
-    if (missing !== undefined) return { ...seen, ...nobody, applied, stateMissing: false, missing };
-    const log = await logBehind(folder.disk, recovered, applied);
+    const found = await readLog(folder, identity, applied.index);
+    const missing = missingBetween(applied, found);
+    if (missing !== undefined) return { ...seen, ...nobody, log: found, applied, stateMissing: false, missing };
+    const log = await logBehind(folder.disk, found, applied);
     return { ...seen, log, applied, stateMissing: false, missing, ...tryEntries(backend, log, passedOver) };
   } finally {
     await backend.close({ flush: false });
   }
+}
+
+/** @param heldBehind of its entries those behind this one are wanted */
+export async function readLog(
+  { disk }: DataFolder,
+  { clusterId, memberId }: Pick<Identity, 'clusterId' | 'memberId'>,
+  heldBehind: Index,
+): Promise<WalRecovered> {
+  const owner = { clusterId, memberId };
+  return (await new Recovery(disk, walFolder, owner, heldBehind).run()).recovered;
 }
 
 /** What of the log a start goes on with. @throws KvorumError DATA_DAMAGED: it would not start */
@@ -159,7 +169,7 @@ export async function logBehind(
   applied: AppliedPosition,
 ): Promise<WalRecovered> {
   // A founder's, that made no state yet.
-  if (applied.index < log.base.index) return log;
+  if (applied.index < log.terms.offset) return log;
   const snapshots = new SnapshotStore(disk, snapshotFolder, { random: entropy(), clock: new RealClock() });
   const fitting = await logFor(log, applied, (position) => snapshots.holds(position));
   if (fitting === undefined) throw logEndMissingError(log, applied);
@@ -168,16 +178,17 @@ export async function logBehind(
 
 const nobody = { members: [], voters: [], stuckAt: undefined } as const;
 
-function missingBetween(applied: AppliedPosition, { base, entries }: WalRecovered): Findings['missing'] {
+function missingBetween(applied: AppliedPosition, { terms }: WalRecovered): Findings['missing'] {
+  const { offset, lastIndex } = terms;
   // A founder that stopped before it wrote its first state makes it at the next start.
-  const isFounding = applied.index === 0 && base.index === foundingPosition.index && entries.length === 0;
-  if (applied.index >= base.index || isFounding) return undefined;
-  return { first: applied.index + 1, last: base.index };
+  const isFounding = applied.index === 0 && offset === foundingPosition.index && lastIndex === offset;
+  if (applied.index >= offset || isFounding) return undefined;
+  return { first: applied.index + 1, last: offset };
 }
 
 /** Whether log and state together hold what the member has taken part in. */
 export function isComplete({ log, stateMissing, missing }: Findings): boolean {
-  return missing === undefined && !(stateMissing && log.entries.length > 0);
+  return missing === undefined && !(stateMissing && log.terms.lastIndex > log.terms.offset);
 }
 
 function describeGap({ identity, log, applied, stateMissing, missing }: Findings): string[] {
@@ -188,7 +199,7 @@ function describeGap({ identity, log, applied, stateMissing, missing }: Findings
     const { first, last } = missing;
     const which = first === last ? `entry ${first} is` : `entries ${first} to ${last} are`;
     lines.push(
-      `${which} missing between the state (up to ${applied.index}) and the log (from ${log.base.index + 1})`,
+      `${which} missing between the state (up to ${applied.index}) and the log (from ${log.terms.offset + 1})`,
     );
   }
   lines.push(`member ${identity.name} cannot go on: ${joinAnewAdvice}`);
@@ -198,11 +209,11 @@ function describeGap({ identity, log, applied, stateMissing, missing }: Findings
 /** Applies what the log holds behind the state, in memory alone: nothing is committed. */
 function tryEntries(
   backend: LmdbBackend,
-  { base, entries }: WalRecovered,
+  { entries }: WalRecovered,
   passedOver: readonly PassedOver[],
 ): Pick<Findings, 'members' | 'voters' | 'stuckAt'> {
   const machine = new StateMachine(backend, undefined, passedOver);
-  for (const entry of entries.slice(Math.max(0, backend.applied.index - base.index))) {
+  for (const entry of entries) {
     assert(entry.index === machine.applied.index + 1, 'the log goes on where the state ends');
     try {
       machine.apply(entry);
@@ -219,12 +230,12 @@ function tryEntries(
 /** What there is to see, a line each. */
 export function describeFindings(findings: Findings): string[] {
   const { identity, log, applied, passedOver, stuckAt } = findings;
-  const last = log.base.index + log.entries.length;
+  const { offset, lastIndex } = log.terms;
   const { term, vote, commit } = log.hardState;
   const lines = [
     `member ${identity.name} (${formatId(identity.memberId)}) of cluster ${formatId(identity.clusterId)}`,
     `term ${term}, vote ${vote === 0n ? 'none' : formatId(vote)}`,
-    `log from ${log.base.index + 1} to ${last}, committed at least to ${commit}`,
+    `log from ${offset + 1} to ${lastIndex}, committed at least to ${commit}`,
     `state up to ${applied.index} of term ${applied.term}`,
   ];
   for (const each of passedOver) lines.push(`passes over entry ${formatEntryName(each)}`);

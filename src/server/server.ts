@@ -187,7 +187,7 @@ function memberMemory(): Partial<MemberOptions> {
   return {
     uncommittedSizeBytesMax: waitingWritesBytes,
     stateBacklogSizeBytesMax: waitingWritesBytes,
-    logSizeBytesKept: waitingWritesBytes,
+    logMemorySizeBytes: Math.min(memberDefaults.logMemorySizeBytes, waitingWritesBytes),
   };
 }
 

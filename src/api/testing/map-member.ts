@@ -160,6 +160,7 @@ export class MapMember implements Member {
       levels: firstLevels,
       databaseSizeBytes: 0,
       logSizeBytes: 0,
+      logMemorySizeBytes: 0,
     };
   }
 

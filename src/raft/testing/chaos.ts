@@ -41,6 +41,8 @@ export class Chaos {
   readonly #ticksTogether: boolean;
   /** Term and vote are written ahead of what was handed out before them. */
   readonly #overtakes: boolean;
+  /** What is applied is let go from memory, and read from disk for those that lack it. */
+  readonly #releases: boolean;
 
   constructor(seed: number) {
     this.#random = new Prng(seed);
@@ -51,6 +53,7 @@ export class Chaos {
     this.#hurried = this.#chance(500);
     this.#changesMembers = this.#chance(600);
     this.#overtakes = this.#chance(500);
+    this.#releases = this.#chance(500);
     const founders = Array.from({ length: 1 + this.#below(5) }, (_, at) => BigInt(at + 1));
     this.#cluster = new Cluster(founders, options, seed, {
       proposalResult: (member, result) => this.#history.result(member, result),
@@ -105,7 +108,9 @@ export class Chaos {
     const alive = this.#cluster.alive;
     if (this.#chance(20) && alive.length < this.#cluster.members.size) {
       const dead = [...this.#cluster.members.values()].filter((member) => !member.alive);
-      this.#pick(dead).restart();
+      const member = this.#pick(dead);
+      member.startsWithNewestEntries = this.#releases;
+      member.restart();
       return;
     }
     if (alive.length === 0) return;
@@ -118,7 +123,7 @@ export class Chaos {
     if (dice < 500) for (let burst = this.#below(12); burst >= 0; burst--) this.#deliverOne();
     else if (dice < 620) this.#tick(member);
     else if (dice < 780) for (let burst = this.#below(8); burst >= 0; burst--) this.#persist(member);
-    else if (dice < 900) for (let burst = this.#below(8); burst >= 0; burst--) member.apply();
+    else if (dice < 900) for (let burst = this.#below(8); burst >= 0; burst--) this.#apply(member);
     else if (dice < 950) this.#history.propose(member, this.#history.nextTag(), this.#below(60));
     else this.#history.read(member, this.#cluster.invariants.commit);
   }
@@ -126,6 +131,13 @@ export class Chaos {
   #persist(member: Member): void {
     if (this.#overtakes && this.#chance(300)) member.persistHardState();
     else if (member.writes.length > 0) member.persist(this.#chance(700));
+  }
+
+  #apply(member: Member): void {
+    member.apply();
+    if (!this.#releases) return;
+    if (this.#chance(300)) member.release(member.applied - this.#below(4));
+    if (this.#chance(500)) member.readLog(1 + this.#below(5));
   }
 
   #deliverOne(): void {

@@ -117,10 +117,11 @@ export class Cluster {
         else this.drop(message);
       }
       for (const member of this.alive) {
-        while (member.writes.length > 0 || member.tasks.length > 0) {
+        while (member.writes.length > 0 || member.tasks.length > 0 || member.reads.length > 0) {
           worked = true;
           member.persist();
           member.apply();
+          member.readLog(Infinity);
         }
       }
       if (!worked) return;

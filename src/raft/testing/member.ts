@@ -1,8 +1,9 @@
 import { assert } from '../../base/assert.js';
 import { Prng } from '../../base/prng.js';
+import { TermRuns } from '../../base/term-runs.js';
 import type { RaftOptions } from '../raft.js';
 import { Raft } from '../raft.js';
-import type { HardState, Index, MemberId, Message, Ready, SnapshotMeta } from '../types.js';
+import type { HardState, Index, LogRead, MemberId, Message, Ready, SnapshotMeta } from '../types.js';
 import { StableStore } from './stable-store.js';
 
 export interface MemberEvents {
@@ -29,7 +30,11 @@ export class Member {
   writes: Ready[] = [];
   /** Committed and not yet applied. */
   tasks: ApplyTask[] = [];
+  /** Of the log on disk, under way. */
+  reads: LogRead[] = [];
   applied: Index;
+  /** A start reads what is not applied, and leaves the rest of the log on disk. */
+  startsWithNewestEntries = false;
   readonly #options: Omit<RaftOptions, 'id' | 'random'>;
   readonly #events: MemberEvents;
   readonly #seed: number;
@@ -57,10 +62,15 @@ export class Member {
     const { hardState, snapshot, entries, applied } = this.store;
     const random = new Prng(this.#seed * 1000 + Number(this.id) * 100 + this.#starts++);
     this.applied = applied;
-    return new Raft(
-      { ...this.#options, id: this.id, random },
-      { hardState, snapshot, entries: [...entries], applied },
-    );
+    const options = { ...this.#options, id: this.id, random };
+    if (!this.startsWithNewestEntries) {
+      return new Raft(options, { hardState, snapshot, entries: [...entries], applied });
+    }
+    const terms = new TermRuns(snapshot.index, snapshot.term);
+    for (const { term } of entries) terms.append(term);
+    const newest = entries.filter(({ index }) => index > applied);
+    const appliedConfig = this.store.configAt(applied);
+    return new Raft(options, { hardState, snapshot, entries: newest, terms, applied, appliedConfig });
   }
 
   /** Takes an input, then all Readys that it made; their writes and applies wait. */
@@ -76,6 +86,7 @@ export class Member {
     this.#events.ready(this, ready);
     for (const message of ready.messages) this.#events.send(message);
     if (ready.snapshot !== undefined) this.tasks.push({ index: ready.snapshot.index, after: ready });
+    this.reads.push(...ready.logReads);
     for (const { index } of ready.committed) this.tasks.push({ index, after: undefined });
     if (ready.persistMark !== undefined || this.writes.length > 0) {
       this.writes.push(ready);
@@ -133,12 +144,28 @@ export class Member {
     this.store.applied = Math.max(this.store.applied, Math.min(index, this.applied));
   }
 
+  /** Lets what is applied go from memory. */
+  release(index: Index): void {
+    this.input((raft) => raft.release(Math.min(index, raft.status().applied)));
+  }
+
+  /** Ends the oldest read of the log on disk, of at most `countMax` entries. */
+  readLog(countMax: number): void {
+    const read = this.reads.shift();
+    if (read === undefined) return;
+    const at = read.from - this.store.snapshot.index - 1;
+    const entries = at < 0 ? [] : this.store.entries.slice(at, at + countMax);
+    this.input((raft) => raft.entriesRead(read, entries.length > 0 ? entries : undefined));
+  }
+
   /** Cuts the log in memory and on disk. */
   compact(index: Index): void {
     const limit = Math.min(index, this.store.applied);
-    const snapshot = this.raft.snapshotMetaAt(limit);
-    if (snapshot === undefined || limit > this.raft.status().applied) return;
-    this.store.cut(snapshot);
+    const term = this.raft.entryTerm(limit);
+    if (term === undefined || limit > this.raft.status().applied) return;
+    // A start knows no configuration from before what was applied then.
+    const { index: configIndex, config } = this.store.configAt(limit);
+    this.store.cut({ index: limit, term, config, configIndex });
     this.input((raft) => raft.compact(limit));
   }
 
@@ -151,6 +178,7 @@ export class Member {
     for (const ready of this.writes.slice(0, writesKept)) this.store.write(ready);
     this.writes = [];
     this.tasks = [];
+    this.reads = [];
     this.alive = false;
   }
 

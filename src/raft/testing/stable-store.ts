@@ -1,6 +1,7 @@
 import { assert } from '../../base/assert.js';
 import { noMember } from '../../base/ids.js';
-import { emptyConfig } from '../config-change.js';
+import { applyConfigChange, decodeConfigChange, emptyConfig } from '../config-change.js';
+import type { ConfigAt } from '../config-history.js';
 import type { Entry, HardState, Index, Ready, SnapshotMeta, Term, TermAndVote } from '../types.js';
 
 /** A snapshot of nothing: where the log of a new member begins. */
@@ -27,6 +28,17 @@ export class StableStore {
   term(index: Index): Term | undefined {
     if (index === this.snapshot.index) return this.snapshot.term;
     return this.entries[index - this.snapshot.index - 1]?.term;
+  }
+
+  /** In force as of the entry at `index`. */
+  configAt(index: Index): ConfigAt {
+    let at: ConfigAt = { index: this.snapshot.configIndex, config: this.snapshot.config };
+    for (const entry of this.entries) {
+      if (entry.index > index) break;
+      if (entry.type !== 'config') continue;
+      at = { index: entry.index, config: applyConfigChange(at.config, decodeConfigChange(entry.data)) };
+    }
+    return at;
   }
 
   write(ready: Ready): void {

@@ -1,8 +1,10 @@
 import { joinAnewAdvice } from '../../base/advice.js';
 import { KvorumError } from '../../base/errors.js';
 import type { ClusterId, Index, MemberId, Term } from '../../base/ids.js';
+import { TermRuns } from '../../base/term-runs.js';
 import type { Disk } from '../../ports/disk.js';
 import type { Entry, HardState } from '../../raft/types.js';
+import { LogExtents } from './extents.js';
 import {
   asBuffer,
   decodeSegmentHeader,
@@ -21,9 +23,9 @@ import { parseSegmentName, type SegmentName } from './segments.js';
 /** What the log holds after a start. */
 export interface WalRecovered {
   readonly hardState: HardState;
-  /** The log begins behind it. */
-  readonly base: { readonly index: Index; readonly term: Term };
-  /** Without a gap from base.index + 1 on. */
+  /** Of all its entries. */
+  readonly terms: TermRuns;
+  /** Without a gap to the end: all, or those behind what was asked for. */
   readonly entries: readonly Entry[];
   /** Bytes of a write that was never acknowledged and is cut away; 0 usually. */
   readonly tornTailBytes: number;
@@ -32,6 +34,7 @@ export interface WalRecovered {
 /** Where writing goes on. */
 export interface WalEnd {
   readonly segments: readonly SegmentName[];
+  readonly extents: LogExtents;
   /** Of the last segment, as `position` and `batch`. */
   readonly format: LogFormat;
   readonly position: number;
@@ -51,8 +54,11 @@ export class Recovery {
   readonly #folder: string;
   readonly #expect: { readonly clusterId: ClusterId; readonly memberId: MemberId };
   #hardState: HardState = { term: 0, vote: 0n, commit: 0 };
-  #base: { index: Index; term: Term } = { index: 0, term: 0 };
+  #terms = new TermRuns(0, 0);
+  /** The newest, without a gap. */
   #entries: Entry[] = [];
+  readonly #extents = new LogExtents();
+  readonly #heldBehind: Index;
   #crc = 0;
   /** Of the segment that is read. */
   #format: LogFormat = newestLogFormat;
@@ -61,14 +67,17 @@ export class Recovery {
   #batchPosition = segmentHeaderSizeBytes;
   #tornTailBytes = 0;
 
+  /** @param heldBehind entries up to this one are read, and not kept in memory */
   constructor(
     disk: Disk,
     folder: string,
     expect: { readonly clusterId: ClusterId; readonly memberId: MemberId },
+    heldBehind: Index = 0,
   ) {
     this.#disk = disk;
     this.#folder = folder;
     this.#expect = expect;
+    this.#heldBehind = heldBehind;
   }
 
   async run(): Promise<{ recovered: WalRecovered; end: WalEnd }> {
@@ -90,12 +99,13 @@ export class Recovery {
     return {
       recovered: {
         hardState: this.#hardState,
-        base: this.#base,
+        terms: this.#terms,
         entries: this.#entries,
         tornTailBytes: this.#tornTailBytes,
       },
       end: {
         segments: names,
+        extents: this.#extents,
         format: this.#format,
         position,
         crc: this.#crc,
@@ -119,7 +129,7 @@ export class Recovery {
     this.#batch = 0;
     this.#batchPosition = segmentHeaderSizeBytes;
     if (before === undefined) {
-      this.#base = { index: header.previousIndex, term: header.previousTerm };
+      this.#terms.reset(header.previousIndex, header.previousTerm);
       this.#hardState = header.hardState;
       this.#crc = header.previousCrc;
       return;
@@ -138,7 +148,7 @@ export class Recovery {
     for (;;) {
       const read = readRecord(this.#format, bytes, position, this.#crc);
       if (read.kind === 'record') {
-        this.#take(segment, read.record);
+        this.#take(segment, read.record, { position, end: read.end });
         this.#crc = read.crc;
         this.#batch = read.batch;
         if (read.opensBatch) this.#batchPosition = position;
@@ -192,34 +202,50 @@ export class Recovery {
     );
   }
 
-  #take(segment: SegmentName, record: WalRecord): void {
+  #take(
+    segment: SegmentName,
+    record: WalRecord,
+    place: { readonly position: number; readonly end: number },
+  ): void {
     switch (record.type) {
       case 'hard-state':
         this.#hardState = record.state;
         return;
       case 'reset':
-        this.#base = { index: record.index, term: record.term };
-        this.#entries = [];
+        this.#restart({ index: record.index, term: record.term });
         return;
-      case 'entry': {
-        const { entry } = record;
-        const at = entry.index - this.#base.index - 1;
-        if (at < 0) {
-          // The segment began when the log was longer; what is overwritten behind its start was cut since.
-          this.#entries = [];
-          if (at === -1) this.#base = { index: entry.index, term: entry.term };
-          return;
-        }
-        if (at > this.#entries.length) {
-          throw this.#damaged(
-            segment.name,
-            `holds entry ${entry.index} behind ${this.#base.index + this.#entries.length}`,
-          );
-        }
-        this.#entries.length = at;
-        this.#entries.push(entry);
-      }
+      case 'entry':
+        this.#takeEntry(segment, record.entry, place);
     }
+  }
+
+  #takeEntry(
+    segment: SegmentName,
+    entry: Entry,
+    place: { readonly position: number; readonly end: number },
+  ): void {
+    const { offset, lastIndex } = this.#terms;
+    if (entry.index <= offset) {
+      // The segment began when the log was longer; what is overwritten behind its start was cut since.
+      this.#restart(entry.index === offset ? entry : { index: offset, term: this.#terms.offsetTerm });
+      return;
+    }
+    if (entry.index > lastIndex + 1) {
+      throw this.#damaged(segment.name, `holds entry ${entry.index} behind ${lastIndex}`);
+    }
+    this.#terms.truncateFrom(entry.index);
+    while (this.#entries.length > 0 && this.#entries.at(-1)!.index >= entry.index) this.#entries.pop();
+    this.#terms.append(entry.term);
+    if (entry.index > this.#heldBehind) this.#entries.push(entry);
+    const { sequence } = segment;
+    this.#extents.add(entry.index, { ...place, sequence, format: this.#format, previousCrc: this.#crc });
+  }
+
+  /** The log is empty behind `position`. */
+  #restart(position: { readonly index: Index; readonly term: Term }): void {
+    this.#terms.reset(position.index, position.term);
+    this.#entries = [];
+    this.#extents.clear();
   }
 
   #damaged(name: string, what: string): KvorumError {

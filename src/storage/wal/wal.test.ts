@@ -4,7 +4,7 @@ import { KvorumError } from '../../base/errors.js';
 import { Prng } from '../../base/prng.js';
 import { DiskError } from '../../ports/disk.js';
 import { MemoryDisk } from '../disk/memory-disk.js';
-import { entry, owner, small } from './testing/history.js';
+import { baseOf, entry, owner, small } from './testing/history.js';
 import { Wal, type WalRecovered } from './wal.js';
 
 async function reopen(disk: MemoryDisk): Promise<{ wal: Wal; recovered: WalRecovered }> {
@@ -68,8 +68,8 @@ describe('the log on disk', () => {
     await wal.cut(last);
     await wal.close();
     const { recovered } = await reopen(disk);
-    assert.ok(recovered.base.index <= last);
-    assert.equal(recovered.base.term, 2);
+    assert.ok(recovered.terms.offset <= last);
+    assert.equal(recovered.terms.offsetTerm, 2);
     assert.deepEqual(recovered.entries.at(-1), entry(last + 5, 2, 10));
   });
 
@@ -110,7 +110,7 @@ describe('the log on disk', () => {
     await wal.append({ entries: [entry(51, 4)] });
     await wal.close();
     const { recovered } = await reopen(disk);
-    assert.deepEqual(recovered.base, { index: 50, term: 4 });
+    assert.deepEqual(baseOf(recovered), { index: 50, term: 4 });
     assert.deepEqual(recovered.entries, [entry(51, 4)]);
     assert.equal(recovered.hardState.term, 4);
   });
@@ -129,7 +129,7 @@ describe('the log on disk', () => {
     await Promise.all(written);
     const killed = await reopen(disk.kill());
     assert.deepEqual(killed.recovered.hardState, { term: 6, vote: 3n, commit: 2 });
-    assert.deepEqual(killed.recovered.base, { index: 50, term: 4 });
+    assert.deepEqual(baseOf(killed.recovered), { index: 50, term: 4 });
     await killed.wal.close();
     await assert.rejects(wal.append({ hardState: { term: 6, vote: 2n }, entries: [] }), /goes behind/);
     await assert.rejects(wal.append({ hardState: { term: 5, vote: 2n }, entries: [] }), /goes behind/);
@@ -158,7 +158,7 @@ describe('the log on disk', () => {
     await wal.cut(60);
     assert.equal((await segments(disk)).length, before.length - removed.length);
     const { recovered } = await reopen(disk);
-    assert.ok(recovered.base.index <= 40 && recovered.base.index > 25);
+    assert.ok(recovered.terms.offset <= 40 && recovered.terms.offset > 25);
     assert.deepEqual(recovered.entries.at(-1), entry(60, 1, 300));
   });
 

@@ -3,7 +3,9 @@ import { KvorumError } from '../../base/errors.js';
 import { noMember, type ClusterId, type Index, type MemberId, type Term } from '../../base/ids.js';
 import type { Disk, DiskFile } from '../../ports/disk.js';
 import type { Entry, HardState } from '../../raft/types.js';
+import { LogExtents, type RecordPlace } from './extents.js';
 import { newestLogFormat, RecordWriter, segmentHeaderSizeBytes, type LogFormat } from './format.js';
+import { readExtent } from './read-extent.js';
 import { Recovery, type WalEnd, type WalRecovered } from './recover.js';
 import { beginSegment, parseSegmentName, segmentName, type SegmentName } from './segments.js';
 import { ZeroFile } from './zero-file.js';
@@ -59,6 +61,11 @@ export class Wal {
   readonly #owner: Owner;
   readonly #writer = new RecordWriter();
   #segments: SegmentName[];
+  readonly #extents: LogExtents;
+  /** Entries of the batch that is being written, and where they will stand. */
+  #written: { readonly index: Index; readonly place: RecordPlace }[] = [];
+  /** Of extents, under way: their segments are not removed meanwhile. */
+  readonly #reads = new Set<Promise<unknown>>();
   #file: DiskFile;
   /** Of the last segment: one that was begun in an older format goes on in it. */
   #format: LogFormat;
@@ -90,6 +97,7 @@ export class Wal {
     this.#owner = owner;
     this.#file = file;
     this.#segments = [...state.end.segments];
+    this.#extents = state.end.extents;
     this.#format = state.end.format;
     this.#position = state.end.position;
     this.#crc = state.end.crc;
@@ -129,6 +137,7 @@ export class Wal {
     return new Wal(disk, folder, all, owner, file, {
       end: {
         segments: [name],
+        extents: new LogExtents(),
         format: all.format,
         position: segmentHeaderSizeBytes,
         crc: 0,
@@ -143,6 +152,7 @@ export class Wal {
 
   /**
    * Opens the log that is there, with a torn tail cut away. What it gives back is durable.
+   * @param heldBehind entries up to this one are not given back: read() reads them
    * @throws KvorumError DATA_DAMAGED, DATA_FOLDER_MISMATCH
    */
   static async open(
@@ -150,9 +160,10 @@ export class Wal {
     folder: string,
     options: Partial<WalOptions>,
     owner: Owner,
+    heldBehind: Index = 0,
   ): Promise<{ wal: Wal; recovered: WalRecovered }> {
     const all = { ...walDefaults, ...options };
-    const { recovered, end } = await new Recovery(disk, folder, owner).run();
+    const { recovered, end } = await new Recovery(disk, folder, owner, heldBehind).run();
     // With `create` the folder entry is made durable: the process that made it may not have come to that.
     const file = await disk.open(`${folder}/${end.segments.at(-1)!.name}`, { create: true });
     try {
@@ -164,10 +175,10 @@ export class Wal {
       await file.close();
       throw error;
     }
-    const last = recovered.entries.at(-1) ?? recovered.base;
+    const { terms } = recovered;
     const wal = new Wal(disk, folder, all, owner, file, {
       end,
-      last: { index: last.index, term: last.term },
+      last: { index: terms.lastIndex, term: terms.lastTerm },
       hardState: recovered.hardState,
     });
     return { wal, recovered };
@@ -198,6 +209,30 @@ export class Wal {
   }
 
   /**
+   * Durable entries from `from` on, about as many as are read at once; at least one.
+   * @returns undefined where the log does not hold `from`, or is closed
+   * @throws KvorumError DATA_DAMAGED; DiskError
+   */
+  async read(from: Index): Promise<readonly Entry[] | undefined> {
+    const extent = this.#extents.find(from);
+    if (extent === undefined || this.#closed !== undefined) return undefined;
+    const segment = this.#segments.find(({ sequence }) => sequence === extent.sequence);
+    assert(segment !== undefined, `segment ${extent.sequence} is there as long as its extents are`);
+    const reading = readExtent(this.#disk, `${this.#folder}/${segment.name}`, extent, from);
+    const end = (): void => void this.#reads.delete(reading);
+    this.#reads.add(reading);
+    reading.then(end, end);
+    return await reading;
+  }
+
+  /** What each of the extents of the log ends with, and how many bytes it takes; ascending. */
+  *sizes(): Iterable<{ readonly index: Index; readonly sizeBytes: number }> {
+    for (const { lastIndex, position, end } of this.#extents.all) {
+      yield { index: lastIndex, sizeBytes: end - position };
+    }
+  }
+
+  /**
    * Entries up to `index` are needed no more: whole segments before it are removed, the oldest first. Does nothing
    * to a closed log.
    */
@@ -212,6 +247,8 @@ export class Wal {
     // A segment that began when the log was longer, and was overwritten, holds the ones before it up: on its own it
     // would look like a log that begins behind them.
     while (this.#segments.length > 1 && this.#segments[1]!.firstIndex <= index + 1) {
+      this.#extents.forgetBefore(this.#segments[1]!.sequence);
+      await Promise.allSettled(this.#reads);
       await this.#disk.remove(`${this.#folder}/${this.#segments[0]!.name}`);
       this.#segments.shift();
     }
@@ -228,6 +265,7 @@ export class Wal {
     await this.#cutting.catch(() => {
       // Told to whoever asked for the cut.
     });
+    await Promise.allSettled(this.#reads);
     try {
       await this.#spare?.close();
     } finally {
@@ -322,7 +360,7 @@ export class Wal {
    */
   #gather({ hardState: changes, entries }: WalBatch, last: HardState): HardState {
     if (changes === undefined) {
-      for (const entry of entries) this.#writer.entry(entry);
+      this.#gatherEntries(entries);
       return last;
     }
     const hardState = { ...last, ...changes };
@@ -333,9 +371,21 @@ export class Wal {
     );
     const before = entries[0] === undefined ? Infinity : entries[0].index - 1;
     this.#writer.hardState({ ...hardState, commit: Math.min(hardState.commit, before) });
-    for (const entry of entries) this.#writer.entry(entry);
+    this.#gatherEntries(entries);
     if (hardState.commit > before) this.#writer.hardState(hardState);
     return hardState;
+  }
+
+  #gatherEntries(entries: readonly Entry[]): void {
+    const { sequence } = this.#segments.at(-1)!;
+    for (const entry of entries) {
+      const { crc: previousCrc } = this.#writer;
+      const position = this.#position + this.#writer.length;
+      this.#writer.entry(entry);
+      const end = this.#position + this.#writer.length;
+      const place = { sequence, format: this.#format, position, previousCrc, end };
+      this.#written.push({ index: entry.index, place });
+    }
   }
 
   async #writeReset(work: Work): Promise<void> {
@@ -344,11 +394,13 @@ export class Wal {
     this.#writer.reset(work.index, work.term);
     await this.#flushBatch();
     this.#last = { index: work.index, term: work.term };
+    this.#extents.clear();
     await this.#roll();
     await this.cut(work.index);
   }
 
   #beginBatch(): void {
+    this.#written = [];
     this.#writer.begin({
       format: this.#format,
       sequence: this.#segments.at(-1)!.sequence,
@@ -363,6 +415,8 @@ export class Wal {
     this.#position += this.#writer.length;
     this.#crc = this.#writer.crc;
     this.#batch++;
+    for (const { index, place } of this.#written) this.#extents.add(index, place);
+    this.#written = [];
   }
 
   #makeSpare(): ZeroFile {

@@ -18,6 +18,11 @@ interface LogState {
   readonly entries: readonly Entry[];
 }
 
+/** Where the log begins. */
+export function baseOf({ terms }: WalRecovered): { readonly index: number; readonly term: number } {
+  return { index: terms.offset, term: terms.offsetTerm };
+}
+
 /**
  * What was done to a log in one life: the states that its records make, one after the other, of which those up to
  * `#acknowledged` were promised to be durable. What is found afterwards must be one of the rest.
@@ -31,7 +36,7 @@ export class WalHistory {
   readonly #pending = new Set<Promise<void>>();
 
   constructor(recovered?: WalRecovered) {
-    const base = recovered?.base ?? { index: 0, term: 0 };
+    const base = recovered === undefined ? { index: 0, term: 0 } : baseOf(recovered);
     const hardState = recovered?.hardState ?? { term: 0, vote: 0n, commit: 0 };
     this.#states = [{ hardState, base, entries: recovered?.entries ?? [] }];
     this.#committed = this.#cut = base.index;
@@ -154,7 +159,8 @@ export class WalHistory {
   }
 
   #is(recovered: WalRecovered, state: LogState): boolean {
-    const { base, entries, hardState } = recovered;
+    const { entries, hardState } = recovered;
+    const base = baseOf(recovered);
     const expected = state.hardState;
     if (hardState.term !== expected.term || hardState.vote !== expected.vote) return false;
     if (hardState.commit !== expected.commit) return false;
