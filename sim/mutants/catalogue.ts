@@ -1,6 +1,7 @@
 import { answerMutants } from './answers.js';
 import { keyMutants } from './keys.js';
 import { levelMutants } from './level.js';
+import { logMemoryMutants } from './log-memory.js';
 import { memberMutants } from './member.js';
 import { mendedMutants } from './mended.js';
 import type { Mutant, WaitingMutant } from './mutant.js';
@@ -21,6 +22,7 @@ export const mutants: readonly Mutant[] = [
   ...answerMutants,
   ...successionMutants,
   ...orderMutants,
+  ...logMemoryMutants,
   ...mendedMutants,
 ];
 

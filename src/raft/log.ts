@@ -137,7 +137,10 @@ export class RaftLog {
   /** Entries `from` to `through` inclusive, which are in memory, as of firstEntries. */
   slice(from: Index, through: Index, sizeBytesMax: number): Entry[] {
     if (from > through) return [];
-    assert(from > this.#released && through <= this.lastIndex, `entries ${from}-${through} are not in memory`);
+    assert(
+      from > this.#released && through <= this.lastIndex,
+      `entries ${from}-${through} are not in memory`,
+    );
     return firstEntries(this.#entries, this.#slot(from), this.#slot(through) + 1, sizeBytesMax);
   }
 

@@ -144,7 +144,8 @@ export async function look(folder: DataFolder): Promise<Findings> {
     const { applied } = backend;
     const found = await readLog(folder, identity, applied.index);
     const missing = missingBetween(applied, found);
-    if (missing !== undefined) return { ...seen, ...nobody, log: found, applied, stateMissing: false, missing };
+    if (missing !== undefined)
+      return { ...seen, ...nobody, log: found, applied, stateMissing: false, missing };
     const log = await logBehind(folder.disk, found, applied);
     return { ...seen, log, applied, stateMissing: false, missing, ...tryEntries(backend, log, passedOver) };
   } finally {

@@ -29,7 +29,12 @@ async function append(member: ClusterMember, data: Uint8Array): Promise<Entry> {
   const folder = await DataFolder.openExisting(member.dataDir);
   const { clusterId, memberId } = folder.identity!;
   const { wal, recovered } = await Wal.open(folder.disk, walFolder, {}, { clusterId, memberId });
-  const entry: Entry = { index: recovered.terms.lastIndex + 1, term: recovered.hardState.term, type: 'normal', data };
+  const entry: Entry = {
+    index: recovered.terms.lastIndex + 1,
+    term: recovered.hardState.term,
+    type: 'normal',
+    data,
+  };
   await wal.append({ entries: [entry] });
   await wal.close();
   await folder.close();

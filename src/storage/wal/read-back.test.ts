@@ -50,10 +50,13 @@ describe('the log is read back', () => {
     const disk = new MemoryDisk();
     const wal = await Wal.create(disk, 'wal', small, owner);
     for (let index = 1; index <= 60; index++) await wal.append({ entries: [entry(index, 1, 300)] });
+    const operations: string[] = [];
+    disk.faults = (operation) => void operations.push(operation);
     const reading = wal.read(1);
     const cutting = wal.cut(50);
     assert.equal((await reading)![0]!.index, 1);
     await cutting;
+    assert.ok(operations.indexOf('read') < operations.indexOf('remove'), operations.join());
     assert.equal(await wal.read(1), undefined);
     assert.equal((await wal.read(51))![0]!.index, 51);
     await wal.close();
