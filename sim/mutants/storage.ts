@@ -84,8 +84,8 @@ export const storageMutants: readonly Mutant[] = [
     'overwritten-entries-return',
     'a restart brings back entries that were overwritten',
     storage('wal/recover'),
-    '        this.#entries.length = at;\n',
-    '        if (at < this.#entries.length) return;\n',
+    '    this.#terms.truncateFrom(entry.index);\n',
+    '    if (entry.index <= lastIndex) return;\n',
   ),
   mutant(
     'cut-one-segment-too-many',
