@@ -3,6 +3,7 @@ import { keyMutants } from './keys.js';
 import { levelMutants } from './level.js';
 import { memberMutants } from './member.js';
 import { mendedMutants } from './mended.js';
+import { moveMutants } from './moves.js';
 import type { Mutant, WaitingMutant } from './mutant.js';
 import { orderMutants } from './order.js';
 import { raftMutants } from './raft.js';
@@ -21,6 +22,7 @@ export const mutants: readonly Mutant[] = [
   ...answerMutants,
   ...successionMutants,
   ...orderMutants,
+  ...moveMutants,
   ...mendedMutants,
 ];
 

@@ -8,6 +8,7 @@ import { collectLessOften, collectWhatIsLeft } from './garbage-collection.js';
 import { LogDestination } from './log-destination.js';
 import type { LogLevel } from './log-levels.js';
 import { lostLines, makeServerLog } from './server-log.js';
+import { parsePeers } from './peer-list.js';
 import { parseKnownServers, parseServerList } from './server-list.js';
 import { parseRetention } from './retention.js';
 import { welcome } from './welcome.js';
@@ -16,6 +17,7 @@ function serverOptions(flags: FlagValues, io: Io, log: LogDestination): ServerOp
   const id = flags.text('id');
   const host = flags.text('host');
   const join = flags.optional('join');
+  const peers = flags.optional('peers');
   return {
     id,
     host,
@@ -26,6 +28,7 @@ function serverOptions(flags: FlagValues, io: Io, log: LogDestination): ServerOp
     bootstrap: flags.boolean('bootstrap'),
     bootstrapUnless: parseKnownServers(flags.text('bootstrap-unless')),
     join: join === undefined ? [] : parseServerList(join),
+    peers: peers === undefined ? new Map() : parsePeers(peers),
     heartbeatIntervalMs: flags.number('heartbeat-interval'),
     electionTimeoutMs: flags.number('election-timeout'),
     leaseReads: flags.boolean('lease-reads'),

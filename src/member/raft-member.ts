@@ -18,6 +18,7 @@ import { Loop } from './loop.js';
 import { MembershipChanges } from './membership-changes.js';
 import { memberStatus, peerStatuses } from './member-status.js';
 import type { MemberParts, StopReason } from './parts.js';
+import { overrideAddresses } from './peer-overrides.js';
 import { Proposals } from './proposals.js';
 import { RangeReads } from './range-reads.js';
 import { Reads } from './reads.js';
@@ -174,6 +175,7 @@ export class RaftMember implements Member {
     const removed = machine.removedMembers();
     if (others.length > 0 || machine.members().length > 0) {
       peers.setMembers(new Map(others.map((each) => [each.id, each.peerAddress])));
+      overrideAddresses(this.#parts, others);
     }
     peers.setRemoved(removed);
     if (others.length > 0) this.#watches.reachability.keep(new Set(others.map((each) => each.id)));

@@ -88,17 +88,16 @@ export function decodeAnswer(payload: Uint8Array): Answer {
 /** What a member knows when it is called. */
 export interface Acquaintance {
   readonly self: PeerIdentity;
-  readonly members: ReadonlyMap<MemberId, string>;
   readonly removed: ReadonlySet<MemberId>;
 }
 
 /**
- * Whether a caller that has proven itself may stay. A member that is not in the table yet is let in: it may have been added by
- * entries that this one has not seen.
+ * Whether a caller that has proven itself may stay. A member is known by cluster and id, wherever it comes from. One that is
+ * not in the table yet is let in: it may have been added by entries that this one has not seen.
  *
  * @returns undefined: welcome
  */
-export function refusalOf(hello: Hello, { self, members, removed }: Acquaintance): Refusal | undefined {
+export function refusalOf(hello: Hello, { self, removed }: Acquaintance): Refusal | undefined {
   const { caller } = hello;
   if (caller.clusterId !== self.clusterId) {
     const reason = `${self.name} is of cluster ${formatId(self.clusterId)}, not of ${formatId(caller.clusterId)}`;
@@ -114,11 +113,6 @@ export function refusalOf(hello: Hello, { self, members, removed }: Acquaintance
   if (hello.target !== self.memberId) {
     const reason = `${formatId(hello.target)} was called, but ${self.name} (${formatId(self.memberId)}) listens at ${self.address}`;
     return { code: 'wrong-target', reason };
-  }
-  const known = members.get(caller.memberId);
-  if (known !== undefined && known !== caller.address) {
-    const reason = `member ${caller.name} (${formatId(caller.memberId)}) is known at ${known}, not at ${caller.address}; if it moved, say so first: kvorum update-member ${caller.name} ${caller.address}; or another process runs with a copy of this folder: stop one of them`;
-    return { code: 'wrong-address', reason };
   }
   return undefined;
 }

@@ -232,6 +232,7 @@ async function openRealMember(start: Start): Promise<RaftMember> {
       peerAddress: addresses.raftAddress,
       found: entrance.found,
       contacts: entrance.contacts,
+      peerOverrides: options.peers,
       levelHeldMax: options.featureLevelMax,
       options: {
         ...memberDefaults,

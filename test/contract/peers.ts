@@ -306,12 +306,64 @@ export function testPeers(kind: PeersKind): void {
     }
   });
 
-  check('a second member with one id is sent away', async (make) => {
-    const [one, two, twin] = [await make(1n), await make(2n), await make(2n)];
+  /** Sends again and again: what goes before there is a connection is lost. */
+  const sendUntilHeard = async (from: End, to: End): Promise<void> => {
+    const before = to.told.messages.length;
+    while (to.told.messages.length === before) {
+      from.peers.send([heartbeat(from, to)]);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+
+  check('a member that comes back elsewhere is found where it greets from', async (make) => {
+    const [one, two] = [await make(1n), await make(2n)];
     acquaint(one, two);
-    twin.peers.setMembers(new Map([[1n, one.identity.address]]));
-    twin.peers.send([heartbeat(twin, one)]);
-    await twin.told.until(() => twin.told.lines.includes('refused by 1: wrong-address'));
+    await sendUntilHeard(one, two);
+    await two.peers.close();
+    for (let moves = 0; moves < 2; moves++) {
+      const back = await make(2n);
+      back.peers.setMembers(new Map([[1n, one.identity.address]]));
+      await sendUntilHeard(back, one);
+      await sendUntilHeard(one, back);
+      await back.peers.close();
+    }
+  });
+
+  check('a newer table says where a member is, and what it said itself is tried too', async (make) => {
+    const [one, two] = [await make(1n), await make(2n)];
+    const nowhere = await kind.address();
+    one.peers.setMembers(new Map([[2n, nowhere]]));
+    two.peers.setMembers(new Map([[1n, one.identity.address]]));
+    await sendUntilHeard(two, one);
+    await sendUntilHeard(one, two);
+    one.peers.setMembers(new Map([[2n, await kind.address()]]));
+    await sendUntilHeard(one, two);
+    await two.peers.close();
+    const back = await make(2n);
+    one.peers.setMembers(new Map([[2n, back.identity.address]]));
+    await sendUntilHeard(one, back);
+  });
+
+  check('an operator says where a member of the table is called', async (make) => {
+    const [one, two] = [await make(1n), await make(2n)];
+    one.peers.setMembers(new Map([[2n, await kind.address()]]));
+    one.peers.setOverrides(new Map([[2n, two.identity.address]]));
+    await sendUntilHeard(one, two);
+  });
+
+  check('a removed member is not found where it calls from', async (make) => {
+    const [one, two] = [await make(1n), await make(2n)];
+    one.peers.setMembers(new Map());
+    one.peers.setRemoved(new Set([2n]));
+    two.peers.setMembers(new Map([[1n, one.identity.address]]));
+    two.peers.send([heartbeat(two, one)]);
+    await two.told.until(() => two.told.lines.includes('removed by 1'));
+    one.peers.send([heartbeat(one, two)]);
+    assert.deepEqual([one.told.messages, two.told.messages], [[], []]);
+  });
+
+  check('a second member with the own id is sent away', async (make) => {
+    const one = await make(1n);
     const own = await make(1n);
     own.peers.setMembers(new Map([[3n, one.identity.address]]));
     own.peers.send([{ ...heartbeat(own, one), to: 3n }]);

@@ -91,7 +91,8 @@ interface Life {
 export class Machine {
   readonly name: string;
   readonly id: MemberId;
-  readonly address: string;
+  /** Another one from the next start on, if it is changed. */
+  address: string;
   disk = new MemoryDisk();
   backend = new MemoryBackend();
   /** Of the cluster, once it is known. */
@@ -189,6 +190,7 @@ export class MemoryCluster {
       found?: boolean;
       contacts?: readonly MemberRecord[];
       secret?: Uint8Array;
+      peerOverrides?: ReadonlyMap<string, string>;
       /** false: clients are not served yet. */
       announced?: boolean;
     } = {},
@@ -197,8 +199,8 @@ export class MemoryCluster {
     if (how.secret !== undefined) machine.secret = how.secret;
     const clock = new LifeClock(this.clock);
     const peers = this.#peers(machine, this.network);
-    const { found = false, contacts = [] } = how;
-    const opening = { ...this.#opening(machine, clock, peers), found, contacts };
+    const { found = false, contacts = [], peerOverrides = new Map<string, string>() } = how;
+    const opening = { ...this.#opening(machine, clock, peers), found, contacts, peerOverrides };
     const member = await this.settled(openMember(opening)).catch((error: unknown) => {
       this.#checkClosed(machine);
       throw error;
