@@ -16,6 +16,7 @@ import { MemoryPeers } from '../src/peer/memory-peers.js';
 import { DiskError } from '../src/ports/disk.js';
 import type { Peers } from '../src/ports/peers.js';
 import { VirtualClock } from '../src/ports/virtual-clock.js';
+import { nextStartEpoch } from '../src/storage/data-folder/identity.js';
 import { asReadBy, comparisonsLevel, oldBuild } from './builds.js';
 import { History } from './checkers/history.js';
 import { Compactions } from './compactions.js';
@@ -253,8 +254,10 @@ export class Cluster {
 
   #peersOf(machine: Machine, process: Process): GatedPeers {
     const { id, name, address, levels } = machine;
+    machine.startEpoch = nextStartEpoch(machine.startEpoch, process.wallMs());
+    const { startEpoch } = machine;
     return new GatedPeers(
-      new MemoryPeers(this.network, { clusterId, memberId: id, name, address }),
+      new MemoryPeers(this.network, { clusterId, memberId: id, name, address, startEpoch }),
       process,
       (messages) => {
         for (const message of messages) {

@@ -39,6 +39,8 @@ export class Machine {
   readonly id: MemberId;
   #address: string;
   readonly storage: DiskModel;
+  /** As the data folder's identity says. */
+  startEpoch = 0;
   /** It has come back elsewhere so often. */
   moves = 0;
   #partsBefore: MemberParts | undefined;

@@ -23,4 +23,11 @@ export const moveMutants: readonly Mutant[] = [
     "if (this.#say(id, { source: 'override', address })) changed.push(id);",
     '',
   ),
+  mutant(
+    'start-epoch-from-the-clock-alone',
+    'a member that is started again says when, by its clock: where that went back it is taken for an older process',
+    'src/storage/data-folder/identity.ts',
+    'return Math.max(last + 1, Math.floor(wallMs));',
+    'return Math.floor(wallMs);',
+  ),
 ];

@@ -117,13 +117,15 @@ function codeOf(name: string, reason: StopReason): ExitCode {
       throw new CommandError(exitCodes.removed, reason.message);
     case 'failed':
       throw new CommandError(
-        isUnsuitable(reason.error) ? exitCodes.version : exitCodes.failed,
+        codeOfFailure(reason.error),
         `member ${name} had to stop: ${reason.error.message}`,
       );
   }
 }
 
-/** Another version must be installed; this one would end again. */
-function isUnsuitable(error: unknown): error is KvorumError {
-  return error instanceof KvorumError && error.code === 'VERSION_MISMATCH';
+/** What a start by itself would not mend has a status of its own. */
+function codeOfFailure(error: unknown): ExitCode {
+  if (!(error instanceof KvorumError)) return exitCodes.failed;
+  if (error.code === 'VERSION_MISMATCH') return exitCodes.version;
+  return error.code === 'MEMBER_SUPERSEDED' ? exitCodes.superseded : exitCodes.failed;
 }

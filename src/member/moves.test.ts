@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { KvorumError } from '../base/errors.js';
 import { get, put } from './testing/key-values.js';
 import { MemoryCluster, type Machine } from './testing/memory-cluster.js';
 
@@ -113,6 +114,35 @@ void test('an address that another member still has in the table is made known w
   await cluster.start(second!, { peerOverrides: new Map([[first!.name, first!.address]]) });
   await untilKnown(cluster);
   assert.equal(cluster.events.filter((event) => event.includes('has this Raft address')).length, 1);
+});
+
+void test('of two members with one identity the one that was started first ends', async () => {
+  const cluster = await MemoryCluster.of(2, 68);
+  const [original] = cluster.followers();
+  await cluster.stop(original!);
+  const copy = cluster.copyOf(original!, 'copy:1');
+  await cluster.start(original!);
+  // Nothing is written meanwhile: the copy would lack what the original has acknowledged.
+  await cluster.clock.advanceAsync(1000);
+  await cluster.start(copy);
+  const { stopped } = original!.member;
+  const reason = await cluster.settled(stopped);
+  assert.ok(reason.kind === 'failed');
+  assert.equal((reason.error as KvorumError).code, 'MEMBER_SUPERSEDED');
+  await cluster.settled(put(copy.member, 'a', '2'));
+  assert.equal(await cluster.settled(get(cluster.leaderMachine().member, 'a')), '2');
+});
+
+void test('a member that is started again is never taken for an older process, though its clock went back', async () => {
+  const cluster = await MemoryCluster.of(2, 69);
+  const [machine] = cluster.followers();
+  for (let restarts = 0; restarts < 3; restarts++) {
+    await cluster.stop(machine!);
+    // As if it had been started in the future.
+    if (restarts === 0) machine!.startEpoch = cluster.clock.wallMs() + 3600_000;
+    await cluster.start(machine!);
+    await cluster.settled(put(machine!.member, 'a', 'v'));
+  }
 });
 
 void test('a peer that is no member is told of, and does nothing', async () => {

@@ -16,6 +16,7 @@ import type { Message } from '../raft/types.js';
 import { AddressBook } from './address-book.js';
 import { refusalOf, type Purpose, type Refusal } from './greeting.js';
 import type { MemoryNetwork, Station } from './memory-network.js';
+import { StartEpochs } from './start-epochs.js';
 import { protocolVersions, type ProtocolVersions } from './protocol-versions.js';
 
 /** As of PeerLink. */
@@ -70,6 +71,7 @@ export class MemoryPeers implements Peers, Station {
   readonly versions: ProtocolVersions;
   readonly #network: MemoryNetwork;
   readonly #book: AddressBook;
+  readonly #startEpochs = new StartEpochs();
   #removed: ReadonlySet<MemberId> = new Set();
   /** Members whose messages came in, and where from. */
   readonly #talkedTo = new Map<MemberId, PeerAddress>();
@@ -106,7 +108,7 @@ export class MemoryPeers implements Peers, Station {
   }
 
   setMembers(members: ReadonlyMap<MemberId, PeerAddress>): void {
-    this.#book.setMembers(members);
+    for (const id of this.#book.setMembers(members)) if (!members.has(id)) this.#startEpochs.delete(id);
     this.#welcome.clear();
   }
 
@@ -145,7 +147,12 @@ export class MemoryPeers implements Peers, Station {
   /** The first of its addresses at which it is; each is called in turn, which takes no time here. */
   #addressOf(id: MemberId): PeerAddress | undefined {
     const addresses = this.#book.addressesOf(id);
-    return addresses.find((each) => this.#network.at(each)?.identity.memberId === id) ?? addresses[0];
+    return addresses.find((each) => this.#isAt(id, each)) ?? addresses[0];
+  }
+
+  #isAt(id: MemberId, address: PeerAddress): boolean {
+    const found = this.#network.at(address)?.identity;
+    return found?.memberId === id && !this.#startEpochs.isOutdated(id, found.startEpoch);
   }
 
   elsewhere(): ReadonlyMap<MemberId, PeerAddress> {
@@ -158,6 +165,7 @@ export class MemoryPeers implements Peers, Station {
     for (const id of removed) {
       const address = this.#talkedTo.get(id);
       this.#book.delete(id);
+      this.#startEpochs.delete(id);
       this.#talkedTo.delete(id);
       if (address !== undefined) this.#tellRemoved(address);
     }
@@ -225,6 +233,8 @@ export class MemoryPeers implements Peers, Station {
       this.#sendAway(from, refusal);
       return false;
     }
+    // Whoever is older now is met again, and sent away.
+    if (this.#startEpochs.heard(from.memberId, from.startEpoch)) this.#welcome.clear();
     // What it has said since its connection is up it does not say anew.
     if (this.#talkedTo.get(from.memberId) !== from.address) this.#locate(from);
     this.#welcome.add(from);
@@ -235,11 +245,16 @@ export class MemoryPeers implements Peers, Station {
     this.#talkedTo.set(memberId, address);
     const { forgotten } = this.#book.greeted(memberId, address);
     this.#callRedirected();
-    if (forgotten !== undefined) this.#talkedTo.delete(forgotten);
+    if (forgotten === undefined) return;
+    this.#talkedTo.delete(forgotten);
+    this.#startEpochs.delete(forgotten);
   }
 
   #greet(caller: PeerIdentity, target: MemberId, purpose: Purpose): Refusal | undefined {
-    return refusalOf({ caller, target, purpose }, { self: this.identity, removed: this.#removed });
+    return refusalOf(
+      { caller, target, purpose },
+      { self: this.identity, removed: this.#removed, startEpochs: this.#startEpochs },
+    );
   }
 
   #sendAway(caller: PeerIdentity, refusal: Refusal): void {

@@ -39,6 +39,8 @@ export interface PeerLinkOptions {
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly listener: {
+    /** Whether no newer process of the member is known than the one that answers. */
+    isCurrent(startEpoch: number | undefined): boolean;
     /** Up: the other end has welcomed this member. */
     up(address: PeerAddress, remoteAddress: string): void;
     /** It was up, and the other end or the network closed it. */
@@ -88,6 +90,11 @@ export class PeerLink {
   /** Of the connection that is up, or was tried last. */
   get address(): PeerAddress {
     return this.#address;
+  }
+
+  /** Of the process at the other end; undefined: it is not up, or did not say. */
+  get startEpoch(): number | undefined {
+    return this.#line?.startEpoch;
   }
 
   /** Messages that were dropped because the queue was full or there was no connection. */
@@ -140,7 +147,11 @@ export class PeerLink {
         signal,
       });
       if (this.#closed) line.socket.destroy();
-      else this.#established(line);
+      else if (listener.isCurrent(line.startEpoch)) this.#established(line);
+      else {
+        line.socket.destroy();
+        this.#down(`${this.#address} is served by an older process of the member`);
+      }
     } catch (error) {
       if (this.#closed) return;
       if (error instanceof RefusedError) listener.refused(error.refusal);

@@ -20,6 +20,7 @@ import type { ProtocolVersions } from './protocol-versions.js';
 import { SentAwayLog } from './sent-away-log.js';
 import { sendSnapshot } from './snapshot-sender.js';
 import { StrangerLog } from './stranger-log.js';
+import { StartEpochs } from './start-epochs.js';
 import { Strangers } from './strangers.js';
 
 export interface TcpPeersOptions {
@@ -55,6 +56,7 @@ export class TcpPeers implements Peers {
   readonly #ownNonces = new OwnNonces();
   readonly #links = new Map<MemberId, PeerLink>();
   readonly #book: AddressBook;
+  readonly #startEpochs = new StartEpochs();
   #members: ReadonlyMap<MemberId, PeerAddress> = new Map();
   #removed: ReadonlySet<MemberId> = new Set();
   /** Members with a connection that was welcomed, in either direction. */
@@ -119,7 +121,10 @@ export class TcpPeers implements Peers {
   setMembers(members: ReadonlyMap<MemberId, PeerAddress>): void {
     this.#members = members;
     this.#memberAddresses.setMembers(members);
-    for (const id of this.#book.setMembers(members)) this.#redirect(id);
+    for (const id of this.#book.setMembers(members)) {
+      if (!members.has(id)) this.#startEpochs.delete(id);
+      this.#redirect(id);
+    }
     if (this.#handler === undefined) return;
     for (const id of members.keys()) this.#linkTo(id);
   }
@@ -148,6 +153,7 @@ export class TcpPeers implements Peers {
     for (const id of removed) {
       if (this.#members.has(id)) continue;
       this.#book.delete(id);
+      this.#startEpochs.delete(id);
       this.#redirect(id);
     }
     for (const connection of this.#inbound) {
@@ -191,6 +197,7 @@ export class TcpPeers implements Peers {
       clock,
       random,
       listener: {
+        isCurrent: (startEpoch) => this.#isCurrent(id, startEpoch),
         up: (address, remoteAddress) => {
           this.#alive.add(id);
           this.#memberAddresses.seen(id, remoteAddress);
@@ -226,6 +233,7 @@ export class TcpPeers implements Peers {
     const { secret, versions, clock } = this.#options;
     const connection: InboundConnection = new InboundConnection({
       socket,
+      startEpoch: this.#options.identity.startEpoch,
       secret,
       versions,
       clock,
@@ -264,16 +272,19 @@ export class TcpPeers implements Peers {
   /** The caller knows the secret. */
   #greeted(hello: Hello, remoteAddress: string): Refusal | undefined {
     const { identity: self } = this.#options;
-    const { memberId: id, name, address } = hello.caller;
-    const refusal = refusalOf(hello, { self, removed: this.#removed });
+    const { memberId: id, name, address, startEpoch } = hello.caller;
+    const refusal = refusalOf(hello, { self, removed: this.#removed, startEpochs: this.#startEpochs });
     if (refusal !== undefined) {
       this.#sentAwayLog.sentAway(id, refusal.reason, { name, address });
       return refusal;
     }
     this.#sentAwayLog.welcomed(id);
+    this.#isCurrent(id, startEpoch);
     // A caller has one connection for each purpose; an older one is a leftover of a network that broke.
     for (const other of this.#inbound) {
-      if (other.caller === id && other.purpose === hello.purpose) other.close();
+      // One that is outdated was told so, and is ending.
+      const ends = this.#startEpochs.isOutdated(id, other.startEpoch);
+      if (other.caller === id && other.purpose === hello.purpose && !ends) other.close();
     }
     this.#locate(id, address);
     this.#memberAddresses.seen(id, remoteAddress);
@@ -283,10 +294,29 @@ export class TcpPeers implements Peers {
     return undefined;
   }
 
+  /** A process of the member has proven itself. Connections with older ones end. */
+  #isCurrent(id: MemberId, startEpoch: number | undefined): boolean {
+    if (this.#startEpochs.heard(id, startEpoch)) this.#fence(id);
+    return !this.#startEpochs.isOutdated(id, startEpoch);
+  }
+
+  #fence(id: MemberId): void {
+    for (const other of this.#inbound) {
+      if (other.caller !== id || !this.#startEpochs.isOutdated(id, other.startEpoch)) continue;
+      other.supersede();
+    }
+    const link = this.#links.get(id);
+    if (link === undefined || !this.#startEpochs.isOutdated(id, link.startEpoch)) return;
+    link.close();
+    this.#links.delete(id);
+    this.#linkTo(id);
+  }
+
   #locate(id: MemberId, address: PeerAddress): void {
     const { moved, forgotten } = this.#book.greeted(id, address);
     if (moved) this.#redirect(id);
     if (forgotten === undefined) return;
+    this.#startEpochs.delete(forgotten);
     this.#redirect(forgotten);
     this.#memberAddresses.delete(forgotten);
     for (const connection of this.#inbound) if (connection.caller === forgotten) connection.close();

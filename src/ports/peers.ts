@@ -69,6 +69,8 @@ export const refusalCodes = [
   'busy',
   /** Without a reason: one of the two does not know the other's secret. */
   'refused',
+  /** Another process with this id and a higher start epoch has been heard. */
+  'superseded',
 ] as const;
 export type RefusalCode = (typeof refusalCodes)[number];
 
@@ -101,4 +103,6 @@ export interface PeerIdentity {
   readonly name: string;
   /** Where it listens, as the others should have it in their member table. */
   readonly address: PeerAddress;
+  /** As of the data folder; absent: of a version without. */
+  readonly startEpoch?: number;
 }

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
+import { cp } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { KvorumError } from '../base/errors.js';
 import { freePort } from '../base/testing/free-port.js';
 import { connect, type KvorumClient } from '../client/index.js';
 import { ownLoopback } from '../testing/own-loopback.js';
-import { RunningServers } from '../testing/running-servers.js';
+import { placeOf, RunningServers } from '../testing/running-servers.js';
 import type { RunningServer } from './server.js';
 
 function clientOf(t: TestContext, ...servers: readonly RunningServer[]): KvorumClient {
@@ -65,6 +68,23 @@ describe('a server that moves', () => {
     const later = clientOf(t, ...again);
     await later.set('a', '2');
     for (const server of again) assert.equal(await clientOf(t, server).get('a'), '2');
+  });
+
+  it('ends when a copy of its folder is started after it', async (t) => {
+    const servers = await RunningServers.in(t);
+    const [founder, second, third] = await servers.cluster(3, ownLoopback());
+    await third!.stop();
+    const dataDir = join(servers.folder, 'copy', 'node3');
+    await cp(third!.dataDir, dataDir, { recursive: true });
+    // Where it was, so that it acknowledges nothing that the copy lacks.
+    const original = await servers.start(placeOf(third!));
+    const copy = await servers.start({ id: 'node3', dataDir });
+    const reason = await original.stopped;
+    assert.ok(reason.kind === 'failed' && reason.error instanceof KvorumError);
+    assert.equal(reason.error.code, 'MEMBER_SUPERSEDED');
+    assert.match(reason.error.message, /node3 .* was started later: a copy of its data folder is in use/);
+    await untilKnown(clientOf(t, founder!, second!), [copy]);
+    await clientOf(t, copy).set('a', '1');
   });
 
   it('is told what is wrong with peers', async (t) => {
