@@ -16,6 +16,7 @@ import { MemoryPeers } from '../src/peer/memory-peers.js';
 import { DiskError } from '../src/ports/disk.js';
 import type { Peers } from '../src/ports/peers.js';
 import { VirtualClock } from '../src/ports/virtual-clock.js';
+import { nextStartEpoch } from '../src/storage/data-folder/identity.js';
 import { asReadBy, comparisonsLevel, oldBuild } from './builds.js';
 import { History } from './checkers/history.js';
 import { Compactions } from './compactions.js';
@@ -253,8 +254,10 @@ export class Cluster {
 
   #peersOf(machine: Machine, process: Process): GatedPeers {
     const { id, name, address, levels } = machine;
+    machine.startEpoch = nextStartEpoch(machine.startEpoch, process.wallMs());
+    const { startEpoch } = machine;
     return new GatedPeers(
-      new MemoryPeers(this.network, { clusterId, memberId: id, name, address }),
+      new MemoryPeers(this.network, { clusterId, memberId: id, name, address, startEpoch }),
       process,
       (messages) => {
         for (const message of messages) {
@@ -270,11 +273,12 @@ export class Cluster {
   async #run(machine: Machine, life: Life): Promise<void> {
     const contacts = machine.entrance === 'joining' ? await join(this, machine, life.process) : [];
     if (life.process.ended) return;
-    const parts = await this.open(machine, life, contacts, this.dice).catch((error: unknown) => {
+    const opened = await this.open(machine, life, contacts, this.dice).catch((error: unknown) => {
       if (!life.process.ended) this.#checkClosed(machine);
       throw error;
     });
     if (machine.life !== life) return;
+    const parts = { ...opened, peerOverrides: overridesFor(opened, this.machines) };
     life.parts = parts;
     if (machine.hollowLog) this.fail(new Error(`${machine.name} starts, and a part of its log is gone`));
     machine.rottenLog = false;
@@ -455,6 +459,14 @@ export class Cluster {
       if (machine.startable && this.supervised) this.start(machine);
     });
   }
+}
+
+/** As an operator names them to a member that comes back and does not know where the others have gone. */
+function overridesFor({ machine }: MemberParts, machines: readonly Machine[]): ReadonlyMap<string, string> {
+  const moved = machines.filter(({ id, address }) =>
+    machine.members().some((each) => each.id === id && each.peerAddress !== address),
+  );
+  return new Map(moved.map(({ name, address }) => [name, address]));
 }
 
 /** Rows of keys as long as LMDB takes are several short ones' work. */

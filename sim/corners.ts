@@ -23,11 +23,14 @@ export const laterCornerKinds = [
 export const latestCornerKinds = ['corner-slow-links'] as const;
 /** Of seeds that are led to none of the others. */
 export const lastCornerKinds = ['corner-vote-while-installing'] as const;
+/** Of seeds that are led to none of those before. */
+export const movingCornerKinds = ['corner-moves'] as const;
 export const allCornerKinds = [
   ...cornerKinds,
   ...laterCornerKinds,
   ...latestCornerKinds,
   ...lastCornerKinds,
+  ...movingCornerKinds,
 ] as const;
 export type CornerKind = (typeof allCornerKinds)[number];
 
@@ -161,6 +164,12 @@ export const corners: Readonly<Record<CornerKind, Corner>> = {
     network: { ...network, latencyMsMin: 0.05, latencyMsMax: 2, messagePartSizeBytes: 200 },
     disk: quickDisk,
     clients: { count: 5, callsPerSecond: 2, valueSizeBytesMax: 4000 },
+  },
+  'corner-moves': {
+    members: 3,
+    heartbeatIntervalMs: 20,
+    network: { ...network, latencyMsMin: 0.05, latencyMsMax: 2 },
+    clients: { count: 5, callsPerSecond: 60, valueSizeBytesMax: 50 },
   },
   'corner-leaves-one': {
     members: 2,

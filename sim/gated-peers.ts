@@ -70,6 +70,14 @@ export class GatedPeers implements Peers {
     this.#peers.setMembers(members);
   }
 
+  setOverrides(overrides: ReadonlyMap<MemberId, PeerAddress>): void {
+    this.#peers.setOverrides(overrides);
+  }
+
+  elsewhere(): ReadonlyMap<MemberId, PeerAddress> {
+    return this.#peers.elsewhere();
+  }
+
   setRemoved(removed: ReadonlySet<MemberId>): void {
     this.#peers.setRemoved(removed);
   }

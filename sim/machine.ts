@@ -37,8 +37,12 @@ export interface Life {
 export class Machine {
   readonly name: string;
   readonly id: MemberId;
-  readonly address: string;
+  #address: string;
   readonly storage: DiskModel;
+  /** As the data folder's identity says. */
+  startEpoch = 0;
+  /** It has come back elsewhere so often. */
+  moves = 0;
   #partsBefore: MemberParts | undefined;
   disk = new MemoryDisk();
   backend: MemoryBackend;
@@ -77,7 +81,7 @@ export class Machine {
     this.backend = new MemoryBackend(state);
     this.name = `n${id}`;
     this.id = BigInt(id * idStep);
-    this.address = `n${id}:60051`;
+    this.#address = `n${id}:60051`;
     this.entrance = entrance;
     if (entrance === 'founding') this.secret = encodeUtf8('secret');
     this.storage = storage;
@@ -115,6 +119,17 @@ export class Machine {
   learnSecret(secret: Uint8Array): void {
     if (secret.length > 0) this.secret = secret;
     assert(this.secret.length > 0, `${this.name} is let in, and not told the secret`);
+  }
+
+  /** Where its processes listen, from their next start on. */
+  get address(): string {
+    return this.#address;
+  }
+
+  /** It comes back at an address that nobody has had. */
+  move(): void {
+    assert(this.life === undefined, `${this.name} moves when nothing runs on it`);
+    this.#address = `${this.name}-${++this.moves}:60051`;
   }
 
   /** The newer version is installed: from the next start on. */

@@ -8,6 +8,7 @@ import {
   lastCornerKinds,
   latestCornerKinds,
   laterCornerKinds,
+  movingCornerKinds,
   type Corner,
   type CornerKind,
 } from './corners.js';
@@ -82,6 +83,7 @@ const cornerKnob = 'corner 1496';
 const laterCornerKnob = 'later corner 6';
 const latestCornerKnob = 'latest corner 8';
 const lastCornerKnob = 'last corner 1';
+const movingCornerKnob = 'moving corner 9';
 const installKnob = 'slow installations 161';
 const stragglerKnob = 'straggler theme 1';
 const sixKnob = 'six 103';
@@ -100,6 +102,7 @@ const cornerPart = 0.1;
 const laterCornerPart = 0.04;
 const latestCornerPart = 0.02;
 const lastCornerPart = 0.02;
+const movingCornerPart = 0.02;
 const slowInstallPart = 0.05;
 const stragglerThemePart = 0.06;
 
@@ -140,7 +143,8 @@ class Draft {
       this.#drawn(latestCornerKnob, latestCornerPart, latestCornerKinds) ??
       this.#drawn(laterCornerKnob, laterCornerPart, laterCornerKinds) ??
       this.#drawn(cornerKnob, cornerPart, cornerKinds) ??
-      this.#drawn(lastCornerKnob, lastCornerPart, lastCornerKinds);
+      this.#drawn(lastCornerKnob, lastCornerPart, lastCornerKinds) ??
+      this.#drawn(movingCornerKnob, movingCornerPart, movingCornerKinds);
     this.#corner = this.#cornerKind === undefined ? undefined : corners[this.#cornerKind];
   }
 

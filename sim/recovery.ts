@@ -73,6 +73,7 @@ export class Recovery {
     cluster.phase('all come back');
     for (const machine of cluster.machines) this.#installNewer(machine);
     await this.#serve('the whole cluster', cluster.machines);
+    await this.#becomeKnown();
     await cluster.expect('the feature level is raised', this.#timeoutMs, () => this.#isRaised());
     await this.#forget();
     await cluster.expect('all members reach one index', this.#timeoutMs, () => {
@@ -87,6 +88,20 @@ export class Recovery {
     const members = cluster.running().filter((each) => !cluster.isOut(each) && !each.backend.holdsRot);
     const hashes = new Set(members.map((each) => each.member!.hash()));
     if (hashes.size > 1) cluster.fail(new Error('the states of the members differ in the end'));
+  }
+
+  /** Whoever came back elsewhere has made it known by itself: from now on nobody needs to be told. */
+  async #becomeKnown(): Promise<void> {
+    const cluster = this.#cluster;
+    if (cluster.machines.every(({ moves }) => moves === 0)) return;
+    await cluster.expect('the addresses of the members are known', this.#timeoutMs, () => {
+      const members = cluster.leader()?.parts.machine.members() ?? [];
+      return cluster.machines.every(
+        (machine) =>
+          cluster.isOut(machine) ||
+          members.some(({ id, peerAddress }) => id === machine.id && peerAddress === machine.address),
+      );
+    });
   }
 
   /** What the policy names goes, though nobody writes, and with it all that only it had. */

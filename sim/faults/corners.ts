@@ -3,6 +3,7 @@ import type { Cluster } from '../cluster.js';
 import type { Machine } from '../machine.js';
 import { castOf, playMsMax } from './cast.js';
 import { leaseGiven } from './lease-given.js';
+import { moves } from './moves.js';
 import { slowLinks } from './narrow-links.js';
 import { orderTransfer } from './order.js';
 import type { Fault } from './scene.js';
@@ -164,5 +165,6 @@ export const cornerFaults = {
   'corner-vote-while-installing': voteWhileInstalling,
   'corner-lease-given': leaseGiven,
   'corner-slow-links': slowLinks,
+  'corner-moves': moves,
   ...successionCorners,
 };

@@ -4,6 +4,7 @@ import { levelMutants } from './level.js';
 import { logMemoryMutants } from './log-memory.js';
 import { memberMutants } from './member.js';
 import { mendedMutants } from './mended.js';
+import { moveMutants } from './moves.js';
 import type { Mutant, WaitingMutant } from './mutant.js';
 import { orderMutants } from './order.js';
 import { raftMutants } from './raft.js';
@@ -23,6 +24,7 @@ export const mutants: readonly Mutant[] = [
   ...successionMutants,
   ...orderMutants,
   ...logMemoryMutants,
+  ...moveMutants,
   ...mendedMutants,
 ];
 

@@ -10,6 +10,8 @@ export const errorCodes = {
   MEMBER_NOT_FOUND: { grpc: 'NOT_FOUND', outcome: 'not-applied' },
   MEMBER_NAME_TAKEN: { grpc: 'ALREADY_EXISTS', outcome: 'not-applied' },
   MEMBER_ADDRESS_TAKEN: { grpc: 'ALREADY_EXISTS', outcome: 'not-applied' },
+  /** Another process with this member's identity was started later. */
+  MEMBER_SUPERSEDED: { grpc: 'FAILED_PRECONDITION', outcome: 'not-applied' },
   MEMBER_REMOVED: { grpc: 'FAILED_PRECONDITION', outcome: 'not-applied' },
   /** A start or a join: this version of Kvorum does not know the formats that the cluster is at. */
   VERSION_MISMATCH: { grpc: 'FAILED_PRECONDITION', outcome: 'not-applied' },

@@ -15,6 +15,8 @@ export const exitCodes = {
   removed: 5,
   /** `serve`: this version of Kvorum does not know the feature level that the cluster is at. */
   version: 6,
+  /** `serve`: another process with this member's identity was started later. */
+  superseded: 7,
   /** SIGHUP, Ctrl-C and SIGTERM, where the work was not at its end. As shells have it: 128 and the signal's number. */
   hungUp: 129,
   interrupted: 130,
@@ -84,5 +86,6 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (usageCodes.includes(error.code)) return exitCodes.usage;
   if (unavailableCodes.includes(error.code)) return exitCodes.unavailable;
   if (error.code === 'VERSION_MISMATCH') return exitCodes.version;
+  if (error.code === 'MEMBER_SUPERSEDED') return exitCodes.superseded;
   return error.code === 'OUTCOME_UNKNOWN' ? exitCodes.unknown : exitCodes.failed;
 }

@@ -27,7 +27,7 @@ ${columns(rows)}
 ${others.join(', ')}. Each command shows its flags and examples with -help. -flag=x, --flag=x and
 --flag x are the same; what follows a lone -- is no flag.
 Exit status: 0 done, 1 failed or key not found, 2 wrong usage, 3 no server or no quorum, 4 outcome of a
-write unknown, 5 this member was removed, 6 it needs another version.
+write unknown, 5 this member was removed, 6 it needs another version, 7 a copy of it was started later.
 `;
 }
 

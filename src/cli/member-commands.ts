@@ -1,6 +1,7 @@
 import type { Command } from './command.js';
 import type { FlagSpec } from './flags.js';
 import { logLevels } from './log-levels.js';
+import { parsePeers } from './peer-list.js';
 import { parseKnownServers, parseServerList } from './server-list.js';
 
 const port = { kind: 'number', value: 'PORT', min: 0, max: 65_535 } as const;
@@ -48,6 +49,13 @@ const serveFlags: readonly FlagSpec[] = [
     value: 'HOST:PORT,...',
     summary: 'client address of ANY member of the cluster to join',
     check: parseServerList,
+  },
+  {
+    name: 'peers',
+    kind: 'text',
+    value: 'NAME=HOST:PORT,...',
+    summary: 'where to call these members (their Raft ports), whatever the cluster knows; for this start',
+    check: parsePeers,
   },
   {
     name: 'host',

@@ -8,6 +8,7 @@ import { collectLessOften, collectWhatIsLeft } from './garbage-collection.js';
 import { LogDestination } from './log-destination.js';
 import type { LogLevel } from './log-levels.js';
 import { lostLines, makeServerLog } from './server-log.js';
+import { parsePeers } from './peer-list.js';
 import { parseKnownServers, parseServerList } from './server-list.js';
 import { parseRetention } from './retention.js';
 import { welcome } from './welcome.js';
@@ -16,6 +17,7 @@ function serverOptions(flags: FlagValues, io: Io, log: LogDestination): ServerOp
   const id = flags.text('id');
   const host = flags.text('host');
   const join = flags.optional('join');
+  const peers = flags.optional('peers');
   return {
     id,
     host,
@@ -26,6 +28,7 @@ function serverOptions(flags: FlagValues, io: Io, log: LogDestination): ServerOp
     bootstrap: flags.boolean('bootstrap'),
     bootstrapUnless: parseKnownServers(flags.text('bootstrap-unless')),
     join: join === undefined ? [] : parseServerList(join),
+    peers: peers === undefined ? new Map() : parsePeers(peers),
     heartbeatIntervalMs: flags.number('heartbeat-interval'),
     electionTimeoutMs: flags.number('election-timeout'),
     leaseReads: flags.boolean('lease-reads'),
@@ -114,13 +117,15 @@ function codeOf(name: string, reason: StopReason): ExitCode {
       throw new CommandError(exitCodes.removed, reason.message);
     case 'failed':
       throw new CommandError(
-        isUnsuitable(reason.error) ? exitCodes.version : exitCodes.failed,
+        codeOfFailure(reason.error),
         `member ${name} had to stop: ${reason.error.message}`,
       );
   }
 }
 
-/** Another version must be installed; this one would end again. */
-function isUnsuitable(error: unknown): error is KvorumError {
-  return error instanceof KvorumError && error.code === 'VERSION_MISMATCH';
+/** What a start by itself would not mend has a status of its own. */
+function codeOfFailure(error: unknown): ExitCode {
+  if (!(error instanceof KvorumError)) return exitCodes.failed;
+  if (error.code === 'VERSION_MISMATCH') return exitCodes.version;
+  return error.code === 'MEMBER_SUPERSEDED' ? exitCodes.superseded : exitCodes.failed;
 }

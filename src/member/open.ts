@@ -11,7 +11,7 @@ import { StateMachine } from '../fsm/state-machine.js';
 import type { AppliedPosition, Backend } from '../ports/backend.js';
 import type { Clock } from '../ports/clock.js';
 import type { Disk } from '../ports/disk.js';
-import type { Peers } from '../ports/peers.js';
+import type { PeerAddress, Peers } from '../ports/peers.js';
 import { emptyConfig } from '../raft/config-change.js';
 import { Raft } from '../raft/raft.js';
 import type { Entry, HardState } from '../raft/types.js';
@@ -20,6 +20,7 @@ import { Wal, type WalOptions, type WalRecovered } from '../storage/wal/wal.js';
 import { emptyBehind, logEndMissingError, logFor } from './log-fit.js';
 import type { MemberOptions } from './options.js';
 import type { MemberParts } from './parts.js';
+import { overrideAddresses, unknownNames } from './peer-overrides.js';
 import { RaftMember } from './raft-member.js';
 
 export interface OpenMember {
@@ -34,6 +35,8 @@ export interface OpenMember {
   readonly found: boolean;
   /** Where a member that has no state yet finds the cluster (from its join). */
   readonly contacts: readonly MemberRecord[];
+  /** As of MemberParts. */
+  readonly peerOverrides?: ReadonlyMap<string, PeerAddress>;
   /** Entries that are taken for empty ones. */
   readonly passedOver?: readonly PassedOver[];
   /** Default: of this version of Kvorum. */
@@ -104,9 +107,17 @@ async function fitTogether(open: OpenMember, found: OpenedLog): Promise<MemberPa
     open.peers.setMembers(
       new Map(open.contacts.filter((each) => each.id !== open.id).map((each) => [each.id, each.peerAddress])),
     );
+    overrideAddresses(open, open.contacts);
   }
+  tellUnknown(open, machine);
   const { levels = knownLevels, levelHeldMax = Infinity } = open;
   return { ...open, levels, levelHeldMax, raft, machine, wal: log.wal, snapshots };
+}
+
+function tellUnknown({ peerOverrides, contacts, log }: OpenMember, machine: StateMachine): void {
+  const members = machine.members();
+  const names = unknownNames(peerOverrides, members.length > 0 ? members : contacts);
+  if (names.length > 0) log.warn({ names }, 'peers that are no members, as far as is known here');
 }
 
 async function foundLog(open: OpenMember, opened: OpenedLog): Promise<OpenedLog> {

@@ -5,7 +5,7 @@ import type { RandomSource } from '../base/prng.js';
 import type { StateMachine } from '../fsm/state-machine.js';
 import type { Backend } from '../ports/backend.js';
 import type { Clock } from '../ports/clock.js';
-import type { Peers } from '../ports/peers.js';
+import type { PeerAddress, Peers } from '../ports/peers.js';
 import type { Raft } from '../raft/raft.js';
 import type { SnapshotStore } from '../storage/snapshot/snapshot-store.js';
 import type { Wal } from '../storage/wal/wal.js';
@@ -23,6 +23,8 @@ export interface MemberParts {
   readonly clientAddress: string;
   /** host:port that members use. */
   readonly peerAddress: string;
+  /** Where members are called in spite of the member table, by name; of this process alone. */
+  readonly peerOverrides?: ReadonlyMap<string, PeerAddress>;
   /** Of the version that runs. */
   readonly levels: LevelRange;
   /** The operator lets the cluster go no further; Infinity: as far as it can. */

@@ -18,6 +18,7 @@ import { Loop } from './loop.js';
 import { MembershipChanges } from './membership-changes.js';
 import { memberStatus, peerStatuses } from './member-status.js';
 import type { MemberParts, StopReason } from './parts.js';
+import { overrideAddresses } from './peer-overrides.js';
 import { Proposals } from './proposals.js';
 import { RangeReads } from './range-reads.js';
 import { Reads } from './reads.js';
@@ -149,15 +150,19 @@ export class RaftMember implements Member {
   }
 
   /**
-   * One member that sends this one away may be behind the others. A majority that knows this id at another
-   * address means a second process with this member's identity: this one ends.
+   * One member that sends this one away may be behind the others. A majority that has heard a later start of this
+   * id, or knows it at another address, means a second process with this member's identity: this one ends.
    */
   #refused(by: MemberId, code: RefusalCode, reason: string): void {
-    const { log, machine } = this.#parts;
+    const { log, machine, id } = this.#parts;
     if (this.#refusals.refused(by, code)) log.error({ peer: formatId(by), reason }, 'sent away by a member');
-    if (this.#ended !== undefined || !this.#refusals.isKnownElsewhere(machine.config.voters)) return;
+    if (this.#ended !== undefined) return;
+    const { voters } = machine.config;
+    const isSuperseded = this.#refusals.isSuperseded(voters.filter((each) => each !== id));
+    if (!isSuperseded && !this.#refusals.isKnownElsewhere(voters)) return;
     this.#ended = stoppingFor(reason);
-    void this.#end({ kind: 'failed', error: new KvorumError('MEMBER_ADDRESS_TAKEN', reason) });
+    const error = new KvorumError(isSuperseded ? 'MEMBER_SUPERSEDED' : 'MEMBER_ADDRESS_TAKEN', reason);
+    void this.#end({ kind: 'failed', error });
   }
 
   #entryApplied(applied: AppliedEntry): void {
@@ -174,6 +179,7 @@ export class RaftMember implements Member {
     const removed = machine.removedMembers();
     if (others.length > 0 || machine.members().length > 0) {
       peers.setMembers(new Map(others.map((each) => [each.id, each.peerAddress])));
+      overrideAddresses(this.#parts, others);
     }
     peers.setRemoved(removed);
     if (others.length > 0) this.#watches.reachability.keep(new Set(others.map((each) => each.id)));

@@ -39,8 +39,9 @@ export class Reachability {
 
   lost(id: MemberId, address: PeerAddress, reason: string): void {
     const before = this.#ways.get(id);
-    if (before?.reachable === false && before.address === address) {
-      this.#ways.set(id, { ...before, reason });
+    // It may be tried at several addresses, one after the other.
+    if (before?.reachable === false) {
+      this.#ways.set(id, { ...before, address, reason });
       return;
     }
     this.#ways.set(id, this.#way(false, address, reason));

@@ -14,6 +14,16 @@ describe('refusals', () => {
     assert.equal(refusals.isKnownElsewhere(voters), true);
   });
 
+  it('of a majority of the others say that it was started again elsewhere', () => {
+    const refusals = new Refusals(new VirtualClock());
+    refusals.refused(1n, 'superseded');
+    assert.equal(refusals.isSuperseded([1n, 2n]), false);
+    assert.equal(refusals.isSuperseded([1n]), true);
+    refusals.refused(2n, 'superseded');
+    assert.equal(refusals.isSuperseded([1n, 2n]), true);
+    assert.equal(refusals.isSuperseded([]), false);
+  });
+
   it('for other reasons do not', () => {
     const refusals = new Refusals(new VirtualClock());
     for (const voter of voters) refusals.refused(voter, 'busy');

@@ -39,6 +39,12 @@ export class Refusals {
     return elsewhere.length > voters.length / 2;
   }
 
+  /** Whether a majority of the others has heard a process with this member's identity that was started later. */
+  isSuperseded(others: readonly MemberId[]): boolean {
+    const superseding = others.filter((other) => this.#recent(other)?.code === 'superseded');
+    return superseding.length > others.length / 2;
+  }
+
   #recent(by: MemberId): Refusal | undefined {
     const refusal = this.#byMember.get(by);
     if (refusal === undefined || this.#clock.monotonicMs() - refusal.atMs > recentMs) return undefined;

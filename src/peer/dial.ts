@@ -47,6 +47,8 @@ export interface Line {
 /** To a member, who has said which version of the protocol is spoken. */
 export interface DialledLine extends Line {
   readonly version: number;
+  /** Of whoever listens there; undefined: it did not say. */
+  readonly startEpoch: number | undefined;
 }
 
 /**
@@ -96,7 +98,7 @@ export function dial(call: Call): Promise<DialledLine> {
       }
       settle();
       socket.pause();
-      resolve({ socket, parser, version: handshake.version });
+      resolve({ socket, parser, version: handshake.version, startEpoch: answer.startEpoch });
     };
     socket.on('data', (chunk: Buffer) => {
       try {

@@ -4,6 +4,7 @@ import { echoed } from '../base/echo.js';
 import { formatId, noMember, type MemberId } from '../base/ids.js';
 import { refusalCodes, type PeerIdentity, type RefusalCode } from '../ports/peers.js';
 import { encodeFrame } from './frame.js';
+import type { StartEpochs } from './start-epochs.js';
 import type { ProtocolVersions } from './protocol-versions.js';
 
 export type Purpose = 'messages' | 'snapshot';
@@ -28,7 +29,9 @@ export interface Refusal {
 }
 
 /** What the callee says: first its answer to the hello; a removal may come later too. */
-export type Answer = { readonly welcome: true } | ({ readonly welcome: false } & Refusal);
+export type Answer =
+  /** The start epoch of whoever says so; only as the answer to a hello. */
+  { readonly welcome: true; readonly startEpoch?: number } | ({ readonly welcome: false } & Refusal);
 
 export function encodeHello({ caller, target, purpose }: Hello): Uint8Array {
   const writer = new ByteWriter(128);
@@ -60,11 +63,21 @@ function readText(reader: ByteReader): string {
 }
 
 export function writeAnswer(writer: ByteWriter, answer: Answer): void {
-  if (answer.welcome) writer.uint8(0);
-  else {
+  if (answer.welcome) {
+    writer.uint8(0);
+    // Earlier versions do not read on here.
+    if (answer.startEpoch !== undefined) writer.uint64(BigInt(answer.startEpoch));
+  } else {
     writer.uint8(1).uint8(refusalCodes.indexOf(answer.code)).string(echoed(answer.reason));
     if (answer.versions !== undefined) writer.varint(answer.versions.min).varint(answer.versions.max);
   }
+}
+
+/** @throws MalformedBytesError */
+export function readStartEpoch(reader: ByteReader): number {
+  const epoch = Number(reader.uint64());
+  if (!Number.isSafeInteger(epoch)) throw new MalformedBytesError('a start epoch out of range');
+  return epoch;
 }
 
 /** Without a proof: to one that has not given any, or later on a connection that was greeted. */
@@ -76,7 +89,9 @@ export function encodeAnswer(answer: Answer): Uint8Array {
 export function decodeAnswer(payload: Uint8Array): Answer {
   const reader = new ByteReader(payload);
   const kind = reader.uint8();
-  if (kind === 0) return { welcome: true };
+  if (kind === 0) {
+    return reader.remaining === 0 ? { welcome: true } : { welcome: true, startEpoch: readStartEpoch(reader) };
+  }
   if (kind !== 1) throw new MalformedBytesError(`an answer of kind ${kind}`);
   // One that is not known here is of a later version: its reason says it all the same.
   const code = refusalCodes[reader.uint8()] ?? 'refused';
@@ -88,17 +103,17 @@ export function decodeAnswer(payload: Uint8Array): Answer {
 /** What a member knows when it is called. */
 export interface Acquaintance {
   readonly self: PeerIdentity;
-  readonly members: ReadonlyMap<MemberId, string>;
   readonly removed: ReadonlySet<MemberId>;
+  readonly startEpochs: Pick<StartEpochs, 'isOutdated'>;
 }
 
 /**
- * Whether a caller that has proven itself may stay. A member that is not in the table yet is let in: it may have been added by
- * entries that this one has not seen.
+ * Whether a caller that has proven itself may stay. A member is known by cluster and id, wherever it comes from. One that is
+ * not in the table yet is let in: it may have been added by entries that this one has not seen.
  *
  * @returns undefined: welcome
  */
-export function refusalOf(hello: Hello, { self, members, removed }: Acquaintance): Refusal | undefined {
+export function refusalOf(hello: Hello, { self, removed, startEpochs }: Acquaintance): Refusal | undefined {
   const { caller } = hello;
   if (caller.clusterId !== self.clusterId) {
     const reason = `${self.name} is of cluster ${formatId(self.clusterId)}, not of ${formatId(caller.clusterId)}`;
@@ -115,10 +130,12 @@ export function refusalOf(hello: Hello, { self, members, removed }: Acquaintance
     const reason = `${formatId(hello.target)} was called, but ${self.name} (${formatId(self.memberId)}) listens at ${self.address}`;
     return { code: 'wrong-target', reason };
   }
-  const known = members.get(caller.memberId);
-  if (known !== undefined && known !== caller.address) {
-    const reason = `member ${caller.name} (${formatId(caller.memberId)}) is known at ${known}, not at ${caller.address}; if it moved, say so first: kvorum update-member ${caller.name} ${caller.address}; or another process runs with a copy of this folder: stop one of them`;
-    return { code: 'wrong-address', reason };
-  }
+  if (startEpochs.isOutdated(caller.memberId, caller.startEpoch)) return supersededBy(caller);
   return undefined;
+}
+
+/** Of two processes with one identity the older one hears this. */
+export function supersededBy({ name, memberId }: Pick<PeerIdentity, 'name' | 'memberId'>): Refusal {
+  const reason = `another process with the id of member ${name} (${formatId(memberId)}) was started later: a copy of its data folder is in use, and one of the two must go`;
+  return { code: 'superseded', reason };
 }

@@ -172,6 +172,21 @@ describe('a greeting', () => {
     assert.throws(() => callee().readOpening(newer), said);
   });
 
+  it('says when each end was started, and passes over what only later versions know', () => {
+    const startEpoch = 1_700_000_000_001;
+    const started = { ...hello, caller: { ...hello.caller, startEpoch } };
+    const [one, two] = [new CallerHandshake(secret, nonce(), started), callee()];
+    const opening = payloadOf(one.opening());
+    const claims = payloadOf(sayOf(one.take(payloadOf(two.readOpening(opening).challenge))));
+    assert.deepEqual(two.readClaims(claims), started);
+    const answer = { welcome: true, startEpoch: 7 } as const;
+    assert.deepEqual(one.take(payloadOf(two.answer(answer))), { answer });
+    const later = Buffer.concat([payloadOf(caller().opening()), Buffer.from([99, 3, 1, 2, 3])]);
+    assert.equal(callee().readOpening(later).callerNonce.length, nonceSizeBytes);
+    const broken = Buffer.concat([payloadOf(caller().opening()), Buffer.from([99, 3, 1])]);
+    assert.throws(() => callee().readOpening(broken), MalformedBytesError);
+  });
+
   it('settles the highest version that both speak, and only with what both have said', () => {
     const cases: readonly (readonly [ProtocolVersions, ProtocolVersions, number])[] = [
       [{ min: 3, max: 3 }, { min: 3, max: 5 }, 3],
@@ -216,7 +231,7 @@ describe('a greeting', () => {
 
   it('takes an opening that says more than this version knows, and refuses one from before there were ranges', () => {
     const one = caller();
-    const longer = Buffer.concat([payloadOf(one.opening()), Uint8Array.of(1, 2, 3)]);
+    const longer = Buffer.concat([payloadOf(one.opening()), Uint8Array.of(99, 2, 2, 3)]);
     callee().readOpening(longer);
     const before = Buffer.concat([
       payloadOf(one.opening()).subarray(0, 4),

@@ -2,7 +2,15 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { ByteReader, ByteWriter, MalformedBytesError } from '../base/byte-stream.js';
 import { emptyBytes } from '../base/bytes.js';
 import { encodeFrame } from './frame.js';
-import { decodeAnswer, decodeHello, encodeHello, writeAnswer, type Answer, type Hello } from './greeting.js';
+import {
+  decodeAnswer,
+  decodeHello,
+  encodeHello,
+  readStartEpoch,
+  writeAnswer,
+  type Answer,
+  type Hello,
+} from './greeting.js';
 import {
   commonVersion,
   protocolVersions,
@@ -14,10 +22,10 @@ import {
 /**
  * How two members meet. Both prove that they know the cluster's secret, and neither says who it is to one that has not:
  *
- *     caller  opening    magic, the versions it speaks, nonce; more, that only later versions know
+ *     caller  opening    magic, the versions it speaks, nonce; fields that not all versions know, each with its number
  *     callee  challenge  the version that is spoken from here on, nonce; proof over the opening and these
  *     caller  claims     who it is and whom it calls; proof over all that and the claims
- *     callee  answer     welcome or why not; proof over all that and the answer
+ *     callee  answer     welcome, with its start epoch, or why not; proof over all that and the answer
  *
  * A proof is HMAC-SHA256 under the secret (RFC 2104). Each of the three begins with words of its own, so that none can
  * be turned against whoever made it; the nonces make it good for one connection alone. As the opening is proven too,
@@ -29,6 +37,9 @@ const magic = 0x4d52_564b;
 
 export const nonceSizeBytes = 32;
 const proofSizeBytes = 32;
+
+/** Behind the nonce of an opening, as a number and bytes: versions that do not know one pass over it. */
+const openingFields = { startEpoch: 1 } as const;
 
 /** The first byte of what the callee says; 0 and 1 are answers without a proof. */
 const kinds = { challenge: 2, provenAnswer: 3 } as const;
@@ -72,7 +83,13 @@ export class CallerHandshake {
     this.#versions = versions;
     this.#claims = encodeHello(hello);
     const writer = new ByteWriter(64);
-    this.#opening = writer.uint32(magic).varint(versions.min).varint(versions.max).raw(nonce).finish();
+    writer.uint32(magic).varint(versions.min).varint(versions.max).raw(nonce);
+    const { startEpoch } = hello.caller;
+    if (startEpoch !== undefined) {
+      const field = new ByteWriter(8).uint64(BigInt(startEpoch)).finish();
+      writer.uint8(openingFields.startEpoch).bytes(field);
+    }
+    this.#opening = writer.finish();
   }
 
   opening(): Uint8Array {
@@ -138,6 +155,7 @@ export class CalleeHandshake {
   readonly #versions: ProtocolVersions;
   #meeting: Meeting | undefined;
   #claims: Uint8Array = emptyBytes;
+  #startEpoch: number | undefined;
 
   constructor(secret: Uint8Array, nonce: Uint8Array, versions = protocolVersions) {
     this.#secret = secret;
@@ -160,14 +178,23 @@ export class CalleeHandshake {
     const reader = new ByteReader(payload);
     if (reader.uint32() !== magic) throw new MalformedBytesError('not the greeting of a member');
     const version = this.#versionFor(readVersions(reader));
-    // What may come behind it is of versions that this one does not speak: it is proven, and not read.
     const callerNonce = new Uint8Array(reader.raw(nonceSizeBytes));
+    this.#readFields(reader);
     const challenge = new ByteWriter(64).varint(version).raw(this.#nonce).finish();
     const meeting = { opening: new Uint8Array(payload), challenge, version };
     this.#meeting = meeting;
     const proof = prove(this.#secret, 'kvorum callee opens', meeting, []);
     const frame = encodeFrame((writer) => writer.uint8(kinds.challenge).bytes(challenge).raw(proof));
     return { callerNonce, challenge: frame };
+  }
+
+  /** Believed once the claims are proven, which the opening is a part of. */
+  #readFields(reader: ByteReader): void {
+    while (reader.remaining > 0) {
+      const field = reader.uint8();
+      const bytes = reader.bytes();
+      if (field === openingFields.startEpoch) this.#startEpoch = readStartEpoch(new ByteReader(bytes));
+    }
   }
 
   #versionFor(theirs: ProtocolVersions): number {
@@ -182,7 +209,9 @@ export class CalleeHandshake {
     const reader = new ByteReader(payload);
     this.#claims = new Uint8Array(reader.bytes());
     checkProof(readLast(reader), prove(this.#secret, 'kvorum caller claims', this.#meeting, [this.#claims]));
-    return decodeHello(this.#claims);
+    const hello = decodeHello(this.#claims);
+    if (this.#startEpoch === undefined) return hello;
+    return { ...hello, caller: { ...hello.caller, startEpoch: this.#startEpoch } };
   }
 
   /** To a caller that has proven itself. */

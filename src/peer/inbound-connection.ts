@@ -6,7 +6,7 @@ import type { Clock } from '../ports/clock.js';
 import type { PeersHandler } from '../ports/peers.js';
 import { greetingTimeoutMs } from './dial.js';
 import { FrameParser, frameSizeBytesMax, greetingSizeBytesMax, snapshotFrameSizeBytesMax } from './frame.js';
-import { encodeAnswer, type Hello, type Refusal } from './greeting.js';
+import { encodeAnswer, supersededBy, type Hello, type Refusal } from './greeting.js';
 import { CalleeHandshake, nonceSizeBytes, UnprovenError } from './handshake.js';
 import type { InboundBudget } from './inbound-budget.js';
 import { readMessage } from './message-codec.js';
@@ -17,6 +17,8 @@ import { receiveSnapshot } from './snapshot-receiver.js';
 
 export interface InboundOptions {
   readonly socket: Socket;
+  /** Of this member. */
+  readonly startEpoch: number | undefined;
   readonly secret: Uint8Array;
   /** Default: those of this version of Kvorum. */
   readonly versions?: ProtocolVersions | undefined;
@@ -82,6 +84,11 @@ export class InboundConnection {
 
   get caller(): MemberId | undefined {
     return this.#hello?.caller.memberId;
+  }
+
+  /** Of the caller. */
+  get startEpoch(): number | undefined {
+    return this.#hello?.caller.startEpoch;
   }
 
   get purpose(): Hello['purpose'] | undefined {
@@ -157,7 +164,9 @@ export class InboundConnection {
     this.#hello = hello;
     this.#parser.payloadSizeBytesMax =
       hello.purpose === 'messages' ? frameSizeBytesMax : snapshotFrameSizeBytesMax;
-    socket.write(this.#handshake.answer({ welcome: true }));
+    const { startEpoch } = this.#options;
+    const epoch = startEpoch === undefined ? {} : { startEpoch };
+    socket.write(this.#handshake.answer({ welcome: true, ...epoch }));
     if (hello.purpose === 'messages') return;
     socket.off('data', this.#onData);
     receiveSnapshot({ socket, parser: this.#parser }, hello.caller.memberId, handler).catch(() =>
@@ -224,6 +233,11 @@ export class InboundConnection {
   /** Tells the other end, which has been welcomed before, why, and closes. */
   refuse(refusal: Refusal): void {
     this.#end(encodeAnswer({ welcome: false, ...refusal }));
+  }
+
+  /** As refuse(): a newer process of the same member has been heard. */
+  supersede(): void {
+    if (this.#hello !== undefined) this.refuse(supersededBy(this.#hello.caller));
   }
 
   #end(last: Uint8Array): void {

@@ -59,6 +59,8 @@ export interface Station {
   readonly versions: ProtocolVersions;
   /** A message has arrived. */
   deliver(from: PeerIdentity, message: Message): void;
+  /** Another member has connected and greeted this one. */
+  called(from: PeerIdentity, target: MemberId): void;
   /** Bytes of a long message from or to member `id`, of `term`, have arrived. */
   heard(id: MemberId, term: Term): void;
   /** The process of member `id` has ended. */

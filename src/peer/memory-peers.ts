@@ -2,6 +2,7 @@ import { MalformedBytesError } from '../base/byte-stream.js';
 import { emptyBytes } from '../base/bytes.js';
 import { KvorumError } from '../base/errors.js';
 import type { MemberId, Term } from '../base/ids.js';
+import type { Timer } from '../ports/clock.js';
 import type {
   IncomingSnapshot,
   OutgoingSnapshot,
@@ -12,9 +13,14 @@ import type {
   SnapshotHeader,
 } from '../ports/peers.js';
 import type { Message } from '../raft/types.js';
+import { AddressBook } from './address-book.js';
 import { refusalOf, type Purpose, type Refusal } from './greeting.js';
 import type { MemoryNetwork, Station } from './memory-network.js';
+import { StartEpochs } from './start-epochs.js';
 import { protocolVersions, type ProtocolVersions } from './protocol-versions.js';
+
+/** As of PeerLink. */
+const callIntervalMs = 1000;
 
 /** The receiving end of a transfer: ends by finish() or by close(), whatever the sender still does. */
 class SnapshotConnection {
@@ -64,9 +70,9 @@ export class MemoryPeers implements Peers, Station {
   readonly secret: Uint8Array;
   readonly versions: ProtocolVersions;
   readonly #network: MemoryNetwork;
-  #members: ReadonlyMap<MemberId, PeerAddress> = new Map();
+  readonly #book: AddressBook;
+  readonly #startEpochs = new StartEpochs();
   #removed: ReadonlySet<MemberId> = new Set();
-  readonly #learnt = new Map<MemberId, PeerAddress>();
   /** Members whose messages came in, and where from. */
   readonly #talkedTo = new Map<MemberId, PeerAddress>();
   /** Callers whose greeting was welcome, as long as nothing that decides on it has changed. */
@@ -75,6 +81,7 @@ export class MemoryPeers implements Peers, Station {
   readonly #reachable = new Map<MemberId, boolean>();
   #handler: PeersHandler | undefined;
   #closed = false;
+  #callTimer: Timer | undefined;
 
   /** @param versions of the protocol, as far as greetings go: messages are the same in all */
   constructor(
@@ -86,6 +93,7 @@ export class MemoryPeers implements Peers, Station {
     this.versions = versions;
     this.#network = network;
     this.identity = identity;
+    this.#book = new AddressBook(identity.address);
     this.secret = secret;
   }
 
@@ -95,13 +103,60 @@ export class MemoryPeers implements Peers, Station {
       return Promise.reject(new KvorumError('ADDRESS_UNAVAILABLE', message));
     }
     this.#handler = handler;
+    this.#callRedirected();
     return Promise.resolve();
   }
 
   setMembers(members: ReadonlyMap<MemberId, PeerAddress>): void {
-    this.#members = members;
+    for (const id of this.#book.setMembers(members)) if (!members.has(id)) this.#startEpochs.delete(id);
     this.#welcome.clear();
-    for (const id of members.keys()) this.#learnt.delete(id);
+  }
+
+  setOverrides(overrides: ReadonlyMap<MemberId, PeerAddress>): void {
+    this.#book.setOverrides(overrides);
+    this.#callRedirected();
+  }
+
+  /**
+   * Members that have moved are called though there is nothing to say, and again and again: they may not know where this
+   * one is. Where all are as the table says, messages call them soon enough.
+   */
+  #callRedirected(): void {
+    if (this.#closed || this.#handler === undefined || this.#callTimer !== undefined) return;
+    const redirected = this.#book.redirected();
+    if (redirected.size === 0) return;
+    for (const [id, address] of redirected) {
+      this.#network.later(() => {
+        const other = this.#network.at(address);
+        if (this.#closed || other === undefined || !this.#network.reaches(this.identity.memberId, id)) return;
+        if (this.#network.understands(this, other) && this.#network.trusts(this, other)) {
+          other.called(this.identity, id);
+        }
+      });
+    }
+    this.#callTimer = this.#network.clock.setTimer(callIntervalMs, () => {
+      this.#callTimer = undefined;
+      this.#callRedirected();
+    });
+  }
+
+  called(from: PeerIdentity, target: MemberId): void {
+    if (!this.#closed && !this.#welcome.has(from)) this.#meet(from, target);
+  }
+
+  /** The first of its addresses at which it is; each is called in turn, which takes no time here. */
+  #addressOf(id: MemberId): PeerAddress | undefined {
+    const addresses = this.#book.addressesOf(id);
+    return addresses.find((each) => this.#isAt(id, each)) ?? addresses[0];
+  }
+
+  #isAt(id: MemberId, address: PeerAddress): boolean {
+    const found = this.#network.at(address)?.identity;
+    return found?.memberId === id && !this.#startEpochs.isOutdated(id, found.startEpoch);
+  }
+
+  elsewhere(): ReadonlyMap<MemberId, PeerAddress> {
+    return this.#book.elsewhere();
   }
 
   setRemoved(removed: ReadonlySet<MemberId>): void {
@@ -109,7 +164,8 @@ export class MemoryPeers implements Peers, Station {
     this.#welcome.clear();
     for (const id of removed) {
       const address = this.#talkedTo.get(id);
-      this.#learnt.delete(id);
+      this.#book.delete(id);
+      this.#startEpochs.delete(id);
       this.#talkedTo.delete(id);
       if (address !== undefined) this.#tellRemoved(address);
     }
@@ -130,7 +186,7 @@ export class MemoryPeers implements Peers, Station {
   send(messages: readonly Message[]): void {
     if (this.#closed || this.#handler === undefined) return;
     for (const message of messages) {
-      const address = this.#members.get(message.to) ?? this.#learnt.get(message.to);
+      const address = this.#addressOf(message.to);
       if (address === undefined) continue;
       const other = this.#network.at(address);
       if (other === undefined || !this.#network.reaches(this.identity.memberId, message.to)) {
@@ -177,16 +233,27 @@ export class MemoryPeers implements Peers, Station {
       this.#sendAway(from, refusal);
       return false;
     }
-    this.#talkedTo.set(from.memberId, from.address);
-    if (!this.#members.has(from.memberId)) this.#learnt.set(from.memberId, from.address);
+    // Whoever is older now is met again, and sent away.
+    if (this.#startEpochs.heard(from.memberId, from.startEpoch)) this.#welcome.clear();
+    // What it has said since its connection is up it does not say anew.
+    if (this.#talkedTo.get(from.memberId) !== from.address) this.#locate(from);
     this.#welcome.add(from);
     return true;
+  }
+
+  #locate({ memberId, address }: PeerIdentity): void {
+    this.#talkedTo.set(memberId, address);
+    const { forgotten } = this.#book.greeted(memberId, address);
+    this.#callRedirected();
+    if (forgotten === undefined) return;
+    this.#talkedTo.delete(forgotten);
+    this.#startEpochs.delete(forgotten);
   }
 
   #greet(caller: PeerIdentity, target: MemberId, purpose: Purpose): Refusal | undefined {
     return refusalOf(
       { caller, target, purpose },
-      { self: this.identity, members: this.#members, removed: this.#removed },
+      { self: this.identity, removed: this.#removed, startEpochs: this.#startEpochs },
     );
   }
 
@@ -211,7 +278,7 @@ export class MemoryPeers implements Peers, Station {
   }
 
   async sendSnapshot(to: MemberId, transfer: OutgoingSnapshot): Promise<void> {
-    const address = this.#members.get(to) ?? this.#learnt.get(to);
+    const address = this.#addressOf(to);
     if (address === undefined) throw new Error('the address of the member is not known');
     await this.#hop(to, transfer.signal);
     const other = this.#network.at(address);
@@ -283,6 +350,7 @@ export class MemoryPeers implements Peers, Station {
 
   close(): Promise<void> {
     this.#closed = true;
+    this.#callTimer?.cancel();
     this.#network.unlisten(this);
     return Promise.resolve();
   }

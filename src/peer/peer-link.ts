@@ -34,16 +34,19 @@ export interface PeerLinkOptions {
   readonly versions: ProtocolVersions | undefined;
   readonly ownNonces: OwnNonces;
   readonly target: MemberId;
-  readonly address: PeerAddress;
+  /** Where it may be, in the order in which they are tried; never empty. */
+  readonly addresses: () => readonly PeerAddress[];
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly listener: {
+    /** Whether no newer process of the member is known than the one that answers. */
+    isCurrent(startEpoch: number | undefined): boolean;
     /** Up: the other end has welcomed this member. */
-    up(remoteAddress: string): void;
+    up(address: PeerAddress, remoteAddress: string): void;
     /** It was up, and the other end or the network closed it. */
     lost(): void;
-    /** Messages are dropped from now on, until it is up. Told again when there is another reason. */
-    unreachable(reason: string): void;
+    /** Messages are dropped from now on, until it is up. Told again when an address has another reason. */
+    unreachable(address: PeerAddress, reason: string): void;
     /** Bytes of a long message that is on its way, and was sent in `term`, have arrived. */
     taken(term: Term): void;
     refused(refusal: Refusal): void;
@@ -57,7 +60,6 @@ interface UpLine extends DialledLine {
 
 /** The way of messages to one member: connects on its own, again and again. */
 export class PeerLink {
-  readonly address: PeerAddress;
   readonly #options: PeerLinkOptions;
   readonly #frames = new OutgoingFrames();
   #line: UpLine | undefined;
@@ -65,8 +67,11 @@ export class PeerLink {
   #ping: Timer | undefined;
   #unansweredPings = 0;
   #failures = 0;
-  /** Why messages are dropped, as it was told; undefined: they are not. */
-  #toldReason: string | undefined;
+  /** Since the first address was tried. */
+  #attempts = 0;
+  #address: PeerAddress = '';
+  /** Why messages are dropped, as it was told, by address; empty while they are not. */
+  readonly #toldReasons = new Map<PeerAddress, string>();
   /** Of the line that is up: what is said when it ends. */
   #whyClosed = '';
   #flushing = false;
@@ -75,12 +80,21 @@ export class PeerLink {
 
   constructor(options: PeerLinkOptions) {
     this.#options = options;
-    this.address = options.address;
     void this.#connect();
   }
 
   get isUp(): boolean {
     return this.#line !== undefined;
+  }
+
+  /** Of the connection that is up, or was tried last. */
+  get address(): PeerAddress {
+    return this.#address;
+  }
+
+  /** Of the process at the other end; undefined: it is not up, or did not say. */
+  get startEpoch(): number | undefined {
+    return this.#line?.startEpoch;
   }
 
   /** Messages that were dropped because the queue was full or there was no connection. */
@@ -120,18 +134,24 @@ export class PeerLink {
   async #connect(): Promise<void> {
     const { self, secret, versions, ownNonces, target, clock, listener } = this.#options;
     const { signal } = this.#abort;
+    const addresses = this.#options.addresses();
+    this.#address = addresses[this.#attempts++ % addresses.length]!;
     const caller = { self, secret, versions, ownNonces };
     try {
       const line = await dial({
         ...caller,
         target,
-        address: this.address,
+        address: this.#address,
         purpose: 'messages',
         clock,
         signal,
       });
       if (this.#closed) line.socket.destroy();
-      else this.#established(line);
+      else if (listener.isCurrent(line.startEpoch)) this.#established(line);
+      else {
+        line.socket.destroy();
+        this.#down(`${this.#address} is served by an older process of the member`);
+      }
     } catch (error) {
       if (this.#closed) return;
       if (error instanceof RefusedError) listener.refused(error.refusal);
@@ -145,7 +165,8 @@ export class PeerLink {
     const line: UpLine = { ...dialled, window };
     this.#line = line;
     this.#failures = 0;
-    this.#toldReason = undefined;
+    this.#attempts = 0;
+    this.#toldReasons.clear();
     const { socket, parser } = line;
     this.#whyClosed = 'the connection was closed';
     socket.setTimeout(stallTimeoutMs);
@@ -176,7 +197,7 @@ export class PeerLink {
     socket.resume();
     this.#unansweredPings = 0;
     this.#armPing(line);
-    listener.up(socket.remoteAddress ?? '');
+    listener.up(this.#address, socket.remoteAddress ?? '');
     this.#flush();
   }
 
@@ -217,9 +238,9 @@ export class PeerLink {
   #down(reason: string): void {
     const { clock, random, listener } = this.#options;
     this.#frames.clear();
-    if (this.#toldReason !== reason) {
-      this.#toldReason = reason;
-      listener.unreachable(reason);
+    if (this.#toldReasons.get(this.#address) !== reason) {
+      this.#toldReasons.set(this.#address, reason);
+      listener.unreachable(this.#address, reason);
     }
     const limitMs = Math.min(backoffMsMax, backoffMsMin * 2 ** Math.min(this.#failures++, 10));
     const delayMs = limitMs / 2 + randomInt(random, Math.ceil(limitMs / 2) + 1);
@@ -234,6 +255,7 @@ export class PeerLink {
     if (this.#closed || this.#line !== undefined || this.#retry === undefined) return;
     this.#retry.cancel();
     this.#retry = undefined;
+    this.#attempts = 0;
     void this.#connect();
   }
 

@@ -8,6 +8,7 @@ import { silentLog } from '../base/log.js';
 import { Prng, randomInt } from '../base/prng.js';
 import { RealClock } from '../ports/real-clock.js';
 import type { Message } from '../raft/types.js';
+import { learntMax } from './address-book.js';
 import { encodeFrame, FrameParser, frameSizeBytesMax, greetingSizeBytesMax } from './frame.js';
 import { decodeAnswer } from './greeting.js';
 import { CallerHandshake } from './handshake.js';
@@ -17,7 +18,7 @@ import { queueLimits } from './message-queue.js';
 import { protocolVersions } from './protocol-versions.js';
 import { strangerLogIntervalMs } from './stranger-log.js';
 import { strangersMax } from './strangers.js';
-import { connectionsMax, learntMax } from './tcp-peers.js';
+import { connectionsMax } from './tcp-peers.js';
 import {
   calling,
   closed,

@@ -8,6 +8,7 @@ import { RatedLog } from '../base/rated-log.js';
 import type { Clock } from '../ports/clock.js';
 import type { OutgoingSnapshot, PeerAddress, PeerIdentity, Peers, PeersHandler } from '../ports/peers.js';
 import type { Message } from '../raft/types.js';
+import { AddressBook } from './address-book.js';
 import { RefusedError } from './dial.js';
 import { refusalOf, type Hello, type Refusal } from './greeting.js';
 import { InboundBudget } from './inbound-budget.js';
@@ -19,6 +20,7 @@ import type { ProtocolVersions } from './protocol-versions.js';
 import { SentAwayLog } from './sent-away-log.js';
 import { sendSnapshot } from './snapshot-sender.js';
 import { StrangerLog } from './stranger-log.js';
+import { StartEpochs } from './start-epochs.js';
 import { Strangers } from './strangers.js';
 
 export interface TcpPeersOptions {
@@ -40,8 +42,6 @@ export interface TcpPeersOptions {
 
 /** Connections that other processes may hold open on the Raft port. Those of members are far fewer. */
 export const connectionsMax = 1024;
-/** Members that called, but are not in the member table yet. */
-export const learntMax = 64;
 
 /** The members of a cluster over TCP: one connection for each direction, one more for each snapshot. */
 export class TcpPeers implements Peers {
@@ -55,10 +55,10 @@ export class TcpPeers implements Peers {
   readonly #budget = new InboundBudget();
   readonly #ownNonces = new OwnNonces();
   readonly #links = new Map<MemberId, PeerLink>();
+  readonly #book: AddressBook;
+  readonly #startEpochs = new StartEpochs();
   #members: ReadonlyMap<MemberId, PeerAddress> = new Map();
   #removed: ReadonlySet<MemberId> = new Set();
-  /** Where members that are not in the table listen, as they said themselves. */
-  readonly #learnt = new Map<MemberId, PeerAddress>();
   /** Members with a connection that was welcomed, in either direction. */
   readonly #alive = new Set<MemberId>();
   readonly #sentAwayLog: SentAwayLog;
@@ -69,6 +69,7 @@ export class TcpPeers implements Peers {
 
   constructor(options: TcpPeersOptions) {
     this.#options = options;
+    this.#book = new AddressBook(options.identity.address);
     this.#strangers = new Strangers((group) => this.#memberAddresses.has(group));
     this.#strangerLog = new StrangerLog(options.clock, options.log);
     this.#sentAwayLog = new SentAwayLog(options.clock, options.log);
@@ -120,19 +121,41 @@ export class TcpPeers implements Peers {
   setMembers(members: ReadonlyMap<MemberId, PeerAddress>): void {
     this.#members = members;
     this.#memberAddresses.setMembers(members);
-    for (const id of members.keys()) this.#learnt.delete(id);
-    for (const [id, link] of this.#links) {
-      if (this.#addressOf(id) === link.address) continue;
-      link.close();
-      this.#links.delete(id);
+    for (const id of this.#book.setMembers(members)) {
+      if (!members.has(id)) this.#startEpochs.delete(id);
+      this.#redirect(id);
     }
     if (this.#handler === undefined) return;
     for (const id of members.keys()) this.#linkTo(id);
   }
 
+  setOverrides(overrides: ReadonlyMap<MemberId, PeerAddress>): void {
+    for (const id of this.#book.setOverrides(overrides)) this.#redirect(id);
+  }
+
+  /** The member is to be called at another address first, or nowhere. */
+  #redirect(id: MemberId): void {
+    const [first] = this.#book.addressesOf(id);
+    const link = this.#links.get(id);
+    if (link !== undefined && link.address !== first) {
+      link.close();
+      this.#links.delete(id);
+    }
+    if (this.#handler !== undefined && this.#members.has(id)) this.#linkTo(id);
+  }
+
+  elsewhere(): ReadonlyMap<MemberId, PeerAddress> {
+    return this.#book.elsewhere();
+  }
+
   setRemoved(removed: ReadonlySet<MemberId>): void {
     this.#removed = removed;
-    for (const id of removed) this.#learnt.delete(id);
+    for (const id of removed) {
+      if (this.#members.has(id)) continue;
+      this.#book.delete(id);
+      this.#startEpochs.delete(id);
+      this.#redirect(id);
+    }
     for (const connection of this.#inbound) {
       const { caller } = connection;
       if (caller !== undefined && removed.has(caller)) {
@@ -147,7 +170,8 @@ export class TcpPeers implements Peers {
 
   async sendSnapshot(to: MemberId, transfer: OutgoingSnapshot): Promise<void> {
     const { identity: self, secret, versions, clock } = this.#options;
-    const address = this.#addressOf(to);
+    const link = this.#links.get(to);
+    const address = link?.isUp === true ? link.address : this.#book.addressesOf(to)[0];
     if (address === undefined) throw new Error(`the address of member ${formatId(to)} is not known`);
     try {
       const call = { self, secret, versions, ownNonces: this.#ownNonces, target: to, address, clock };
@@ -158,15 +182,10 @@ export class TcpPeers implements Peers {
     }
   }
 
-  #addressOf(id: MemberId): PeerAddress | undefined {
-    return this.#members.get(id) ?? this.#learnt.get(id);
-  }
-
   #linkTo(id: MemberId): PeerLink | undefined {
     const present = this.#links.get(id);
     if (present !== undefined || this.#closed || this.#handler === undefined) return present;
-    const address = this.#addressOf(id);
-    if (address === undefined || id === this.#options.identity.memberId) return undefined;
+    if (id === this.#options.identity.memberId || this.#book.addressesOf(id).length === 0) return undefined;
     const { identity: self, secret, versions, clock, random, log } = this.#options;
     const link = new PeerLink({
       self,
@@ -174,17 +193,18 @@ export class TcpPeers implements Peers {
       versions,
       ownNonces: this.#ownNonces,
       target: id,
-      address,
+      addresses: () => this.#book.addressesOf(id),
       clock,
       random,
       listener: {
-        up: (remoteAddress) => {
+        isCurrent: (startEpoch) => this.#isCurrent(id, startEpoch),
+        up: (address, remoteAddress) => {
           this.#alive.add(id);
           this.#memberAddresses.seen(id, remoteAddress);
           this.#handler?.reachable(id, address);
         },
         lost: () => this.#lost(id),
-        unreachable: (reason) => {
+        unreachable: (address, reason) => {
           log.debug({ peer: formatId(id), address, reason }, 'no connection to a member');
           this.#handler?.unreachable(id, address, reason);
         },
@@ -213,6 +233,7 @@ export class TcpPeers implements Peers {
     const { secret, versions, clock } = this.#options;
     const connection: InboundConnection = new InboundConnection({
       socket,
+      startEpoch: this.#options.identity.startEpoch,
       secret,
       versions,
       clock,
@@ -251,18 +272,21 @@ export class TcpPeers implements Peers {
   /** The caller knows the secret. */
   #greeted(hello: Hello, remoteAddress: string): Refusal | undefined {
     const { identity: self } = this.#options;
-    const { memberId: id, name, address } = hello.caller;
-    const refusal = refusalOf(hello, { self, members: this.#members, removed: this.#removed });
+    const { memberId: id, name, address, startEpoch } = hello.caller;
+    const refusal = refusalOf(hello, { self, removed: this.#removed, startEpochs: this.#startEpochs });
     if (refusal !== undefined) {
       this.#sentAwayLog.sentAway(id, refusal.reason, { name, address });
       return refusal;
     }
     this.#sentAwayLog.welcomed(id);
+    this.#isCurrent(id, startEpoch);
     // A caller has one connection for each purpose; an older one is a leftover of a network that broke.
     for (const other of this.#inbound) {
-      if (other.caller === id && other.purpose === hello.purpose) other.close();
+      // One that is outdated was told so, and is ending.
+      const ends = this.#startEpochs.isOutdated(id, other.startEpoch);
+      if (other.caller === id && other.purpose === hello.purpose && !ends) other.close();
     }
-    if (!this.#members.has(id)) this.#learn(id, address);
+    this.#locate(id, address);
     this.#memberAddresses.seen(id, remoteAddress);
     if (hello.purpose === 'snapshot') return undefined;
     this.#alive.add(id);
@@ -270,21 +294,32 @@ export class TcpPeers implements Peers {
     return undefined;
   }
 
-  #learn(id: MemberId, address: PeerAddress): void {
-    const link = this.#links.get(id);
-    if (link !== undefined && link.address !== address) {
-      link.close();
-      this.#links.delete(id);
+  /** A process of the member has proven itself. Connections with older ones end. */
+  #isCurrent(id: MemberId, startEpoch: number | undefined): boolean {
+    if (this.#startEpochs.heard(id, startEpoch)) this.#fence(id);
+    return !this.#startEpochs.isOutdated(id, startEpoch);
+  }
+
+  #fence(id: MemberId): void {
+    for (const other of this.#inbound) {
+      if (other.caller !== id || !this.#startEpochs.isOutdated(id, other.startEpoch)) continue;
+      other.supersede();
     }
-    this.#learnt.delete(id);
-    this.#learnt.set(id, address);
-    const [oldest] = this.#learnt.keys();
-    if (this.#learnt.size <= learntMax || oldest === undefined) return;
-    this.#learnt.delete(oldest);
-    this.#memberAddresses.delete(oldest);
-    this.#links.get(oldest)?.close();
-    this.#links.delete(oldest);
-    for (const connection of this.#inbound) if (connection.caller === oldest) connection.close();
+    const link = this.#links.get(id);
+    if (link === undefined || !this.#startEpochs.isOutdated(id, link.startEpoch)) return;
+    link.close();
+    this.#links.delete(id);
+    this.#linkTo(id);
+  }
+
+  #locate(id: MemberId, address: PeerAddress): void {
+    const { moved, forgotten } = this.#book.greeted(id, address);
+    if (moved) this.#redirect(id);
+    if (forgotten === undefined) return;
+    this.#startEpochs.delete(forgotten);
+    this.#redirect(forgotten);
+    this.#memberAddresses.delete(forgotten);
+    for (const connection of this.#inbound) if (connection.caller === forgotten) connection.close();
   }
 
   close(): Promise<void> {

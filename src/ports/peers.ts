@@ -9,8 +9,15 @@ export type PeerAddress = string;
 export interface Peers {
   /** Begins to listen and to deliver. Rejects when the address cannot be used. */
   start(handler: PeersHandler): Promise<void>;
-  /** Replaces the table of the others. One that is not in it is let in all the same, if it knows the secret. */
+  /**
+   * Replaces the table of the others. One that is not in it, or comes from another address, is let in all the same, if it
+   * knows the secret, and is called where it says that it listens, until the table says something new.
+   */
   setMembers(members: ReadonlyMap<MemberId, PeerAddress>): void;
+  /** Where members of the table are called in spite of it, until it says something new or they greet from elsewhere. */
+  setOverrides(overrides: ReadonlyMap<MemberId, PeerAddress>): void;
+  /** Members of the table whose last word on where they are is a greeting from another address. */
+  elsewhere(): ReadonlyMap<MemberId, PeerAddress>;
   /** Members that were removed from the cluster: they are told so when they call. */
   setRemoved(removed: ReadonlySet<MemberId>): void;
   /** Queues; never throws. Messages of one turn leave together. Unknown receivers are dropped. */
@@ -57,10 +64,13 @@ export const refusalCodes = [
   'wrong-target',
   'removed',
   'own-id',
+  /** Said by earlier versions alone, to a member that had moved. */
   'wrong-address',
   'busy',
   /** Without a reason: one of the two does not know the other's secret. */
   'refused',
+  /** Another process with this id and a higher start epoch has been heard. */
+  'superseded',
 ] as const;
 export type RefusalCode = (typeof refusalCodes)[number];
 
@@ -93,4 +103,6 @@ export interface PeerIdentity {
   readonly name: string;
   /** Where it listens, as the others should have it in their member table. */
   readonly address: PeerAddress;
+  /** As of the data folder; absent: of a version without. */
+  readonly startEpoch?: number;
 }

@@ -1,9 +1,16 @@
-import { checkMemberName, formatHostPort, isWildcard, parseHostPort } from '../base/address.js';
+import {
+  checkMemberName,
+  checkReachable,
+  formatHostPort,
+  isWildcard,
+  parseHostPort,
+} from '../base/address.js';
 import { echoed } from '../base/echo.js';
 import { KvorumError } from '../base/errors.js';
 import { knownLevels, levelsText, type FeatureLevel } from '../base/feature-levels.js';
 import type { Log } from '../base/log.js';
 import { memberDefaults } from '../member/options.js';
+import { clusterMembersMax } from '../raft/config-change.js';
 
 /** How one server is started. Times in milliseconds, sizes in bytes. */
 export interface ServerOptions {
@@ -23,6 +30,11 @@ export interface ServerOptions {
   readonly bootstrapUnless: readonly string[];
   /** Client addresses of members to join through. */
   readonly join: readonly string[];
+  /**
+   * host:port of the Raft ports of members, by name: called there first, in spite of what the cluster knows. Of this start
+   * alone, and told to nobody.
+   */
+  readonly peers: ReadonlyMap<string, string>;
   readonly log: Log;
   readonly heartbeatIntervalMs: number;
   readonly electionTimeoutMs: number;
@@ -50,6 +62,7 @@ export const serverDefaults = {
   bootstrap: false,
   bootstrapUnless: [],
   join: [],
+  peers: new Map<string, string>(),
   heartbeatIntervalMs: memberDefaults.heartbeatIntervalMs,
   electionTimeoutMs: memberDefaults.electionTimeoutMs,
   leaseReads: memberDefaults.leaseReads,
@@ -89,6 +102,7 @@ export function checkServerOptions(options: ServerOptions): void {
   if (dataDir === '') throw refused('data-dir must name a folder');
   for (const address of join) parseHostPort('join', address);
   for (const address of options.bootstrapUnless) parseHostPort('bootstrap-unless', address);
+  checkPeers(options.peers);
   if (bootstrap && join.length > 0) {
     throw refused('bootstrap and join exclude each other: found a cluster, or join one');
   }
@@ -100,6 +114,16 @@ export function checkServerOptions(options: ServerOptions): void {
     }
   }
   checkFeatureLevel(options.featureLevelMax);
+}
+
+function checkPeers(peers: ReadonlyMap<string, string>): void {
+  if (peers.size > clusterMembersMax) {
+    throw refused(`peers must name at most ${clusterMembersMax} members, not ${peers.size}`);
+  }
+  for (const [name, address] of peers) {
+    checkMemberName('peers', name);
+    checkReachable('peers', address);
+  }
 }
 
 function checkFeatureLevel(level: FeatureLevel): void {

@@ -101,6 +101,7 @@ interface Start extends Entered {
 async function enterFrom(folder: DataFolder, options: ServerOptions, signal?: AbortSignal): Promise<Entered> {
   let ports: ReservedPorts | undefined;
   try {
+    await folder.beginStart(new RealClock().wallMs());
     const { host, advertiseHost } = options;
     ports = await reservePorts(host, options);
     const addresses: Addresses = {
@@ -210,6 +211,7 @@ async function openRealMember(start: Start): Promise<RaftMember> {
       memberId: identity.memberId,
       name: identity.name,
       address: addresses.raftAddress,
+      startEpoch: folder.startEpoch,
     },
     secret: identity.secret,
     listenHost: options.host,
@@ -232,6 +234,7 @@ async function openRealMember(start: Start): Promise<RaftMember> {
       peerAddress: addresses.raftAddress,
       found: entrance.found,
       contacts: entrance.contacts,
+      peerOverrides: options.peers,
       levelHeldMax: options.featureLevelMax,
       options: {
         ...memberDefaults,

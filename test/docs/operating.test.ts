@@ -36,6 +36,7 @@ describe('deploy/', () => {
       exitCodes.usage,
       exitCodes.removed,
       exitCodes.version,
+      exitCodes.superseded,
     ]);
     assert.deepEqual(settings('Restart'), ['always']);
     assert.ok(Number(settings('LimitNOFILE')[0]) >= filesWanted);

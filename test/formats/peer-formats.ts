@@ -105,6 +105,8 @@ const hello: Hello = {
   purpose: 'snapshot',
 };
 
+const started: Hello = { ...hello, caller: { ...hello.caller, startEpoch: 1_700_000_000_000 } };
+
 function payloadOf(frame: Uint8Array): Uint8Array {
   const parser = new FrameParser(greetingSizeBytesMax);
   parser.push(frame);
@@ -115,8 +117,8 @@ function payloadOf(frame: Uint8Array): Uint8Array {
 const versions = { min: 3, max: 3 };
 
 /** All that two members say when they meet, without frames; each is proven over those before it. */
-function meeting(): Readonly<Record<'opening' | 'challenge' | 'claims' | 'answer', Uint8Array>> {
-  const caller = new CallerHandshake(secret, callerNonce, hello, versions);
+function meeting(said = hello): Readonly<Record<'opening' | 'challenge' | 'claims' | 'answer', Uint8Array>> {
+  const caller = new CallerHandshake(secret, callerNonce, said, versions);
   const callee = new CalleeHandshake(secret, calleeNonce, versions);
   const opening = payloadOf(caller.opening());
   const challenge = payloadOf(callee.readOpening(opening).challenge);
@@ -151,6 +153,24 @@ function greetingFormats(): readonly Format[] {
       write: () => said.opening,
       read: (bytes) => callee().readOpening(bytes).callerNonce,
       value: callerNonce,
+    },
+    {
+      name: 'greeting opening with a start epoch',
+      level: 1,
+      write: () => meeting(started).opening,
+      read: (bytes) => callee().readOpening(bytes).callerNonce,
+      value: callerNonce,
+    },
+    {
+      name: 'answer welcome with a start epoch',
+      level: 1,
+      write: () => {
+        const writer = new ByteWriter();
+        writeAnswer(writer, { welcome: true, startEpoch: 1_700_000_000_000 });
+        return writer.finish();
+      },
+      read: decodeAnswer,
+      value: { welcome: true, startEpoch: 1_700_000_000_000 },
     },
     {
       name: 'greeting challenge',

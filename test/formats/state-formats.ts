@@ -197,6 +197,13 @@ export const stateFormatSamples: readonly Format[] = [
     value: identity,
   },
   {
+    name: 'file identity.json with a start epoch',
+    level: 1,
+    write: () => encodeUtf8(encodeIdentity({ ...identity, startEpoch: 1_700_000_000_000 })),
+    read: (bytes) => decodeIdentity('identity.json', text(bytes)),
+    value: { ...identity, startEpoch: 1_700_000_000_000 },
+  },
+  {
     name: 'file passed-over.json',
     level: 1,
     write: () => encodeUtf8(passedOverText(passedOver)),

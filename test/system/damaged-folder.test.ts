@@ -224,7 +224,7 @@ describe("a data folder that is somebody else's", () => {
     });
   });
 
-  it('may not be used by two processes, nor at another address without being told', async (t) => {
+  it('may not be used by two processes: the one that was started first ends', async (t) => {
     await ProcessCluster.run(t, { size: 3 }, async (cluster) => {
       const [owner] = cluster.members;
       await fill(owner!);
@@ -242,12 +242,12 @@ describe("a data folder that is somebody else's", () => {
       const folder = join(cluster.folder, 'elsewhere');
       await cp(copied.dataDir, join(folder, copied.name), { recursive: true });
       await copied.start();
+      const older = copied.process;
       const copy = cluster.add(copied.name, { folder });
-      assert.match(
-        await refusal(copy, 1),
-        /is known at .*, not at .*update-member .*; or another process runs with a copy of this folder/,
-      );
-      await assertComplete(copied);
+      await copy.start();
+      assert.equal((await older.ended()).code, 7);
+      assert.match(older.log.plain.join('\n'), /was started later: a copy of its data folder is in use/);
+      await assertComplete(copy);
       await assertComplete(owner!);
     });
   });

@@ -11,6 +11,7 @@ import type { Clock, Timer } from '../../ports/clock.js';
 import type { Peers } from '../../ports/peers.js';
 import { VirtualClock } from '../../ports/virtual-clock.js';
 import { MemoryBackend } from '../../storage/backend/memory-backend.js';
+import { nextStartEpoch } from '../../storage/data-folder/identity.js';
 import { DescriptorWait } from '../../storage/disk/descriptor-wait.js';
 import { MemoryDisk } from '../../storage/disk/memory-disk.js';
 import { PatientDisk } from '../../storage/disk/patient-disk.js';
@@ -91,12 +92,15 @@ interface Life {
 export class Machine {
   readonly name: string;
   readonly id: MemberId;
-  readonly address: string;
+  /** Another one from the next start on, if it is changed. */
+  address: string;
   disk = new MemoryDisk();
   backend = new MemoryBackend();
   /** Of the cluster, once it is known. */
   secret: Uint8Array = emptyBytes;
   life: Life | undefined;
+  /** As its data folder says. */
+  startEpoch = 0;
   /** Of the version that is installed there. */
   levels: LevelRange = knownLevels;
   levelHeldMax = Infinity;
@@ -189,6 +193,7 @@ export class MemoryCluster {
       found?: boolean;
       contacts?: readonly MemberRecord[];
       secret?: Uint8Array;
+      peerOverrides?: ReadonlyMap<string, string>;
       /** false: clients are not served yet. */
       announced?: boolean;
     } = {},
@@ -196,9 +201,10 @@ export class MemoryCluster {
     if (how.found === true) machine.secret = testSecret;
     if (how.secret !== undefined) machine.secret = how.secret;
     const clock = new LifeClock(this.clock);
+    machine.startEpoch = nextStartEpoch(machine.startEpoch, clock.wallMs());
     const peers = this.#peers(machine, this.network);
-    const { found = false, contacts = [] } = how;
-    const opening = { ...this.#opening(machine, clock, peers), found, contacts };
+    const { found = false, contacts = [], peerOverrides = new Map<string, string>() } = how;
+    const opening = { ...this.#opening(machine, clock, peers), found, contacts, peerOverrides };
     const member = await this.settled(openMember(opening)).catch((error: unknown) => {
       this.#checkClosed(machine);
       throw error;
@@ -214,8 +220,9 @@ export class MemoryCluster {
     return member;
   }
 
-  #peers({ id, name, address, secret }: Machine, network: MemoryNetwork): MemoryPeers {
-    return new MemoryPeers(network, { clusterId: testClusterId, memberId: id, name, address }, secret);
+  #peers({ id, name, address, secret, startEpoch }: Machine, network: MemoryNetwork): MemoryPeers {
+    const identity = { clusterId: testClusterId, memberId: id, name, address, startEpoch };
+    return new MemoryPeers(network, identity, secret);
   }
 
   #opening(machine: Machine, clock: Clock, peers: Peers): OpenMember {
@@ -284,6 +291,18 @@ export class MemoryCluster {
     const { unflushedCommits } = machine.backend;
     machine.backend = machine.backend.crash(randomInt(this.random, unflushedCommits + 1));
     machine.life = undefined;
+  }
+
+  /** A machine with a copy of the data folder of one that does not run. It is none of `machines`. */
+  copyOf(machine: Machine, address: string): Machine {
+    assert(machine.life === undefined, `${machine.name} runs`);
+    const copy = new Machine(machine.name, machine.id, address);
+    const { disk, backend } = machine;
+    [copy.disk, machine.disk] = [disk.crash(this.random), disk.crash(this.random)];
+    [copy.backend, machine.backend] = [backend.crash(0), backend.crash(0)];
+    copy.secret = machine.secret;
+    copy.startEpoch = machine.startEpoch;
+    return copy;
   }
 
   /** Asks the member to stop, and waits until it has. */

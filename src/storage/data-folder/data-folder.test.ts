@@ -54,6 +54,32 @@ describe('a data folder', () => {
     await folder.close();
   });
 
+  it('takes a higher epoch at each start, though the clock goes back, and has it on disk at once', async (t) => {
+    const path = await memberFolder(t);
+    const epochs: number[] = [];
+    for (const wallMs of [1000.5, 5000, 3000, 0, 6000]) {
+      const folder = await DataFolder.open(path, identity.name);
+      await folder.beginStart(wallMs);
+      epochs.push(folder.startEpoch);
+      // It goes with whatever is saved later.
+      await folder.saveIdentity({ ...identity, state: 'learning' });
+      assert.equal(folder.identity?.startEpoch, folder.startEpoch);
+      await folder.close();
+    }
+    assert.deepEqual(epochs, [1000, 5000, 5001, 5002, 6000]);
+  });
+
+  it('has an epoch from its first start on', async (t) => {
+    const path = temporaryFolder(t);
+    const folder = await DataFolder.open(path, 'node1');
+    await folder.beginStart(1000);
+    await folder.saveIdentity(identity);
+    await folder.close();
+    const again = await DataFolder.open(path, 'node1');
+    assert.equal(again.identity?.startEpoch, 1000);
+    await again.close();
+  });
+
   it('remembers whose it is, and what changes of that', async (t) => {
     const path = temporaryFolder(t);
     const joining: Identity = { ...identity, clusterId: 0n, state: 'joining' };

@@ -4,7 +4,7 @@ import { KvorumError } from '../../base/errors.js';
 import { DiskError, type Disk } from '../../ports/disk.js';
 import { RealDisk } from '../disk/real-disk.js';
 import { FolderLock, lockFile } from './folder-lock.js';
-import { decodeIdentity, encodeIdentity, type Identity } from './identity.js';
+import { decodeIdentity, encodeIdentity, nextStartEpoch, type Identity } from './identity.js';
 
 export type { Identity } from './identity.js';
 
@@ -21,6 +21,8 @@ export class DataFolder {
   readonly #made: readonly string[];
   readonly #wasNew: boolean;
   #identity: Identity | undefined;
+  /** 0: no member starts. */
+  #startEpoch = 0;
 
   private constructor(disk: Disk, made: readonly string[], lock: FolderLock, identity: Identity | undefined) {
     this.path = lock.folder;
@@ -86,12 +88,25 @@ export class DataFolder {
     });
   }
 
+  /** Of the start that is under way; each identity that it saves has it. */
+  get startEpoch(): number {
+    return this.#startEpoch;
+  }
+
+  /** Before anything else is done with the folder: the others must be able to tell this start from one of a copy. */
+  async beginStart(wallMs: number): Promise<void> {
+    this.#startEpoch = nextStartEpoch(this.#identity?.startEpoch ?? 0, wallMs);
+    if (this.#identity !== undefined) await this.saveIdentity(this.#identity);
+  }
+
   /** Durable when it resolves. */
   async saveIdentity(identity: Identity): Promise<void> {
+    const startEpoch = this.#startEpoch === 0 ? identity.startEpoch : this.#startEpoch;
+    const saved = startEpoch === undefined ? identity : { ...identity, startEpoch };
     await explained(this.path, () =>
-      this.disk.writeFileDurable(identityFile, Buffer.from(encodeIdentity(identity))),
+      this.disk.writeFileDurable(identityFile, Buffer.from(encodeIdentity(saved))),
     );
-    this.#identity = identity;
+    this.#identity = saved;
   }
 
   async close(): Promise<void> {

@@ -18,8 +18,20 @@ export interface Identity {
   readonly state: IdentityState;
   /** What all members of the cluster know; empty while joining, and in a cluster that was founded without one. */
   readonly secret: Uint8Array;
+  /** Of the last start; absent: no version that has them has started in this folder. */
+  readonly startEpoch?: number;
   /** While recovering: the cluster that it comes from. */
   readonly formerClusterId?: ClusterId;
+}
+
+/**
+ * By which the others tell the newest process with an identity from one of a copied folder. Wall clocks set those of copies
+ * apart; one that went back cannot make it fall.
+ *
+ * @param last of the folder's last start; 0: none
+ */
+export function nextStartEpoch(last: number, wallMs: number): number {
+  return Math.max(last + 1, Math.floor(wallMs));
 }
 
 /** Of a cluster's secret, where there is one. */
@@ -37,7 +49,7 @@ type IdentityState = (typeof identityStates)[number];
 const identityStates = ['founding', 'joining', 'learning', 'member', 'recovering'] as const;
 
 export function encodeIdentity(identity: Identity): string {
-  const { clusterId, memberId, name, state, secret, formerClusterId } = identity;
+  const { clusterId, memberId, name, state, secret, startEpoch, formerClusterId } = identity;
   const plain = {
     formatVersion: currentFormatVersion,
     clusterId: formatId(clusterId),
@@ -45,6 +57,7 @@ export function encodeIdentity(identity: Identity): string {
     name,
     state,
     ...(secret.length === 0 ? {} : { secret: Buffer.from(secret).toString('hex') }),
+    ...(startEpoch === undefined ? {} : { startEpoch }),
     ...(formerClusterId === undefined ? {} : { formerClusterId: formatId(formerClusterId) }),
   };
   return `${JSON.stringify(plain, undefined, 2)}\n`;
@@ -52,11 +65,9 @@ export function encodeIdentity(identity: Identity): string {
 
 /** @throws KvorumError DATA_DAMAGED, DATA_FOLDER_MISMATCH */
 export function decodeIdentity(path: string, text: string): Identity {
-  const { formatVersion, clusterId, memberId, name, state, secret, formerClusterId } = parseFields(
-    path,
-    text,
-  );
-  if (!isVersion(formatVersion)) throw damaged(path);
+  const fields = parseFields(path, text);
+  const { formatVersion, clusterId, memberId, name, state, secret, startEpoch, formerClusterId } = fields;
+  if (!isCount(formatVersion)) throw damaged(path);
   if (formatVersion !== currentFormatVersion) {
     throw new KvorumError(
       'DATA_FOLDER_MISMATCH',
@@ -67,6 +78,7 @@ export function decodeIdentity(path: string, text: string): Identity {
   if (ids.clusterId === undefined || ids.memberId === undefined) throw damaged(path);
   if (typeof name !== 'string' || !isState(state)) throw damaged(path);
   if (secret !== undefined && !isSecret(secret)) throw damaged(path);
+  if (startEpoch !== undefined && !isCount(startEpoch)) throw damaged(path);
   const former = parseId(formerClusterId);
   if ((state === 'recovering') !== (former !== undefined)) throw damaged(path);
   if (ids.memberId === noMember || (ids.clusterId === 0n && state !== 'joining')) throw damaged(path);
@@ -76,6 +88,7 @@ export function decodeIdentity(path: string, text: string): Identity {
     name,
     state,
     secret: secret === undefined ? emptyBytes : hexBytes(secret),
+    ...(startEpoch === undefined ? {} : { startEpoch }),
     ...(former === undefined ? {} : { formerClusterId: former }),
   };
 }
@@ -91,8 +104,8 @@ function parseFields(path: string, text: string): Partial<Record<string, unknown
   return value;
 }
 
-function isVersion(value: unknown): value is number {
-  return typeof value === 'number' && Number.isInteger(value) && value > 0;
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0;
 }
 
 function isState(value: unknown): value is IdentityState {

@@ -1,0 +1,33 @@
+import { mutant, type Mutant } from './mutant.js';
+
+/** Faults that show when members come back at other addresses. */
+export const moveMutants: readonly Mutant[] = [
+  mutant(
+    'raft-address-never-published',
+    'a member that came back elsewhere makes its client address known, and not its Raft address',
+    'src/member/publication.ts',
+    "if (holder === undefined) return { type: 'change-address', id, peerAddress };",
+    'if (holder === undefined) return undefined;',
+  ),
+  mutant(
+    'greeting-says-no-address',
+    'a member is called where the table has it, wherever it says that it is',
+    'src/peer/address-book.ts',
+    "const moved = this.#say(id, { source: 'greeting', address });",
+    "const moved = !this.#members.has(id) && this.#say(id, { source: 'greeting', address });",
+  ),
+  mutant(
+    'overrides-forgotten',
+    'where an operator says that members are is not listened to',
+    'src/peer/address-book.ts',
+    "if (this.#say(id, { source: 'override', address })) changed.push(id);",
+    '',
+  ),
+  mutant(
+    'start-epoch-from-the-clock-alone',
+    'a member that is started again says when, by its clock: where that went back it is taken for an older process',
+    'src/storage/data-folder/identity.ts',
+    'return Math.max(last + 1, Math.floor(wallMs));',
+    'return Math.floor(wallMs);',
+  ),
+];
