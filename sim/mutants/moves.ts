@@ -2,13 +2,22 @@ import { mutant, type Mutant } from './mutant.js';
 
 /** Faults that show when members come back at other addresses. */
 export const moveMutants: readonly Mutant[] = [
-  mutant(
-    'raft-address-never-published',
-    'a member that came back elsewhere makes its client address known, and not its Raft address',
-    'src/member/publication.ts',
-    "if (holder === undefined) return { type: 'change-address', id, peerAddress };",
-    'if (holder === undefined) return undefined;',
-  ),
+  {
+    name: 'raft-address-never-published',
+    fault: 'a member that came back elsewhere makes its client address known, and nobody its Raft address',
+    patches: [
+      {
+        file: 'src/member/publication.ts',
+        original: "if (holder === undefined) return { type: 'change-address', id, peerAddress };",
+        replacement: 'if (holder === undefined) return undefined;',
+      },
+      {
+        file: 'src/member/publication.ts',
+        original: ' ?? this.#placeOfOther(moved)',
+        replacement: '',
+      },
+    ],
+  },
   mutant(
     'greeting-says-no-address',
     'a member is called where the table has it, wherever it says that it is',
