@@ -39,10 +39,15 @@ export class TermRuns {
   /** Undefined before `offset` and behind the end. */
   term(index: Index): Term | undefined {
     if (index < this.#offset || index > this.#lastIndex) return undefined;
-    for (let at = this.#firsts.length - 1; at >= 0; at--) {
-      if (this.#firsts[at]! <= index) return this.#terms[at]!;
+    let [low, high] = [0, this.#firsts.length];
+    // Most are of the newest term.
+    if (high === 0 || this.#firsts[high - 1]! <= index) return this.lastTerm;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#firsts[middle]! <= index) low = middle + 1;
+      else high = middle;
     }
-    return this.#offsetTerm;
+    return this.#terms[low - 1] ?? this.#offsetTerm;
   }
 
   /** Of the next entry. */

@@ -8,13 +8,13 @@ interface Options {
   readonly log: Log;
   readonly raft: Pick<Raft, 'role' | 'status' | 'setMayStand' | 'transferLeadership' | 'stepDown'>;
   readonly electionTimeoutMs: number;
-  /** Since when the log has been at the write that is under way; undefined: at none. On the monotonic clock. */
-  readonly oldestWriteMs: () => number | undefined;
+  /** Since when the log has been at a write or read that is under way; undefined: at none. On the monotonic clock. */
+  readonly oldestLogWorkMs: () => number | undefined;
 }
 
 /**
  * A disk may hang without an error. Whoever leads then can apply nothing, and keeps all others from being led: it hands
- * over, gives up leading if nobody takes it, and does not stand again before a write has come back.
+ * over, gives up leading if nobody takes it, and does not stand again before it answers.
  */
 export class DiskWatch {
   readonly #options: Options;
@@ -31,13 +31,13 @@ export class DiskWatch {
   }
 
   tick(): void {
-    const { clock, log, raft, electionTimeoutMs, oldestWriteMs } = this.#options;
+    const { clock, log, raft, electionTimeoutMs, oldestLogWorkMs } = this.#options;
     const nowMs = clock.monotonicMs();
     const wasHeldUp = nowMs - this.#tickedMs > electionTimeoutMs / 2;
     this.#tickedMs = nowMs;
     // Of what has ended meanwhile this member may not have been told yet.
     if (wasHeldUp) return;
-    const beganMs = oldestWriteMs();
+    const beganMs = oldestLogWorkMs();
     const isHung = beganMs !== undefined && nowMs - beganMs > electionTimeoutMs;
     if (isHung !== this.hung) {
       raft.setMayStand(!isHung);

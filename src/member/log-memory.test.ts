@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { MemberOptions } from './options.js';
+import { Gate } from './testing/gate.js';
 import { put } from './testing/key-values.js';
 import { MemoryCluster, type Machine } from './testing/memory-cluster.js';
 
@@ -8,10 +9,10 @@ import { MemoryCluster, type Machine } from './testing/memory-cluster.js';
 const limits: Partial<MemberOptions> = { logMemorySizeBytes: 10_000, logMarkSizeBytes: 1000 };
 const memorySizeBytesMax = 20_000;
 
-async function write(cluster: MemoryCluster, count: number): Promise<void> {
+async function write(cluster: MemoryCluster, count: number, value = 'x'.repeat(1000)): Promise<void> {
   const leader = cluster.leader()!;
   for (let at = 0; at < count; at++) {
-    await cluster.settled(put(leader, `k${at % 10}`, 'x'.repeat(1000)));
+    await cluster.settled(put(leader, `k${at % 10}`, value));
     for (const machine of cluster.machines) checkMemory(machine);
   }
 }
@@ -49,8 +50,18 @@ void test('a start takes nothing into memory that is applied and on disk', async
   await write(cluster, 5);
 });
 
-void test('while a snapshot is brought slowly the log is bounded, in memory and on disk', async () => {
-  const slow = { latencyMsMin: 40, latencyMsMax: 60, snapshotChunkSizeBytes: 50 };
+for (const [value, count] of [
+  ['x'.repeat(1000), 300],
+  ['x', 1200],
+] as const) {
+  const what = `values of ${value.length} bytes`;
+  void test(`while a snapshot is brought slowly the log is bounded, in memory and on disk: ${what}`, async () => {
+    await writeBeside(value, count);
+  });
+}
+
+async function writeBeside(value: string, count: number): Promise<void> {
+  const slow = { latencyMsMin: 40, latencyMsMax: 60, snapshotChunkSizeBytes: value.length === 1 ? 10 : 50 };
   const options = { ...limits, logEntriesKept: 5, logSizeBytesMax: 60_000 };
   const cluster = await MemoryCluster.of(3, 702, options, slow);
   const away = cluster.followers()[0]!;
@@ -62,11 +73,25 @@ void test('while a snapshot is brought slowly the log is bounded, in memory and 
   const leader = cluster.leader()!;
   // Segments are removed as a whole: one more than the bound, one that is being filled, one that is overdue.
   const diskSizeBytesMax = 4 * 64 * 1024;
-  for (let at = 0; at < 300; at++) {
-    await write(cluster, 1);
+  for (let at = 0; at < count; at++) {
+    await write(cluster, 1, value);
     const { logSizeBytes } = leader.status();
     assert.ok(logSizeBytes <= diskSizeBytesMax, `${logSizeBytes} bytes on disk`);
   }
   cluster.network.conditions.latencyMsMin = cluster.network.conditions.latencyMsMax = 1;
   await cluster.until(() => away.member.status().appliedIndex === leader.status().appliedIndex, 120_000);
+}
+
+void test('a leader whose disk hangs at a read for another member leads no more', async () => {
+  const cluster = await MemoryCluster.of(3, 703, limits);
+  const away = cluster.followers()[0]!;
+  const leader = cluster.leaderMachine();
+  cluster.crash(away);
+  await write(cluster, 100);
+  const gate = new Gate();
+  leader.disk.faults = (operation) => (operation === 'read' ? gate.pass() : undefined);
+  await cluster.start(away);
+  await cluster.until(() => cluster.leader() !== undefined && cluster.leader() !== leader.life?.member);
+  await write(cluster, 20);
+  await cluster.until(() => away.member.status().appliedIndex === cluster.leader()!.status().appliedIndex);
 });

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { keptSizeBytes } from '../raft/log.js';
+import type { Entry } from '../raft/types.js';
 import { LogRetention } from './log-retention.js';
 
 const mebibyte = 1024 * 1024;
+
+const entryOfMebibyte: Entry = { index: 1, term: 1, type: 'normal', data: new Uint8Array(mebibyte) };
+const entrySizeBytes = keptSizeBytes(entryOfMebibyte);
 
 /** Entries of 1 MiB each, from index 1 on. */
 function retentionOf(entries: number): LogRetention {
@@ -17,7 +22,7 @@ function retentionOf(entries: number): LogRetention {
     [],
   );
   for (let index = 1; index <= entries; index++) {
-    retention.appended({ index, term: 1, type: 'normal', data: new Uint8Array(mebibyte) });
+    retention.appended({ ...entryOfMebibyte, index });
   }
   return retention;
 }
@@ -40,14 +45,41 @@ void test('and what was written while it was brought', () => {
 
 void test('what stands behind an index is known to the precision of a mark', () => {
   const retention = retentionOf(20);
-  assert.equal(retention.sizeBytesBehind(0), 20 * mebibyte);
-  assert.equal(retention.sizeBytesBehind(15), 5 * mebibyte);
+  assert.equal(retention.sizeBytesBehind(0), 20 * entrySizeBytes);
+  assert.equal(retention.sizeBytesBehind(15), 5 * entrySizeBytes);
   retention.forgotten(12);
-  assert.equal(retention.sizeBytesBehind(15), 5 * mebibyte);
-  assert.equal(retention.sizeBytesBehind(3), 8 * mebibyte);
+  assert.equal(retention.sizeBytesBehind(15), 5 * entrySizeBytes);
+  assert.equal(retention.sizeBytesBehind(3), 8 * entrySizeBytes);
 });
 
 void test('what is not applied is never forgotten', () => {
   assert.equal(retentionOf(20).forgettable(1, 5), 5);
   assert.equal(retentionOf(20).overdue(5, 0), 5);
+});
+
+void test('what a start found in the log counts', () => {
+  const options = {
+    ...{ logEntriesKept: 1000, logSizeBytesKept: 2 * mebibyte, logMarkSizeBytes: mebibyte },
+    ...{ logSizeBytesMax: 3 * mebibyte, logMemorySizeBytes: mebibyte },
+  };
+  const found = [10, 20, 30, 40, 50].map((index) => ({ index, sizeBytes: mebibyte }));
+  const retention = new LogRetention(options, found);
+  assert.deepEqual([retention.beyondDisk(50), retention.beyondMemory(50)], [20, 40]);
+  assert.deepEqual([retention.beyondDisk(15), retention.beyondMemory(15)], [10, 10]);
+  assert.equal(retention.forgettable(1, 50), 30);
+});
+
+void test('an entry counts as what it costs, however small it is', () => {
+  const retention = new LogRetention(
+    {
+      ...{ logEntriesKept: Infinity, logSizeBytesKept: mebibyte, logMarkSizeBytes: mebibyte },
+      ...{ logSizeBytesMax: 2 * mebibyte, logMemorySizeBytes: mebibyte },
+    },
+    [],
+  );
+  for (let index = 1; index <= 20_000; index++) {
+    retention.appended({ index, term: 1, type: 'empty', data: new Uint8Array() });
+  }
+  assert.ok(retention.beyondDisk(20_000) > 5000);
+  assert.ok(retention.beyondMemory(20_000) > 10_000);
 });

@@ -1,3 +1,4 @@
+import { keptSizeBytes } from '../raft/log.js';
 import type { Entry, Index } from '../raft/types.js';
 import type { MemberOptions } from './options.js';
 
@@ -37,7 +38,7 @@ export class LogRetention {
 
   appended(entry: Entry): void {
     while (this.#marks.length > 0 && this.#marks.at(-1)!.index >= entry.index) this.#marks.pop();
-    this.#grew(entry.index, entry.data.length);
+    this.#grew(entry.index, keptSizeBytes(entry));
   }
 
   #grew(index: Index, sizeBytes: number): void {
@@ -87,12 +88,14 @@ export class LogRetention {
 
   /** The newest index, at most `appliedIndex`, behind which `sizeBytes` were appended. */
   #beyond(sizeBytes: number, appliedIndex: Index): Index {
-    let index = 0;
-    for (const mark of this.#marks) {
-      if (mark.index > appliedIndex || this.#totalBytes - mark.totalBytes < sizeBytes) break;
-      index = mark.index;
+    let [low, high] = [0, this.#marks.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const mark = this.#marks[middle]!;
+      if (mark.index <= appliedIndex && this.#totalBytes - mark.totalBytes >= sizeBytes) low = middle + 1;
+      else high = middle;
     }
-    return index;
+    return this.#marks[low - 1]?.index ?? 0;
   }
 
   /** Entries up to and with `index` are gone. */

@@ -41,6 +41,8 @@ export class Loop {
   readonly #applying: ApplyQueue;
   readonly #writes: LogWrites;
   readonly snapshots: SnapshotTransfers;
+  /** Under way, the oldest first, with when each began. */
+  readonly #logReads = new Map<LogRead, number>();
 
   /** Of the turn that was asked for; 0: none was. */
   #scheduled = 0;
@@ -210,9 +212,11 @@ export class Loop {
     return this.#applying.full || this.#writes.sizeBytes >= this.#parts.options.inflightSizeBytesMax;
   }
 
-  /** As of LogWrites. */
-  get oldestWriteMs(): number | undefined {
-    return this.#writes.oldestMs;
+  /** Since when the log has been at the oldest write or read that is under way; undefined: at none. */
+  get oldestLogWorkMs(): number | undefined {
+    const [oldestReadMs = Infinity] = this.#logReads.values();
+    const oldestMs = Math.min(this.#writes.oldestMs ?? Infinity, oldestReadMs);
+    return oldestMs === Infinity ? undefined : oldestMs;
   }
 
   /** Runs `action` on Raft's side; whatever it throws stops the member. */
@@ -269,9 +273,11 @@ export class Loop {
 
   /** For a follower that lacks what is no longer in memory. */
   #readLog(read: LogRead): void {
-    const { raft, wal } = this.#parts;
+    const { raft, wal, clock } = this.#parts;
+    this.#logReads.set(read, clock.monotonicMs());
     wal.read(read.from).then(
       (entries) => {
+        this.#logReads.delete(read);
         this.#guard(() => {
           raft.entriesRead(read, entries);
           this.schedule();

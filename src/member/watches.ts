@@ -9,7 +9,7 @@ import type { Reads } from './reads.js';
 import { Serviceability } from './serviceability.js';
 
 interface Watched {
-  readonly loop: Pick<Loop, 'oldestWriteMs'>;
+  readonly loop: Pick<Loop, 'oldestLogWorkMs'>;
   readonly proposals: Pick<Proposals, 'idleTicks'>;
   readonly reads: Pick<Reads, 'idleTicks'>;
   readonly nameOf: (id: MemberId) => string;
@@ -40,7 +40,7 @@ export class Watches {
     });
     this.#disk = new DiskWatch({
       ...{ clock, log, raft, electionTimeoutMs },
-      oldestWriteMs: () => loop.oldestWriteMs,
+      oldestLogWorkMs: () => loop.oldestLogWorkMs,
     });
     this.#serviceability = new Serviceability({
       id,

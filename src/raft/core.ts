@@ -160,6 +160,10 @@ export class Core {
     const { snapshot, hardState } = initial;
     this.options = options;
     this.id = options.id;
+    assert(
+      initial.terms === undefined || initial.appliedConfig !== undefined,
+      'entries on disk are not read',
+    );
     this.log = new RaftLog(snapshot.index, snapshot.term, initial.entries, initial.terms);
     const { appliedConfig } = initial;
     this.configs = new ConfigHistory(

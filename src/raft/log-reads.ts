@@ -15,7 +15,7 @@ export function nextEntries(core: Core, progress: Progress): readonly Entry[] {
     progress.readAhead = [];
     return log.slice(next, log.lastIndex, options.messageEntriesSizeBytesMax);
   }
-  if (progress.state === 'probe') return [];
+  if (progress.state === 'probe' || progress.readFailed) return [];
   const { readAhead } = progress;
   const at = readAhead.length === 0 ? -1 : next - readAhead[0]!.index;
   if (at >= 0 && at < readAhead.length) {
@@ -38,8 +38,10 @@ export function entriesRead(
   const progress = core.tracker.others.get(id);
   if (core.role !== 'leader' || progress?.readingFrom !== from) return;
   progress.readingFrom = undefined;
-  // The same index and term is the same entry (log matching, paper section 5.3): it may have been read from a log of before.
-  const isOurs = entries?.every((entry) => core.log.term(entry.index) === entry.term) === true;
-  if (isOurs && from <= progress.next) progress.readAhead = entries;
+  // The same index and term is the same entry (log matching, paper section 5.3). What replaces one may not be on disk yet.
+  const others = entries?.findIndex((entry) => core.log.term(entry.index) !== entry.term) ?? 0;
+  progress.readAhead = (others < 0 ? entries : entries?.slice(0, others)) ?? [];
+  // Asked for again at once, it would be no other.
+  progress.readFailed = progress.readAhead.length === 0;
   core.replicationDue = true;
 }

@@ -16,6 +16,13 @@ export function entriesSizeBytes(entries: readonly Entry[]): number {
   return sizeBytes;
 }
 
+/** What an entry costs besides its data at most, in memory and on disk, where it may be written alone. */
+const keptOverheadSizeBytes = 256;
+
+export function keptSizeBytes(entry: Entry): number {
+  return keptOverheadSizeBytes + entry.data.length;
+}
+
 /** Of `entries`, those in [start, limit), cut off before they exceed `sizeBytesMax`; at least one if there is one. */
 export function firstEntries(
   entries: readonly Entry[],
@@ -76,7 +83,7 @@ export class RaftLog {
 
   #push(entry: Entry): void {
     this.#entries.push(entry);
-    this.#sizeBytes += entrySizeBytes(entry);
+    this.#sizeBytes += keptSizeBytes(entry);
   }
 
   /** The last index that is compacted away; its term is still known. */
@@ -105,7 +112,7 @@ export class RaftLog {
     return this.term(index) === term;
   }
 
-  /** Of the entries in memory. */
+  /** Of the entries in memory, as of keptSizeBytes(). */
   get sizeBytes(): number {
     return this.#sizeBytes;
   }
@@ -131,7 +138,7 @@ export class RaftLog {
     assert(index > this.#released, `cannot truncate from ${index}, let go up to ${this.#released}`);
     this.#terms.truncateFrom(index);
     const gone = this.#entries.splice(Math.min(this.#entries.length, this.#slot(index)));
-    this.#sizeBytes -= entriesSizeBytes(gone);
+    for (const entry of gone) this.#sizeBytes -= keptSizeBytes(entry);
   }
 
   /** Entries `from` to `through` inclusive, which are in memory, as of firstEntries. */
@@ -175,7 +182,7 @@ export class RaftLog {
     if (index <= this.#released) return;
     assert(index <= this.lastIndex, `cannot let go up to ${index}, the log ends at ${this.lastIndex}`);
     const head = this.#head + index - this.#released;
-    for (let slot = this.#head; slot < head; slot++) this.#sizeBytes -= entrySizeBytes(this.#entries[slot]!);
+    for (let slot = this.#head; slot < head; slot++) this.#sizeBytes -= keptSizeBytes(this.#entries[slot]!);
     if (head * 2 >= this.#entries.length) {
       this.#entries = this.#entries.slice(head);
       this.#head = 0;

@@ -80,6 +80,8 @@ export class Progress {
   nudgeDue = false;
   /** What the log on disk is being read from, for it; undefined: nothing is. */
   readingFrom: Index | undefined;
+  /** Nothing of the log was found there that could be sent: it is read again with the next sign of life. */
+  readFailed = false;
   /** Entries that were read, and not all sent. */
   readAhead: readonly Entry[] = [];
   /** The newest commit index that it was told. */

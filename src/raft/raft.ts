@@ -274,7 +274,7 @@ export class Raft {
     return this.#core.log.firstIndex;
   }
 
-  /** Bytes of the entries in memory. */
+  /** Of the entries in memory, with what each costs besides its data. */
   get logMemorySizeBytes(): number {
     return this.#core.log.sizeBytes;
   }

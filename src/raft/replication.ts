@@ -160,6 +160,7 @@ function handleAcceptance(core: Core, progress: Progress, index: Index): void {
 export function nudge(core: Core, progress: Progress): void {
   if (!progress.nudgeDue) return;
   progress.nudgeDue = false;
+  progress.readFailed = false;
   if (progress.state === 'snapshot') return;
   progress.awaitsSign = false;
   if (progress.match < core.log.lastIndex || progress.state === 'probe') {

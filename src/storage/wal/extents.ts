@@ -3,6 +3,8 @@ import type { LogFormat } from './format.js';
 
 /** What is read at once for a follower, about; an extent of one large entry is larger. */
 export const extentSizeBytesMax = 512 * 1024;
+/** They are decoded in one turn. */
+export const extentEntriesMax = 1000;
 
 /** Entries that follow each other in one segment, and where they stand there. */
 export interface Extent {
@@ -75,7 +77,7 @@ function goesOn(last: Extent, index: Index, place: RecordPlace): boolean {
   return (
     index === last.lastIndex + 1 &&
     place.sequence === last.sequence &&
-    place.position >= last.end &&
+    index - last.firstIndex < extentEntriesMax &&
     place.end - last.position <= extentSizeBytesMax
   );
 }

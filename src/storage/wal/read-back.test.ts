@@ -4,7 +4,7 @@ import type { KvorumError } from '../../base/errors.js';
 import { Prng, randomInt } from '../../base/prng.js';
 import type { Entry } from '../../raft/types.js';
 import { MemoryDisk } from '../disk/memory-disk.js';
-import { extentSizeBytesMax } from './extents.js';
+import { extentEntriesMax, extentSizeBytesMax } from './extents.js';
 import { entry, owner, small } from './testing/history.js';
 import { Wal } from './wal.js';
 
@@ -40,6 +40,18 @@ describe('the log is read back', () => {
     assert.ok(sizeBytes <= extentSizeBytesMax && sizeBytes > extentSizeBytesMax / 2, `${sizeBytes}`);
     assert.equal((await wal.read(41))!.length, 1);
     assert.equal((await readAll(wal, 1)).length, 42);
+  });
+
+  it('with one line of memory for many entries, of which few are decoded at once', async () => {
+    const wal = await Wal.create(new MemoryDisk(), 'wal', {}, owner);
+    const count = 10 * extentEntriesMax;
+    for (let index = 1; index <= count; index += 100) {
+      const entries = Array.from({ length: 100 }, (_, at) => entry(index + at, 1));
+      await wal.append({ hardState: { commit: index - 1 }, entries });
+    }
+    assert.equal([...wal.sizes()].length, 10);
+    assert.equal((await wal.read(1))!.length, extentEntriesMax);
+    assert.equal((await readAll(wal, 1)).length, count);
   });
 
   it('as it is after random appends, overwrites, cuts, resets and starts', async () => {

@@ -64,8 +64,8 @@ export class Wal {
   readonly #extents: LogExtents;
   /** Entries of the batch that is being written, and where they will stand. */
   #written: { readonly index: Index; readonly place: RecordPlace }[] = [];
-  /** Of extents, under way: their segments are not removed meanwhile. */
-  readonly #reads = new Set<Promise<unknown>>();
+  /** Of extents, under way, by the sequence of their segment, which is not removed meanwhile. */
+  readonly #reads = new Map<Promise<unknown>, number>();
   #file: DiskFile;
   /** Of the last segment: one that was begun in an older format goes on in it. */
   #format: LogFormat;
@@ -220,7 +220,7 @@ export class Wal {
     assert(segment !== undefined, `segment ${extent.sequence} is there as long as its extents are`);
     const reading = readExtent(this.#disk, `${this.#folder}/${segment.name}`, extent, from);
     const end = (): void => void this.#reads.delete(reading);
-    this.#reads.add(reading);
+    this.#reads.set(reading, extent.sequence);
     reading.then(end, end);
     return await reading;
   }
@@ -247,9 +247,10 @@ export class Wal {
     // A segment that began when the log was longer, and was overwritten, holds the ones before it up: on its own it
     // would look like a log that begins behind them.
     while (this.#segments.length > 1 && this.#segments[1]!.firstIndex <= index + 1) {
-      this.#extents.forgetBefore(this.#segments[1]!.sequence);
-      await Promise.allSettled(this.#reads);
-      await this.#disk.remove(`${this.#folder}/${this.#segments[0]!.name}`);
+      const { name, sequence } = this.#segments[0]!;
+      this.#extents.forgetBefore(sequence + 1);
+      await Promise.allSettled([...this.#reads].flatMap(([read, of]) => (of === sequence ? [read] : [])));
+      await this.#disk.remove(`${this.#folder}/${name}`);
       this.#segments.shift();
     }
   }
@@ -265,7 +266,7 @@ export class Wal {
     await this.#cutting.catch(() => {
       // Told to whoever asked for the cut.
     });
-    await Promise.allSettled(this.#reads);
+    await Promise.allSettled(this.#reads.keys());
     try {
       await this.#spare?.close();
     } finally {
