@@ -261,7 +261,9 @@ export class MemoryPeers implements Peers, Station {
     const by = this.identity.memberId;
     this.#network.later(() => {
       if (!this.#network.reaches(by, caller.memberId)) return;
-      this.#network.at(caller.address)?.sentAway(by, refusal);
+      // On the connection that it came by: another process may have its address by now.
+      const other = this.#network.at(caller.address);
+      if (other?.identity === caller) other.sentAway(by, refusal);
     });
   }
 
