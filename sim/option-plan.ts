@@ -37,7 +37,6 @@ export function drawLaterOptions(pick: Draw): Partial<MemberOptions> {
     proposalsRemembered: pick('proposals remembered', [1, 4, 32]),
     logMarkSizeBytes: pick('log marks', [50, 1000, 1024 * 1024]),
     logMemorySizeBytes: pick('log memory', [0, 500, 16 * 1024 * 1024]),
-    logSizeBytesMax: pick('log bound', [5000, 50_000, 4 * 1024 * 1024 * 1024]),
     versionsPerEntry: pick('versions per entry', [2, 5, 64]),
     previousSizeBytesMax: pick('previous size', [0, 50, 16 * 1024 * 1024]),
     segmentsHeldMax: pick('segments held', [1, 3, 512]),
