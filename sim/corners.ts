@@ -112,7 +112,8 @@ export const corners: Readonly<Record<CornerKind, Corner>> = {
   'corner-cut-and-killed': {
     members: 3,
     heartbeatIntervalMs: 50,
-    options: shortLog,
+    // As many calls as there are fit only where many go into one entry.
+    options: { ...shortLog, entrySizeBytesMax: 4 * 1024 * 1024 },
     segmentSizesBytes: [2048],
     network,
     disk: { syncMsMin: 0, syncMsMax: 30, flushIntervalMsMin: 100, flushIntervalMsMax: 500 },

@@ -47,6 +47,16 @@ export function drawLaterOptions(pick: Draw): Partial<MemberOptions> {
   };
 }
 
+/**
+ * One call to an entry, and one entry on its way to each: more is asked for than fits. What waits is bounded then, or no
+ * call of those that end the run would ever be served.
+ */
+export function boundBacklog(options: Partial<MemberOptions>): Partial<MemberOptions> {
+  const { entrySizeBytesMax, inflightSizeBytesMax } = options;
+  const isOverloaded = entrySizeBytesMax === 100 && inflightSizeBytesMax === 100;
+  return isOverloaded ? { ...options, uncommittedSizeBytesMax: 2000 } : options;
+}
+
 /** Which of the past is forgotten by itself; few runs are long enough for the default. */
 export function drawPolicy(
   pick: Draw,

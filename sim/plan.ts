@@ -15,7 +15,7 @@ import {
 import { callSizeBytesMax, drawClients, type ClientFrame, type ClientPlan } from './client-plan.js';
 import { Dice } from './dice.js';
 import { faultKinds, faultThemes, stragglerThemes, type FaultKind } from './faults/kinds.js';
-import { drawLaterOptions, drawOptions, drawPolicy } from './option-plan.js';
+import { boundBacklog, drawLaterOptions, drawOptions, drawPolicy } from './option-plan.js';
 
 /** One fault of a run: when, what, and the seed of everything that it draws itself. */
 export interface PlannedFault {
@@ -207,7 +207,7 @@ class Draft {
 
   #options(heartbeatIntervalMs: number, leaseReads: boolean): Partial<MemberOptions> {
     const pick = this.#picker();
-    return {
+    return boundBacklog({
       heartbeatIntervalMs,
       electionTimeoutMs: heartbeatIntervalMs * 10,
       leaseReads,
@@ -215,7 +215,7 @@ class Draft {
       stateBacklogSizeBytesMax: this.#stateBacklogSizeBytesMax(),
       ...(this.#corner === undefined && drawLaterOptions(pick)),
       ...this.#policy(),
-    };
+    });
   }
 
   #policy(): ReturnType<typeof drawPolicy> {
