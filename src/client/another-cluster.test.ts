@@ -11,7 +11,7 @@ const [one, other]: readonly [ClusterId, ClusterId] = [0x1111n, 0x2222n];
 
 function clientOf(t: TestContext, ...members: readonly ServedMember[]): KvorumClient {
   const endpoints = members.map(({ port }) => `127.0.0.1:${port}`);
-  const client = connect({ endpoints, timeoutMs: 1000 });
+  const client = connect({ endpoints, timeoutMs: 10_000 });
   t.after(() => client.close());
   return client;
 }
