@@ -11,7 +11,10 @@ const firstSeed = given === undefined ? Date.now() % 1_000_000_000 : Number(give
 const seeds = given === undefined ? Array.from({ length: runs }, (_, at) => firstSeed + at) : [firstSeed];
 
 /** Seeds that found something once. */
-const keptSeeds: readonly number[] = [];
+const keptSeeds: readonly number[] = [
+  // A write of unknown outcome took effect behind the next one to the same key.
+  148555504,
+];
 
 async function chaos(cluster: MemoryCluster, owners: KeyOwners, steps: number): Promise<void> {
   const { random, network } = cluster;

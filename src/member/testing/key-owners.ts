@@ -3,7 +3,10 @@ import { randomInt } from '../../base/prng.js';
 import { get, put } from './key-values.js';
 import type { Machine, MemoryCluster } from './memory-cluster.js';
 
-/** One key that one writer counts up: whoever reads it knows what the least is that must be seen. */
+/**
+ * One key that one writer counts up: whoever reads it knows what the least is that must be seen. A write whose
+ * outcome is unknown may still take effect behind the next one, so it is the last of its key.
+ */
 interface OwnedKey {
   readonly key: string;
   /** The last number whose write was begun. */
@@ -21,20 +24,22 @@ interface OwnedKey {
  */
 export class KeyOwners {
   readonly #cluster: MemoryCluster;
-  readonly #keys: OwnedKey[];
+  /** Those that are written and read. */
+  readonly #keys: OwnedKey[] = [];
+  /** Those whose last write has an unknown outcome. */
+  readonly #left: OwnedKey[] = [];
   writes = 0;
   reads = 0;
   unknown = 0;
 
   constructor(cluster: MemoryCluster, keyCount: number) {
     this.#cluster = cluster;
-    this.#keys = Array.from({ length: keyCount }, (_, at) => ({
-      key: `key-${at}`,
-      begun: 0,
-      acknowledged: 0,
-      seen: 0,
-      writing: false,
-    }));
+    for (let at = 0; at < keyCount; at++) this.#begin(at);
+  }
+
+  #begin(at: number): void {
+    const key = `key-${this.#keys.length + this.#left.length}`;
+    this.#keys[at] = { key, begun: 0, acknowledged: 0, seen: 0, writing: false };
   }
 
   /** Begins a call or two at random members. */
@@ -57,8 +62,9 @@ export class KeyOwners {
       this.writes++;
     } catch (error) {
       this.#expected(error);
-      // The next write would be told apart from a late one only by its number; so it may follow at once.
       this.unknown++;
+      this.#left.push(owned);
+      this.#begin(this.#keys.indexOf(owned));
     } finally {
       owned.writing = false;
     }
@@ -95,7 +101,7 @@ export class KeyOwners {
   /** Reads every key at every member. */
   async checkAll(): Promise<void> {
     for (const machine of this.#cluster.machines.filter((each) => each.running)) {
-      for (const owned of this.#keys) {
+      for (const owned of [...this.#keys, ...this.#left]) {
         const least = Math.max(owned.acknowledged, owned.seen);
         const value = Number((await this.#cluster.settled(get(machine.member, owned.key))) ?? 0);
         this.#check(owned, value, least, machine.name);
