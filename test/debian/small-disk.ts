@@ -8,7 +8,7 @@ const run = promisify(execFile);
 const mebibyte = 1024 * 1024;
 
 /** Programs that disks are made with. */
-export const diskCommands = ['mkfs.ext4', 'e2fsck', 'mount', 'fallocate'];
+export const diskCommands = ['mkfs.ext4', 'e2fsck', 'mount', 'fallocate', 'fsfreeze'];
 
 const made = new Set<SmallDisk>();
 let guarded = false;
@@ -29,6 +29,7 @@ export class SmallDisk {
   readonly #image: string;
   readonly #folder: string;
   #hasBacking = false;
+  #frozen = false;
 
   private constructor(folder: string) {
     this.#folder = folder;
@@ -121,7 +122,25 @@ export class SmallDisk {
     await rm(this.#filler, { force: true });
   }
 
+  /** Whoever writes or syncs waits from now on, without an error. */
+  async freeze(): Promise<void> {
+    this.#frozen = true;
+    try {
+      await run('fsfreeze', ['--freeze', this.path]);
+    } catch (error) {
+      this.#frozen = false;
+      throw error;
+    }
+  }
+
+  async thaw(): Promise<void> {
+    await run('fsfreeze', ['--unfreeze', this.path]);
+    this.#frozen = false;
+  }
+
   async remove(): Promise<void> {
+    // A file system that is frozen outlives its mount.
+    if (this.#frozen) await this.thaw();
     await run('umount', ['-l', this.path]).catch(() => {});
     if (this.#hasBacking) await run('umount', ['-l', this.#folder]).catch(() => {});
     await rm(this.#folder, { recursive: true, force: true });
@@ -130,6 +149,7 @@ export class SmallDisk {
 
   /** The same, when the process ends and nothing can be waited for. */
   removeAtOnce(): void {
+    if (this.#frozen) spawnSync('fsfreeze', ['--unfreeze', this.path]);
     spawnSync('umount', ['-l', this.path]);
     if (this.#hasBacking) spawnSync('umount', ['-l', this.#folder]);
     rmSync(this.#folder, { recursive: true, force: true });

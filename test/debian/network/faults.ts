@@ -2,7 +2,9 @@ import { writeFile } from 'node:fs/promises';
 import { randomInt, type RandomSource } from '../../../src/base/prng.js';
 import type { ClusterMember } from '../../system/processes/cluster-member.js';
 import { fillDisks } from './full-disks.js';
+import { hangDiskOfLeader } from './hung-disks.js';
 import type { End, Fault, Scene } from './scene.js';
+import { slowLinks } from './slow-links.js';
 
 type Link = readonly [from: number, to: number];
 
@@ -113,6 +115,10 @@ export const faults: Readonly<Record<string, Fault>> = {
       for (const at of net.machines) await net.delayNothing(at);
     };
   },
+
+  'slow links': slowLinks,
+
+  'hung disk of the leader': hangDiskOfLeader,
 
   'kill -9': async ({ members, random }) => {
     const member = anyOf(random, members);

@@ -1,48 +1,14 @@
 import { randomInt } from '../../../src/base/prng.js';
-import { KvorumError, type KvorumClient } from '../../../src/client/index.js';
 import type { ClusterMember } from '../../system/processes/cluster-member.js';
 import { within } from '../../system/processes/deadline.js';
 import { assertSaidDiskIsFull } from '../stopped-by-disk.js';
+import { Growth } from './growth.js';
 import type { End, Scene } from './scene.js';
 
 const mebibyte = 1024 * 1024;
 /** More than a segment of the log, so that now the log, now the state is first to find no space. */
 const leftSizeBytesMax = 20 * mebibyte;
 const growthStepSizeBytes = 256 * 1024;
-
-/** Large values under keys that no history is checked of. */
-class Growth {
-  readonly #client: KvorumClient;
-  #running: Promise<void> = Promise.resolve();
-  #stopping = false;
-
-  constructor(client: KvorumClient) {
-    this.#client = client;
-  }
-
-  start(): void {
-    this.#running = this.#run();
-    this.#running.catch(() => {
-      // Told by stop().
-    });
-  }
-
-  async #run(): Promise<void> {
-    const value = '.'.repeat(growthStepSizeBytes);
-    while (!this.#stopping) {
-      try {
-        await this.#client.set('growth', value);
-      } catch (error) {
-        if (!(error instanceof KvorumError) || error.code === 'CLIENT_CLOSED') throw error;
-      }
-    }
-  }
-
-  async stop(): Promise<void> {
-    this.#stopping = true;
-    await this.#running;
-  }
-}
 
 /** Resolves when `count` of these have stopped. */
 async function stopped(members: readonly ClusterMember[], count: number): Promise<void> {
@@ -69,7 +35,7 @@ export async function fillDisks(scene: Scene, machines: readonly number[]): Prom
   const members = machines.map((at) => scene.members[at - 1]!);
   const majority = Math.floor(scene.members.length / 2) + 1;
   for (const at of machines) await disks[at - 1]!.fill(randomInt(random, leftSizeBytesMax));
-  const growth = new Growth(client);
+  const growth = new Growth(client, growthStepSizeBytes);
   growth.start();
   return async () => {
     // Without a majority nothing is written any more.

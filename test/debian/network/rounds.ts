@@ -2,13 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Prng, randomInt, type RandomSource } from '../../../src/base/prng.js';
-import { KvorumError, type KvorumClient } from '../../../src/client/index.js';
 import type { Caller } from '../../system/history/load.js';
 import { Workloads } from '../../system/history/workloads.js';
 import { ProcessCluster } from '../../system/processes/process-cluster.js';
 import { within } from '../../system/processes/deadline.js';
 import { SmallDisk } from '../small-disk.js';
 import { faults } from './faults.js';
+import { callTimeoutMs, serves } from './service.js';
 import { forgetEnded, skewedClocks } from './skewed-clocks.js';
 import { addressOf, onMachine, Switch } from './virtual-network.js';
 
@@ -28,8 +28,6 @@ const keysOfEachWorkload = 2;
 /** Longer than an election takes, after which a cut-off leader has given up. */
 const holdMsMin = 2500;
 const holdMsMax = 5000;
-/** A call that is not answered by then begins anew, with what has changed since. */
-const callTimeoutMs = 1000;
 /** When all is well again, every member serves within this time. */
 const recoveryMsMax = 15_000;
 
@@ -128,18 +126,5 @@ async function playRounds(play: {
     await forgetEnded(members);
     tell(`${round}. ${name}, ${holdMs} ms: ${load.summary}, served by all after ${recoveryMs.toFixed(0)} ms`);
     load.check();
-  }
-}
-
-/** Asks until a write and a read are answered. */
-async function serves(client: KvorumClient, key: string): Promise<void> {
-  for (;;) {
-    try {
-      await client.set(key, 'yes', { timeoutMs: callTimeoutMs });
-      await client.get(key, { timeoutMs: callTimeoutMs });
-      return;
-    } catch (error) {
-      if (!(error instanceof KvorumError) || error.code === 'CLIENT_CLOSED') throw error;
-    }
   }
 }

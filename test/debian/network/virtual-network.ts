@@ -160,13 +160,26 @@ export class Switch {
     if (this.hasNetem) {
       await run(`tc qdisc replace ${port} parent ${passing} netem delay ${delayMs}ms ${delayMs / 2}ms`);
     } else {
-      await run(`tc class change ${port} parent 1: classid ${passing} htb rate ${slowRateKbit}kbit burst 2k`);
+      await this.#setRate(to, `${slowRateKbit}kbit burst 2k`);
     }
   }
 
   async delayNothing(to: number): Promise<void> {
     const port = `dev port${to}`;
     if (this.hasNetem) await run(`tc qdisc replace ${port} parent ${passing} handle 10: pfifo limit 1000`);
-    else await run(`tc class change ${port} parent 1: classid ${passing} htb rate ${fullRate} quantum 60000`);
+    else await this.limitNothing(to);
+  }
+
+  /** What goes to machine `to` passes a line that takes so much; what does not fit yet waits, up to a thousand packets. */
+  limitRate(to: number, rateMegabit: number): Promise<void> {
+    return this.#setRate(to, `${rateMegabit}mbit burst 16k`);
+  }
+
+  limitNothing(to: number): Promise<void> {
+    return this.#setRate(to, `${fullRate} quantum 60000`);
+  }
+
+  async #setRate(to: number, rate: string): Promise<void> {
+    await run(`tc class change dev port${to} parent 1: classid ${passing} htb rate ${rate}`);
   }
 }
