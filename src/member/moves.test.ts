@@ -116,6 +116,46 @@ void test('an address that another member still has in the table is made known w
   assert.equal(cluster.events.filter((event) => event.includes('has this Raft address')).length, 1);
 });
 
+/** Each comes back where the next one was. */
+async function changePlaces(cluster: MemoryCluster, machines: readonly Machine[]): Promise<void> {
+  const places = machines.map(({ address }) => address);
+  for (const machine of machines) await cluster.stop(machine);
+  machines.forEach((machine, at) => (machine.address = places[(at + 1) % places.length]!));
+  for (const machine of machines) await cluster.start(machine);
+}
+
+for (const [members, moving] of [
+  [2, 2],
+  [3, 2],
+  [3, 3],
+  [5, 4],
+] as const) {
+  void test(`${moving} of ${members} members that change places find one another, and make that known`, async () => {
+    const cluster = await MemoryCluster.of(members, 70 + members + moving);
+    await changePlaces(cluster, cluster.machines.slice(-moving));
+    await cluster.until(() => cluster.leader() !== undefined);
+    await untilKnown(cluster);
+    for (const { member } of cluster.machines) await cluster.settled(put(member, member.status().name, 'v'));
+    await changePlaces(cluster, cluster.machines.slice(0, moving));
+    await untilKnown(cluster);
+    assert.ok(!cluster.events.some((event) => event.includes('has this Raft address')));
+  });
+}
+
+void test('a row of members, each at the place of the next one, is made known by whoever comes up', async () => {
+  const cluster = await MemoryCluster.of(3, 71);
+  const [first, second] = cluster.followers();
+  const [firstAt, secondAt] = [first!.address, second!.address];
+  await cluster.stop(first!);
+  await cluster.stop(second!);
+  second!.address = 'moved:1';
+  first!.address = secondAt;
+  await cluster.start(first!);
+  await cluster.start(second!);
+  await untilKnown(cluster);
+  assert.notEqual(first!.address, firstAt);
+});
+
 void test('of two members with one identity the one that was started first ends', async () => {
   const cluster = await MemoryCluster.of(2, 68);
   const [original] = cluster.followers();

@@ -102,6 +102,7 @@ export class RaftMember implements Member {
       parts,
       this.#changes,
       (command) => this.write(command),
+      (commands) => this.writeAll(commands),
       (error) => this.#loop.fail(error),
     );
     this.#watches = new Watches(parts, {
@@ -175,10 +176,11 @@ export class RaftMember implements Member {
   /** The member table moved: the transport follows, and a member that is no longer in it ends. */
   #membersChanged(): void {
     const { machine, peers, id, log } = this.#parts;
-    const others = machine.members().filter((each) => each.id !== id);
+    const members = machine.members();
+    const others = members.filter((each) => each.id !== id);
     const removed = machine.removedMembers();
-    if (others.length > 0 || machine.members().length > 0) {
-      peers.setMembers(new Map(others.map((each) => [each.id, each.peerAddress])));
+    if (members.length > 0) {
+      peers.setMembers(new Map(members.map((each) => [each.id, each.peerAddress])));
       overrideAddresses(this.#parts, others);
     }
     peers.setRemoved(removed);
