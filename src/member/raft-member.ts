@@ -96,6 +96,7 @@ export class RaftMember implements Member {
       options,
       proposals: this.#configs,
       readBarrier: (call) => this.readBarrier(call),
+      write: (command, call) => this.write(command, call),
       schedule: () => this.#loop.schedule(),
     });
     this.#duties = new Duties(
@@ -472,8 +473,19 @@ export class RaftMember implements Member {
 
   async changeMemberAddress(id: MemberId, peerAddress: string, options?: CallOptions): Promise<void> {
     this.#checkRunning();
+    this.#refuseWhileUp(id, peerAddress);
     const result = await this.write({ type: 'change-address', id, peerAddress }, options);
     if (result.type === 'refused') throw new KvorumError(result.code, result.message);
+  }
+
+  /** A member makes its own address known: whatever else the table said would not stay. */
+  #refuseWhileUp(id: MemberId, peerAddress: string): void {
+    const { id: own, peerAddress: ownAddress } = this.#parts;
+    const reach = this.#watches.reachability.of(id);
+    const upAt = id === own ? ownAddress : reach?.reachable === true ? reach.address : undefined;
+    if (upAt === undefined || upAt === peerAddress) return;
+    const message = `member ${this.#nameOf(id)} is up at ${upAt}, and makes its own address known: to move it, start it with another -host, -advertise-host or -raftport`;
+    throw new KvorumError('INVALID_REQUEST', message);
   }
 
   async transferLeadership(target: MemberId, options?: CallOptions): Promise<MemberId> {
