@@ -57,6 +57,7 @@ export class Cluster {
   /** Chance of what is not a part with a stream of its own. */
   readonly dice: Dice;
   readonly #upgradeDice: Dice;
+  readonly #epochRandom: Prng;
   /** The first thing that must not happen. */
   failure: Error | undefined;
   /** Timers and turns so far. */
@@ -82,6 +83,7 @@ export class Cluster {
     this.#sink = sink;
     this.dice = Dice.of(plan.seed, 'cluster');
     this.#upgradeDice = Dice.of(plan.seed, 'upgrades');
+    this.#epochRandom = new Prng(plan.seed);
     this.options = { ...memberDefaults, ...plan.options };
     this.compactions = new Compactions(this);
     this.network = new MemoryNetwork(this.clock, Dice.of(plan.seed, 'network'), plan.network);
@@ -254,7 +256,7 @@ export class Cluster {
 
   #peersOf(machine: Machine, process: Process): GatedPeers {
     const { id, name, address, levels } = machine;
-    machine.startEpoch = nextStartEpoch(machine.startEpoch, process.wallMs());
+    machine.startEpoch = nextStartEpoch(machine.startEpoch, process.wallMs(), this.#epochRandom);
     const { startEpoch } = machine;
     return new GatedPeers(
       new MemoryPeers(this.network, { clusterId, memberId: id, name, address, startEpoch }),

@@ -132,6 +132,17 @@ export class Machine {
     this.#address = `${this.name}-${++this.moves}:60051`;
   }
 
+  /** It comes back where the other one was, and that one where it was. */
+  changePlaces(other: Machine): void {
+    assert(
+      this.life === undefined && other.life === undefined,
+      'nothing runs on machines that change places',
+    );
+    [this.#address, other.#address] = [other.#address, this.#address];
+    this.moves++;
+    other.moves++;
+  }
+
   /** The newer version is installed: from the next start on. */
   upgrade(): void {
     this.logFormat = newestLogFormat;

@@ -90,7 +90,10 @@ export class Recovery {
     if (hashes.size > 1) cluster.fail(new Error('the states of the members differ in the end'));
   }
 
-  /** Whoever came back elsewhere has made it known by itself: from now on nobody needs to be told. */
+  /**
+   * Whoever came back elsewhere has made it known by itself: from now on nobody needs to be told. Unless it is where one was
+   * that will not come back and was not removed.
+   */
   async #becomeKnown(): Promise<void> {
     const cluster = this.#cluster;
     if (cluster.machines.every(({ moves }) => moves === 0)) return;
@@ -99,7 +102,11 @@ export class Recovery {
       return cluster.machines.every(
         (machine) =>
           cluster.isOut(machine) ||
-          members.some(({ id, peerAddress }) => id === machine.id && peerAddress === machine.address),
+          members.some(
+            ({ id, peerAddress }) =>
+              peerAddress === machine.address &&
+              cluster.machines.some((each) => each.id === id && (each === machine || each.gone)),
+          ),
       );
     });
   }

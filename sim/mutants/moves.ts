@@ -8,8 +8,8 @@ export const moveMutants: readonly Mutant[] = [
     patches: [
       {
         file: 'src/member/publication.ts',
-        original: "if (holder === undefined) return { type: 'change-address', id, peerAddress };",
-        replacement: 'if (holder === undefined) return undefined;',
+        original: 'return placed?.commands;',
+        replacement: 'return undefined;',
       },
       {
         file: 'src/member/publication.ts',
@@ -36,7 +36,7 @@ export const moveMutants: readonly Mutant[] = [
     'start-epoch-from-the-clock-alone',
     'a member that is started again says when, by its clock: where that went back it is taken for an older process',
     'src/storage/data-folder/identity.ts',
-    'return Math.max(last + 1, Math.floor(wallMs));',
-    'return Math.floor(wallMs);',
+    'return Math.max(last + 1, clockEpoch) + randomInt(random, chanceEpochs);',
+    'return clockEpoch + randomInt(random, chanceEpochs);',
   ),
 ];

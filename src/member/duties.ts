@@ -18,9 +18,10 @@ export class Duties {
     parts: MemberParts,
     changes: MembershipChanges,
     write: (command: Command) => Promise<CommandResult>,
+    writeAll: (commands: readonly Command[]) => Promise<readonly CommandResult[]>,
     failed: (error: unknown) => void,
   ) {
-    this.#publication = new Publication(parts, write);
+    this.#publication = new Publication(parts, writeAll);
     this.#compaction = new Compaction(parts, write, failed);
     this.#levelRaise = new LevelRaise(parts, write);
     this.#promotion = new LearnerPromotion(parts, changes);

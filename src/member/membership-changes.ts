@@ -3,6 +3,7 @@ import { KvorumError } from '../base/errors.js';
 import { firstLevels, knowsLevel, requireKnown } from '../base/feature-levels.js';
 import { formatId, noMember, type Index, type MemberId } from '../base/ids.js';
 import { randomId, type RandomSource } from '../base/prng.js';
+import type { Command, CommandResult } from '../fsm/command.js';
 import type { MemberRecord, MembershipUpdate } from '../fsm/members/membership.js';
 import { encodeMembershipUpdate } from '../fsm/members/membership-codec.js';
 import type { StateMachine } from '../fsm/state-machine.js';
@@ -35,6 +36,7 @@ interface Parts {
   readonly proposals: ConfigProposals;
   /** Brings the member table up to date (a linearizable read). */
   readonly readBarrier: (options: CallOptions | undefined) => Promise<void>;
+  readonly write: (command: Command, options: CallOptions | undefined) => Promise<CommandResult>;
   /** Runs the member's loop soon. */
   readonly schedule: () => void;
 }
@@ -62,6 +64,7 @@ export class MembershipChanges {
       return decision.kind === 'done' ? { kind: 'done' } : decision.decision;
     });
     const { machine, secret } = this.#parts;
+    await this.#followMove(request, id, options);
     await this.#refuseOvertaken(request, { id, isNew: entry.isNew }, options);
     const members = machine.members();
     const record = members.find((each) => each.id === id);
@@ -70,6 +73,19 @@ export class MembershipChanges {
     // Who has made itself known has it: it goes to new members alone, whom everybody sees.
     const isNew = record.clientAddress === '';
     return { clusterId: machine.clusterId, id, members, secret: isNew ? secret : emptyBytes };
+  }
+
+  /** A join that was cut short is gone on with at another address: nobody has called the member at the one before. */
+  async #followMove(
+    { peerAddress }: JoinRequest,
+    id: MemberId,
+    options: CallOptions | undefined,
+  ): Promise<void> {
+    const { machine, write } = this.#parts;
+    const record = machine.members().find((each) => each.id === id);
+    if (record === undefined || record.clientAddress !== '' || record.peerAddress === peerAddress) return;
+    const result = await write({ type: 'change-address', id, peerAddress }, options);
+    if (result.type === 'refused') throw new KvorumError(result.code, result.message);
   }
 
   /**
@@ -264,7 +280,7 @@ type JoinDecision =
   { readonly kind: 'done'; readonly id: MemberId } | { readonly kind: 'new'; readonly decision: Decision };
 
 /**
- * Joining twice with the id from the data folder is harmless. The same name and address without an id (a
+ * Joining twice with the id from the data folder is harmless, elsewhere too before the member has been up. The same name and address without an id (a
  * client of the original) is answered with the member that is there. Anything else that is taken is refused.
  */
 function decideJoin(machine: StateMachine, request: JoinRequest, id: MemberId): JoinDecision {
@@ -276,8 +292,11 @@ function decideJoin(machine: StateMachine, request: JoinRequest, id: MemberId): 
   const sameId = members.find((each) => each.id === id);
   const sameName = members.find((each) => each.name === request.name);
   if (sameId !== undefined) {
-    if (sameId.name === request.name && sameId.peerAddress === request.peerAddress)
+    const isThere = sameId.peerAddress === request.peerAddress;
+    if (sameId.name === request.name && (isThere || sameId.clientAddress === '')) {
+      refuseTakenAddress(members, request.peerAddress, id);
       return { kind: 'done', id };
+    }
     throw new KvorumError(
       'MEMBER_NAME_TAKEN',
       `member id ${formatId(id)} is ${sameId.name} at ${sameId.peerAddress}; change its address with update-member`,

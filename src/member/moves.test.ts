@@ -116,6 +116,79 @@ void test('an address that another member still has in the table is made known w
   assert.equal(cluster.events.filter((event) => event.includes('has this Raft address')).length, 1);
 });
 
+/** Each comes back where the next one was. */
+async function changePlaces(cluster: MemoryCluster, machines: readonly Machine[]): Promise<void> {
+  const places = machines.map(({ address }) => address);
+  for (const machine of machines) await cluster.stop(machine);
+  machines.forEach((machine, at) => (machine.address = places[(at + 1) % places.length]!));
+  for (const machine of machines) await cluster.start(machine);
+}
+
+for (const [members, moving] of [
+  [2, 2],
+  [3, 2],
+  [3, 3],
+  [5, 4],
+] as const) {
+  void test(`${moving} of ${members} members that change places find one another, and make that known`, async () => {
+    const cluster = await MemoryCluster.of(members, 70 + members + moving);
+    await changePlaces(cluster, cluster.machines.slice(-moving));
+    await cluster.until(() => cluster.leader() !== undefined);
+    await untilKnown(cluster);
+    for (const { member } of cluster.machines) await cluster.settled(put(member, member.status().name, 'v'));
+    await changePlaces(cluster, cluster.machines.slice(0, moving));
+    await untilKnown(cluster);
+    assert.ok(!cluster.events.some((event) => event.includes('has this Raft address')));
+  });
+}
+
+void test('a row of members, each at the place of the next one, is made known by whoever comes up', async () => {
+  const cluster = await MemoryCluster.of(3, 71);
+  const [first, second] = cluster.followers();
+  const [firstAt, secondAt] = [first!.address, second!.address];
+  await cluster.stop(first!);
+  await cluster.stop(second!);
+  second!.address = 'moved:1';
+  first!.address = secondAt;
+  await cluster.start(first!);
+  await cluster.start(second!);
+  await untilKnown(cluster);
+  assert.notEqual(first!.address, firstAt);
+});
+
+void test('a join that was cut short is gone on with at another address', async () => {
+  const cluster = await MemoryCluster.of(1, 72);
+  const [founder] = cluster.machines;
+  const { id, name, address } = cluster.machine();
+  const ask = (peerAddress: string): Promise<unknown> =>
+    cluster.settled(founder!.member.join({ id, name, peerAddress }));
+  await ask(address);
+  const joining = cluster.machines[1]!;
+  move(joining);
+  await assert.rejects(ask(founder!.address), { code: 'MEMBER_ADDRESS_TAKEN' });
+  await cluster.join(joining, founder!);
+  await cluster.until(() => cluster.allVoters(2));
+  await untilKnown(cluster);
+  // It has been up: nobody takes its place by asking.
+  await assert.rejects(ask(address), { code: 'MEMBER_NAME_TAKEN' });
+});
+
+void test('the address of a member that is up is its own to make known', async () => {
+  const cluster = await MemoryCluster.of(3, 73);
+  const [asked, other] = cluster.followers();
+  const leader = cluster.leaderMachine();
+  const change = ({ member }: Machine, { id }: Machine): Promise<void> =>
+    cluster.settled(member.changeMemberAddress(id, 'elsewhere:1'));
+  const refusal = { code: 'INVALID_REQUEST', message: /is up at n\d:60051, and makes its own address known/ };
+  await assert.rejects(change(leader, other!), refusal);
+  await assert.rejects(change(leader, leader), refusal);
+  await assert.rejects(change(asked!, leader), refusal);
+  await cluster.stop(other!);
+  await cluster.clock.advanceAsync(1000);
+  await change(leader, other!);
+  assert.equal((await tableAt(cluster, leader))[other!.name], 'elsewhere:1');
+});
+
 void test('of two members with one identity the one that was started first ends', async () => {
   const cluster = await MemoryCluster.of(2, 68);
   const [original] = cluster.followers();
@@ -139,7 +212,7 @@ void test('a member that is started again is never taken for an older process, t
   for (let restarts = 0; restarts < 3; restarts++) {
     await cluster.stop(machine!);
     // As if it had been started in the future.
-    if (restarts === 0) machine!.startEpoch = cluster.clock.wallMs() + 3600_000;
+    if (restarts === 0) machine!.startEpoch *= 2;
     await cluster.start(machine!);
     await cluster.settled(put(machine!.member, 'a', 'v'));
   }

@@ -104,9 +104,7 @@ async function fitTogether(open: OpenMember, found: OpenedLog): Promise<MemberPa
   await snapshots.cleanUp(machine.applied.index);
   const raft = startRaft(open, log, machine);
   if (machine.members().length === 0 && open.contacts.length > 0) {
-    open.peers.setMembers(
-      new Map(open.contacts.filter((each) => each.id !== open.id).map((each) => [each.id, each.peerAddress])),
-    );
+    open.peers.setMembers(new Map(open.contacts.map((each) => [each.id, each.peerAddress])));
     overrideAddresses(open, open.contacts);
   }
   tellUnknown(open, machine);

@@ -5,6 +5,7 @@ import type { MemberRecord } from '../fsm/members/membership.js';
 import type { PeerAddress } from '../ports/peers.js';
 import { MovedMembers } from './moved-members.js';
 import type { MemberParts } from './parts.js';
+import { placing } from './placing.js';
 
 /**
  * Makes this member's name, addresses and feature levels known to the cluster once it is up, and keeps them true
@@ -13,17 +14,23 @@ import type { MemberParts } from './parts.js';
  */
 export class Publication {
   readonly #parts: MemberParts;
-  readonly #write: (command: Command) => Promise<CommandResult>;
+  readonly #write: (commands: readonly Command[]) => Promise<readonly CommandResult[]>;
   readonly #moved: MovedMembers;
   #announced = false;
   #underWay = false;
-  /** Who has this member's Raft address in the table, as it was told. */
-  #toldHolder = '';
+  /** That a member is given to make known itself where it is. */
+  readonly #ticksMax: number;
+  /** For so many ticks it could not be made known where this member is. */
+  #heldTicks = 0;
 
-  constructor(parts: MemberParts, write: (command: Command) => Promise<CommandResult>) {
+  constructor(
+    parts: MemberParts,
+    write: (commands: readonly Command[]) => Promise<readonly CommandResult[]>,
+  ) {
     this.#parts = parts;
     const { electionTimeoutMs, heartbeatIntervalMs } = parts.options;
-    this.#moved = new MovedMembers(Math.ceil((2 * electionTimeoutMs) / heartbeatIntervalMs));
+    this.#ticksMax = Math.ceil((2 * electionTimeoutMs) / heartbeatIntervalMs);
+    this.#moved = new MovedMembers(this.#ticksMax);
     this.#write = write;
   }
 
@@ -37,10 +44,10 @@ export class Publication {
     if (!this.#announced || this.#underWay || raft.leader === 0n) return;
     const record = machine.members().find((each) => each.id === id);
     const moved = this.#moved.tick(this.#parts.peers.elsewhere());
-    const command = record && (this.#profile(record) ?? this.#place(record) ?? this.#placeOfOther(moved));
-    if (command === undefined) return;
+    const commands = record && (this.#profile(record) ?? this.#place(record) ?? this.#placeOfOther(moved));
+    if (commands === undefined) return;
     this.#underWay = true;
-    this.#write(command)
+    this.#write(commands)
       .catch((error: unknown) => {
         log.debug(
           { reason: error instanceof Error ? error.message : String(error) },
@@ -52,34 +59,37 @@ export class Publication {
       });
   }
 
-  #profile(record: MemberRecord): Command | undefined {
+  #profile(record: MemberRecord): readonly Command[] | undefined {
     const { id, name, clientAddress } = this.#parts;
     const levels = publishedLevels(this.#parts);
     const isTrue = record.name === name && record.clientAddress === clientAddress;
     if (isTrue && sameLevels(record.levels, levels)) return undefined;
-    return { type: 'publish', id, name, clientAddress, levels };
+    return [{ type: 'publish', id, name, clientAddress, levels }];
   }
 
-  /** One that another member has in the table waits until that one has made known where it is. */
-  #place(record: MemberRecord): Command | undefined {
-    const { machine, id, peerAddress, log } = this.#parts;
-    if (record.peerAddress === peerAddress) return undefined;
-    const holder = machine.members().find((each) => each.peerAddress === peerAddress);
-    if (holder === undefined) return { type: 'change-address', id, peerAddress };
-    if (this.#toldHolder !== holder.name) {
-      this.#toldHolder = holder.name;
-      const fields = { address: peerAddress, member: holder.name };
+  /** One that another member has in the table waits until it is known where that one is. */
+  #place(record: MemberRecord): readonly Command[] | undefined {
+    const { machine, id, peerAddress, peers, log } = this.#parts;
+    const isKnown = record.peerAddress === peerAddress;
+    const placed = isKnown ? undefined : placing(id, peerAddress, machine.members(), peers.elsewhere());
+    if (placed === undefined || 'commands' in placed) {
+      this.#heldTicks = 0;
+      return placed?.commands;
+    }
+    if (++this.#heldTicks === this.#ticksMax) {
+      const fields = { address: peerAddress, member: placed.holder.name };
       log.warn(fields, 'not made known: another member has this Raft address in the member table');
     }
     return undefined;
   }
 
-  #placeOfOther(moved: readonly (readonly [MemberId, PeerAddress])[]): Command | undefined {
-    const members = this.#parts.machine.members();
-    const free = moved.find(([, address]) => !members.some((each) => each.peerAddress === address));
-    if (free === undefined) return undefined;
-    const [id, peerAddress] = free;
-    return { type: 'change-address', id, peerAddress };
+  #placeOfOther(moved: readonly (readonly [MemberId, PeerAddress])[]): readonly Command[] | undefined {
+    const { machine, peers } = this.#parts;
+    for (const [id, address] of moved) {
+      const placed = placing(id, address, machine.members(), peers.elsewhere());
+      if ('commands' in placed) return placed.commands;
+    }
+    return undefined;
   }
 }
 

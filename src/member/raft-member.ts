@@ -96,12 +96,14 @@ export class RaftMember implements Member {
       options,
       proposals: this.#configs,
       readBarrier: (call) => this.readBarrier(call),
+      write: (command, call) => this.write(command, call),
       schedule: () => this.#loop.schedule(),
     });
     this.#duties = new Duties(
       parts,
       this.#changes,
       (command) => this.write(command),
+      (commands) => this.writeAll(commands),
       (error) => this.#loop.fail(error),
     );
     this.#watches = new Watches(parts, {
@@ -175,10 +177,11 @@ export class RaftMember implements Member {
   /** The member table moved: the transport follows, and a member that is no longer in it ends. */
   #membersChanged(): void {
     const { machine, peers, id, log } = this.#parts;
-    const others = machine.members().filter((each) => each.id !== id);
+    const members = machine.members();
+    const others = members.filter((each) => each.id !== id);
     const removed = machine.removedMembers();
-    if (others.length > 0 || machine.members().length > 0) {
-      peers.setMembers(new Map(others.map((each) => [each.id, each.peerAddress])));
+    if (members.length > 0) {
+      peers.setMembers(new Map(members.map((each) => [each.id, each.peerAddress])));
       overrideAddresses(this.#parts, others);
     }
     peers.setRemoved(removed);
@@ -470,8 +473,19 @@ export class RaftMember implements Member {
 
   async changeMemberAddress(id: MemberId, peerAddress: string, options?: CallOptions): Promise<void> {
     this.#checkRunning();
+    this.#refuseWhileUp(id, peerAddress);
     const result = await this.write({ type: 'change-address', id, peerAddress }, options);
     if (result.type === 'refused') throw new KvorumError(result.code, result.message);
+  }
+
+  /** A member makes its own address known: whatever else the table said would not stay. */
+  #refuseWhileUp(id: MemberId, peerAddress: string): void {
+    const { id: own, peerAddress: ownAddress } = this.#parts;
+    const reach = this.#watches.reachability.of(id);
+    const upAt = id === own ? ownAddress : reach?.reachable === true ? reach.address : undefined;
+    if (upAt === undefined || upAt === peerAddress) return;
+    const message = `member ${this.#nameOf(id)} is up at ${upAt}, and makes its own address known: to move it, start it with another -host, -advertise-host or -raftport`;
+    throw new KvorumError('INVALID_REQUEST', message);
   }
 
   async transferLeadership(target: MemberId, options?: CallOptions): Promise<MemberId> {

@@ -6,6 +6,8 @@ import type { PeerAddress } from '../ports/peers.js';
 /** How the way to one other member is. */
 export interface Reach {
   readonly reachable: boolean;
+  /** That it was called at last. */
+  readonly address: PeerAddress;
   /** Milliseconds since 1970, by this member's clock. */
   readonly sinceMs: number;
   /** Why it is not reachable; empty where it is. */
@@ -13,7 +15,6 @@ export interface Reach {
 }
 
 interface Way extends Reach {
-  readonly address: PeerAddress;
   /** On the monotonic clock. */
   readonly beganMs: number;
   /** The log says that it is not reachable. */

@@ -6,7 +6,7 @@ const inTable = (address: string): ReadonlyMap<bigint, string> => new Map([[2n, 
 
 describe('the address book', () => {
   it('calls a member where it was said last, and then where it was said before', () => {
-    const book = new AddressBook('self:1');
+    const book = new AddressBook({ memberId: 1n, address: 'self:1' });
     assert.deepEqual(book.setMembers(inTable('table:1')), [2n]);
     assert.deepEqual(book.setOverrides(new Map([[2n, 'operator:1']])), [2n]);
     assert.deepEqual(book.addressesOf(2n), ['operator:1', 'table:1']);
@@ -20,7 +20,7 @@ describe('the address book', () => {
   });
 
   it('tells who has moved, until the table says where to', () => {
-    const book = new AddressBook('self:1');
+    const book = new AddressBook({ memberId: 1n, address: 'self:1' });
     book.setMembers(inTable('table:1'));
     book.greeted(2n, 'table:1');
     book.greeted(3n, 'stranger:1');
@@ -32,7 +32,7 @@ describe('the address book', () => {
   });
 
   it('takes what is only said again for no news', () => {
-    const book = new AddressBook('self:1');
+    const book = new AddressBook({ memberId: 1n, address: 'self:1' });
     book.setMembers(inTable('table:1'));
     book.setOverrides(new Map([[2n, 'operator:1']]));
     book.greeted(2n, 'greeting:1');
@@ -42,7 +42,7 @@ describe('the address book', () => {
   });
 
   it('knows nobody who has left the table, and overrides nobody who is not in it', () => {
-    const book = new AddressBook('self:1');
+    const book = new AddressBook({ memberId: 1n, address: 'self:1' });
     assert.deepEqual(book.setOverrides(new Map([[2n, 'operator:1']])), []);
     assert.deepEqual(book.addressesOf(2n), []);
     book.setMembers(inTable('table:1'));
@@ -52,7 +52,7 @@ describe('the address book', () => {
   });
 
   it('never has another member where this one is', () => {
-    const book = new AddressBook('self:1');
+    const book = new AddressBook({ memberId: 1n, address: 'self:1' });
     book.setMembers(inTable('self:1'));
     assert.deepEqual(book.addressesOf(2n), []);
     book.greeted(2n, 'greeting:1');
@@ -60,7 +60,7 @@ describe('the address book', () => {
   });
 
   it('holds the addresses of so many that are not in the table', () => {
-    const book = new AddressBook('self:1');
+    const book = new AddressBook({ memberId: 1n, address: 'self:1' });
     book.setMembers(inTable('table:1'));
     for (let at = 0; at < learntMax; at++)
       assert.deepEqual(book.greeted(BigInt(100 + at), 'a:1'), { moved: true });

@@ -1,11 +1,13 @@
 import type { MemberId } from '../base/ids.js';
-import type { PeerAddress } from '../ports/peers.js';
+import type { PeerAddress, PeerIdentity } from '../ports/peers.js';
 
 /** Members that called, but are not in the member table yet. */
 export const learntMax = 64;
 
 /** Who says where a member is: the member table, the operator of this process, or the member itself as it greets. */
 type Source = 'table' | 'override' | 'greeting';
+
+type Self = Pick<PeerIdentity, 'memberId' | 'address'>;
 
 interface Entry {
   readonly source: Source;
@@ -18,39 +20,48 @@ interface Entry {
  * and of `learntMax` others what they said themselves.
  */
 export class AddressBook {
-  readonly #self: PeerAddress;
+  readonly #self: Self;
   /** Of each member, the newest first. */
   readonly #entries = new Map<MemberId, readonly Entry[]>();
   #members: ReadonlyMap<MemberId, PeerAddress> = new Map();
+  /** As of elsewhere(); undefined: to be made anew. */
+  #elsewhere: ReadonlyMap<MemberId, PeerAddress> | undefined;
   /** Members with a greeting that are not in the table, the oldest first. */
   readonly #learnt = new Set<MemberId>();
 
   /** @param self nobody else is there, whatever an old table says */
-  constructor(self: PeerAddress) {
+  constructor(self: Self) {
     this.#self = self;
+  }
+
+  /** As of the last setMembers(). */
+  get members(): ReadonlyMap<MemberId, PeerAddress> {
+    return this.#members;
   }
 
   /** In the order in which they are to be tried; empty: unknown. */
   addressesOf(id: MemberId): readonly PeerAddress[] {
+    const { memberId, address: own } = this.#self;
     const addresses = (this.#entries.get(id) ?? []).map((each) => each.address);
-    return [...new Set(addresses)].filter((each) => each !== this.#self);
+    // Whose place this member has taken may be where this one was: of members that changed places all begin to call so.
+    const former = this.#members.get(memberId);
+    if (former !== undefined && addresses.includes(own)) addresses.push(former);
+    return [...new Set(addresses)].filter((each) => each !== own);
   }
 
-  /** @returns whose first address is another now */
+  /** @returns who is gone, and whose first address is another now */
   setMembers(members: ReadonlyMap<MemberId, PeerAddress>): readonly MemberId[] {
     const before = this.#members;
+    const firstBefore = new Map([...before.keys()].map((id) => [id, this.addressesOf(id)[0]]));
+    const gone = [...before.keys()].filter((id) => !members.has(id));
     this.#members = members;
-    const changed: MemberId[] = [];
-    for (const id of before.keys()) {
-      if (members.has(id)) continue;
-      this.delete(id);
-      changed.push(id);
-    }
+    for (const id of gone) this.delete(id);
     for (const [id, address] of members) {
       this.#learnt.delete(id);
-      if (before.get(id) !== address && this.#say(id, { source: 'table', address })) changed.push(id);
+      if (before.get(id) !== address) this.#say(id, { source: 'table', address });
     }
-    return changed;
+    const moved = [...members.keys()].filter((id) => this.addressesOf(id)[0] !== firstBefore.get(id));
+    return [...gone, ...moved];
   }
 
   /**
@@ -84,29 +95,36 @@ export class AddressBook {
 
   /** As of Peers. */
   elsewhere(): ReadonlyMap<MemberId, PeerAddress> {
-    return this.#awayFromTable(({ source }) => source === 'greeting');
+    return (this.#elsewhere ??= this.#greetedElsewhere());
+  }
+
+  #greetedElsewhere(): ReadonlyMap<MemberId, PeerAddress> {
+    const away = new Map<MemberId, PeerAddress>();
+    for (const [id, address] of this.#members) {
+      const [newest] = this.#entries.get(id) ?? [];
+      if (newest?.source === 'greeting' && newest.address !== address) away.set(id, newest.address);
+    }
+    return away;
   }
 
   /** Members of the table that are called at another address first. */
   redirected(): ReadonlyMap<MemberId, PeerAddress> {
-    return this.#awayFromTable(() => true);
-  }
-
-  #awayFromTable(counts: (newest: Entry) => boolean): ReadonlyMap<MemberId, PeerAddress> {
     const away = new Map<MemberId, PeerAddress>();
     for (const [id, address] of this.#members) {
-      const [newest] = this.#entries.get(id) ?? [];
-      if (newest !== undefined && newest.address !== address && counts(newest)) away.set(id, newest.address);
+      const [first] = this.addressesOf(id);
+      if (id !== this.#self.memberId && first !== undefined && first !== address) away.set(id, first);
     }
     return away;
   }
 
   delete(id: MemberId): void {
+    this.#elsewhere = undefined;
     this.#entries.delete(id);
     this.#learnt.delete(id);
   }
 
   #say(id: MemberId, entry: Entry): boolean {
+    this.#elsewhere = undefined;
     const [first] = this.addressesOf(id);
     const others = (this.#entries.get(id) ?? []).filter(({ source }) => source !== entry.source);
     this.#entries.set(id, [entry, ...others]);

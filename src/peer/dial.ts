@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import { parseHostPort } from '../base/address.js';
+import { MalformedBytesError } from '../base/byte-stream.js';
 import type { MemberId } from '../base/ids.js';
 import { isItself } from '../base/self-connection.js';
 import type { Clock } from '../ports/clock.js';
@@ -123,6 +124,11 @@ export function dial(call: Call): Promise<DialledLine> {
 function explained(error: Error, address: PeerAddress): Error {
   if (error instanceof VersionError) {
     return new RefusedError({ code: 'wrong-version', reason: `${address}: ${error.message}` });
+  }
+  if (error instanceof MalformedBytesError) {
+    return new Error(
+      `whoever listens at ${address} is no member: it should be a Raft port (-raftport), and may be a client port (${error.message})`,
+    );
   }
   if (!(error instanceof UnprovenError)) return error;
   const reason = `whoever listens at ${address} does not know this cluster's secret: a member of another cluster, or no member at all; if all members say so, it is this one whose secret (identity.json) is another`;

@@ -126,11 +126,11 @@ export function refusalOf(hello: Hello, { self, removed, startEpochs }: Acquaint
     const reason = `${self.name} at ${self.address} has the same id ${formatId(caller.memberId)}: a data folder may be used by one process only`;
     return { code: 'own-id', reason };
   }
+  if (startEpochs.isOutdated(caller.memberId, caller.startEpoch)) return supersededBy(caller);
   if (hello.target !== self.memberId) {
     const reason = `${formatId(hello.target)} was called, but ${self.name} (${formatId(self.memberId)}) listens at ${self.address}`;
     return { code: 'wrong-target', reason };
   }
-  if (startEpochs.isOutdated(caller.memberId, caller.startEpoch)) return supersededBy(caller);
   return undefined;
 }
 

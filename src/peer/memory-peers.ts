@@ -93,7 +93,7 @@ export class MemoryPeers implements Peers, Station {
     this.versions = versions;
     this.#network = network;
     this.identity = identity;
-    this.#book = new AddressBook(identity.address);
+    this.#book = new AddressBook(identity);
     this.secret = secret;
   }
 
@@ -110,6 +110,7 @@ export class MemoryPeers implements Peers, Station {
   setMembers(members: ReadonlyMap<MemberId, PeerAddress>): void {
     for (const id of this.#book.setMembers(members)) if (!members.has(id)) this.#startEpochs.delete(id);
     this.#welcome.clear();
+    this.#callRedirected();
   }
 
   setOverrides(overrides: ReadonlyMap<MemberId, PeerAddress>): void {
@@ -231,6 +232,8 @@ export class MemoryPeers implements Peers, Station {
     const refusal = this.#greet(from, target, 'messages');
     if (refusal !== undefined) {
       this.#sendAway(from, refusal);
+      // It has looked for another one here, and has said where it is itself.
+      if (refusal.code === 'wrong-target') this.#heardFrom(from);
       return false;
     }
     // Whoever is older now is met again, and sent away.
@@ -241,8 +244,12 @@ export class MemoryPeers implements Peers, Station {
     return true;
   }
 
-  #locate({ memberId, address }: PeerIdentity): void {
-    this.#talkedTo.set(memberId, address);
+  #locate(from: PeerIdentity): void {
+    this.#talkedTo.set(from.memberId, from.address);
+    this.#heardFrom(from);
+  }
+
+  #heardFrom({ memberId, address }: PeerIdentity): void {
     const { forgotten } = this.#book.greeted(memberId, address);
     this.#callRedirected();
     if (forgotten === undefined) return;

@@ -57,7 +57,6 @@ export class TcpPeers implements Peers {
   readonly #links = new Map<MemberId, PeerLink>();
   readonly #book: AddressBook;
   readonly #startEpochs = new StartEpochs();
-  #members: ReadonlyMap<MemberId, PeerAddress> = new Map();
   #removed: ReadonlySet<MemberId> = new Set();
   /** Members with a connection that was welcomed, in either direction. */
   readonly #alive = new Set<MemberId>();
@@ -69,7 +68,7 @@ export class TcpPeers implements Peers {
 
   constructor(options: TcpPeersOptions) {
     this.#options = options;
-    this.#book = new AddressBook(options.identity.address);
+    this.#book = new AddressBook(options.identity);
     this.#strangers = new Strangers((group) => this.#memberAddresses.has(group));
     this.#strangerLog = new StrangerLog(options.clock, options.log);
     this.#sentAwayLog = new SentAwayLog(options.clock, options.log);
@@ -93,7 +92,7 @@ export class TcpPeers implements Peers {
       else this.#server.listen(reserved.take(), backlog, resolve);
     });
     this.#server.on('error', (error) => this.#acceptFailed(error));
-    for (const id of this.#members.keys()) this.#linkTo(id);
+    for (const id of this.#book.members.keys()) this.#linkTo(id);
   }
 
   /** When there are no file descriptors left, for example: it goes on with the next one. */
@@ -119,8 +118,9 @@ export class TcpPeers implements Peers {
   }
 
   setMembers(members: ReadonlyMap<MemberId, PeerAddress>): void {
-    this.#members = members;
-    this.#memberAddresses.setMembers(members);
+    const others = new Map(members);
+    others.delete(this.#options.identity.memberId);
+    this.#memberAddresses.setMembers(others);
     for (const id of this.#book.setMembers(members)) {
       if (!members.has(id)) this.#startEpochs.delete(id);
       this.#redirect(id);
@@ -141,7 +141,7 @@ export class TcpPeers implements Peers {
       link.close();
       this.#links.delete(id);
     }
-    if (this.#handler !== undefined && this.#members.has(id)) this.#linkTo(id);
+    if (this.#handler !== undefined && this.#book.members.has(id)) this.#linkTo(id);
   }
 
   elsewhere(): ReadonlyMap<MemberId, PeerAddress> {
@@ -151,7 +151,7 @@ export class TcpPeers implements Peers {
   setRemoved(removed: ReadonlySet<MemberId>): void {
     this.#removed = removed;
     for (const id of removed) {
-      if (this.#members.has(id)) continue;
+      if (this.#book.members.has(id)) continue;
       this.#book.delete(id);
       this.#startEpochs.delete(id);
       this.#redirect(id);
@@ -276,6 +276,7 @@ export class TcpPeers implements Peers {
     const refusal = refusalOf(hello, { self, removed: this.#removed, startEpochs: this.#startEpochs });
     if (refusal !== undefined) {
       this.#sentAwayLog.sentAway(id, refusal.reason, { name, address });
+      if (refusal.code === 'wrong-target') this.#soughtAnother(id, address);
       return refusal;
     }
     this.#sentAwayLog.welcomed(id);
@@ -292,6 +293,12 @@ export class TcpPeers implements Peers {
     this.#alive.add(id);
     this.#links.get(id)?.hurry();
     return undefined;
+  }
+
+  /** A member has looked for another one here: it has said where it is itself, and may not know where this one is. */
+  #soughtAnother(id: MemberId, address: PeerAddress): void {
+    this.#locate(id, address);
+    this.#links.get(id)?.hurry();
   }
 
   /** A process of the member has proven itself. Connections with older ones end. */

@@ -10,7 +10,7 @@ export interface Peers {
   /** Begins to listen and to deliver. Rejects when the address cannot be used. */
   start(handler: PeersHandler): Promise<void>;
   /**
-   * Replaces the table of the others. One that is not in it, or comes from another address, is let in all the same, if it
+   * Replaces the table, with or without this member. One that is not in it, or comes from another address, is let in all the same, if it
    * knows the secret, and is called where it says that it listens, until the table says something new.
    */
   setMembers(members: ReadonlyMap<MemberId, PeerAddress>): void;

@@ -101,7 +101,7 @@ interface Start extends Entered {
 async function enterFrom(folder: DataFolder, options: ServerOptions, signal?: AbortSignal): Promise<Entered> {
   let ports: ReservedPorts | undefined;
   try {
-    await folder.beginStart(new RealClock().wallMs());
+    await folder.beginStart(new RealClock().wallMs(), entropy());
     const { host, advertiseHost } = options;
     ports = await reservePorts(host, options);
     const addresses: Addresses = {

@@ -58,6 +58,31 @@ export function testMovingPeers(kind: PeersKind): void {
     await sendUntilHeard(one, two);
   });
 
+  check('a member that looks for another one is called where it says that it is', async (make) => {
+    const [one, two] = [await make(1n), await make(2n)];
+    one.peers.setMembers(new Map([[3n, two.identity.address]]));
+    two.peers.setMembers(new Map([[1n, await kind.address()]]));
+    const isSentAway = (): boolean => one.told.lines.some((line) => line.endsWith(': wrong-target'));
+    while (!isSentAway()) {
+      one.peers.send([{ ...heartbeat(one, two), to: 3n }]);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await sendUntilHeard(two, one);
+  });
+
+  check('two members that have changed places find each other', async (make) => {
+    const [oneAt, twoAt] = [await kind.address(), await kind.address()];
+    const table = new Map([
+      [1n, oneAt],
+      [2n, twoAt],
+    ]);
+    const [one, two] = [await make(1n, clusterId, twoAt), await make(2n, clusterId, oneAt)];
+    one.peers.setMembers(table);
+    two.peers.setMembers(table);
+    await sendUntilHeard(one, two);
+    await sendUntilHeard(two, one);
+  });
+
   check('of two processes with one identity the one that was started later stays', async (make) => {
     const one = await make(1n);
     const [older, newer] = [await makeStarted(make, 2n, 100), await makeStarted(make, 2n, 101)];

@@ -169,7 +169,12 @@ export class MapMember implements Member {
       .filter(({ id }) => id !== this.#id)
       .map(({ id, name, peerAddress, voter }) => ({
         ...{ id, name, peerAddress, voter, levels: firstLevels },
-        reach: { reachable: false, sinceMs: 1_700_000_000_000, reason: 'nothing is replicated here' },
+        reach: {
+          reachable: false,
+          address: 'n2:60051',
+          sinceMs: 1_700_000_000_000,
+          reason: 'nothing is replicated here',
+        },
         matchIndex: 0,
         snapshot: { doneBytes: 1, sizeBytes: 2 },
       }));

@@ -130,6 +130,7 @@ export class MemoryCluster {
   readonly network: MemoryNetwork;
   readonly machines: Machine[] = [];
   readonly options: MemberOptions;
+  readonly #epochRandom: Prng;
   /** Everything that the members tell, with their name and the time. */
   readonly events: string[] = [];
 
@@ -142,6 +143,7 @@ export class MemoryCluster {
       ...network,
     });
     this.options = { ...memberDefaults, ...options };
+    this.#epochRandom = new Prng(seed + 3);
   }
 
   /** A founder and `count - 1` others that have joined and are voters. */
@@ -201,7 +203,7 @@ export class MemoryCluster {
     if (how.found === true) machine.secret = testSecret;
     if (how.secret !== undefined) machine.secret = how.secret;
     const clock = new LifeClock(this.clock);
-    machine.startEpoch = nextStartEpoch(machine.startEpoch, clock.wallMs());
+    machine.startEpoch = nextStartEpoch(machine.startEpoch, clock.wallMs(), this.#epochRandom);
     const peers = this.#peers(machine, this.network);
     const { found = false, contacts = [], peerOverrides = new Map<string, string>() } = how;
     const opening = { ...this.#opening(machine, clock, peers), found, contacts, peerOverrides };

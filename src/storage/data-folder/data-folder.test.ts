@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { KvorumError, type ErrorCode } from '../../base/errors.js';
+import { Prng } from '../../base/prng.js';
 import { DataFolder, type Identity } from './data-folder.js';
-import { secretSizeBytes } from './identity.js';
+import { nextStartEpoch, secretSizeBytes } from './identity.js';
 import { readPassedOver, writePassedOver } from './passed-over-file.js';
 
 const identity: Identity = {
@@ -59,24 +60,46 @@ describe('a data folder', () => {
     const epochs: number[] = [];
     for (const wallMs of [1000.5, 5000, 3000, 0, 6000]) {
       const folder = await DataFolder.open(path, identity.name);
-      await folder.beginStart(wallMs);
+      await folder.beginStart(wallMs, new Prng(1));
       epochs.push(folder.startEpoch);
       // It goes with whatever is saved later.
       await folder.saveIdentity({ ...identity, state: 'learning' });
       assert.equal(folder.identity?.startEpoch, folder.startEpoch);
       await folder.close();
     }
-    assert.deepEqual(epochs, [1000, 5000, 5001, 5002, 6000]);
+    epochs.forEach((epoch, at) => assert.ok(epoch > (epochs[at - 1] ?? 0), epochs.join(' ')));
+    const inMs = epochs.map((epoch) => Math.floor(epoch / 1024));
+    for (const [at, wallMs] of [1000, 5000, 5000, 5000, 6000].entries()) {
+      assert.ok(inMs[at]! >= wallMs && inMs[at]! < wallMs + 64, epochs.join(' '));
+    }
+  });
+
+  it('gives copies that are started at once different epochs, also where their clock went back', () => {
+    const random = new Prng(2);
+    for (const last of [0, 2 ** 51]) {
+      const epochs = Array.from({ length: 20 }, () => nextStartEpoch(last, 1000, random));
+      assert.equal(new Set(epochs).size, epochs.length, epochs.join(' '));
+    }
+  });
+
+  it('has an epoch that can be read again, whatever the clock says', () => {
+    let epoch = 0;
+    for (let starts = 0; starts < 100; starts++) {
+      const next = nextStartEpoch(epoch, Number.MAX_SAFE_INTEGER, new Prng(starts));
+      assert.ok(Number.isSafeInteger(next) && next > epoch);
+      epoch = next;
+    }
   });
 
   it('has an epoch from its first start on', async (t) => {
     const path = temporaryFolder(t);
     const folder = await DataFolder.open(path, 'node1');
-    await folder.beginStart(1000);
+    await folder.beginStart(1000, new Prng(1));
+    const { startEpoch } = folder;
     await folder.saveIdentity(identity);
     await folder.close();
     const again = await DataFolder.open(path, 'node1');
-    assert.equal(again.identity?.startEpoch, 1000);
+    assert.equal(again.identity?.startEpoch, startEpoch);
     await again.close();
   });
 

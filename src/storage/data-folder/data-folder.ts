@@ -1,6 +1,7 @@
 import * as fs from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { KvorumError } from '../../base/errors.js';
+import type { RandomSource } from '../../base/prng.js';
 import { DiskError, type Disk } from '../../ports/disk.js';
 import { RealDisk } from '../disk/real-disk.js';
 import { FolderLock, lockFile } from './folder-lock.js';
@@ -94,8 +95,8 @@ export class DataFolder {
   }
 
   /** Before anything else is done with the folder: the others must be able to tell this start from one of a copy. */
-  async beginStart(wallMs: number): Promise<void> {
-    this.#startEpoch = nextStartEpoch(this.#identity?.startEpoch ?? 0, wallMs);
+  async beginStart(wallMs: number, random: RandomSource): Promise<void> {
+    this.#startEpoch = nextStartEpoch(this.#identity?.startEpoch ?? 0, wallMs, random);
     if (this.#identity !== undefined) await this.saveIdentity(this.#identity);
   }
 

@@ -2,6 +2,7 @@ import { joinAnewAdvice } from '../../base/advice.js';
 import { emptyBytes } from '../../base/bytes.js';
 import { KvorumError } from '../../base/errors.js';
 import { formatId, noMember, parseId, type ClusterId, type MemberId } from '../../base/ids.js';
+import { randomInt, type RandomSource } from '../../base/prng.js';
 
 /**
  * Of the data folder as a whole: which files it has, and what its state's rows are like below the feature level. 1 and 2
@@ -24,14 +25,23 @@ export interface Identity {
   readonly formerClusterId?: ClusterId;
 }
 
+/** In a millisecond of the wall clock. */
+const epochsPerMs = 1024;
+/** Of which each start takes one by chance: some milliseconds. */
+const chanceEpochs = 16 * epochsPerMs;
+/** A clock that is beyond it, in the 22nd century, leaves room for the starts to come. */
+const clockEpochMax = 2 ** 52;
+
 /**
  * By which the others tell the newest process with an identity from one of a copied folder. Wall clocks set those of copies
- * apart; one that went back cannot make it fall.
+ * apart; one that went back cannot make it fall. Chance does where clocks do not: copies that are started at once, or that
+ * were made of a folder whose last start was in the future.
  *
  * @param last of the folder's last start; 0: none
  */
-export function nextStartEpoch(last: number, wallMs: number): number {
-  return Math.max(last + 1, Math.floor(wallMs));
+export function nextStartEpoch(last: number, wallMs: number, random: RandomSource): number {
+  const clockEpoch = Math.min(Math.floor(wallMs) * epochsPerMs, clockEpochMax);
+  return Math.max(last + 1, clockEpoch) + randomInt(random, chanceEpochs);
 }
 
 /** Of a cluster's secret, where there is one. */
