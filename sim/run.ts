@@ -74,6 +74,7 @@ export class Run {
     if (!this.cluster.failed) await recovery.ofMajority();
     this.#clients.stop();
     if (!this.cluster.failed) await recovery.ofAll();
+    this.cluster.liveness.look();
     if (!this.cluster.failed) this.#check();
   }
 
