@@ -33,21 +33,21 @@ export interface Pace {
   readonly driftMax: number;
 }
 
-/** Elections that end without a winner, in a row: each has less than half a chance of it. */
-const electionsMax = 20;
+/** With those that nobody wins, of which each has less than half a chance. */
+const electionsMax = 8;
 /** An election begins after one to two time-outs. */
 const timeoutsPerElection = 2;
 /**
  * A proposal that was lost with its link is sent again after 5 ticks, then 10; a round of reads after 5; what a follower
  * lacks after the next heartbeat and its answer. So many, twice over.
  */
-const retryTicks = 30;
+const retryTicks = 20;
 /** As retryTicks, where any message may be lost again: 5, 10, 20, 40 and 80 ticks, and what the others take meanwhile. */
 const retryTicksLossy = 200;
 /** A write at a follower: to the leader, to the others, back, and the news of its commit; twice, for a leader may step in. */
 const hops = 8;
-/** Operations of the disk for one write of the log, a new segment included; each may be late before and behind. */
-const operationsPerLogWrite = 8;
+/** Operations of the disk for one write of the log, with a new segment; each may be late before and behind. */
+const operationsPerLogWrite = 4;
 /** The leader's, then a follower's; each behind the one that was under way. */
 const logWritesInTurn = 4;
 /** The ticks at which things are noticed fall anywhere. */
