@@ -94,7 +94,8 @@ export class DiskModel {
     if (operation === 'sync') delayMs = dice.ms(plan.syncMsMin, plan.syncMsMax);
     else if (dice.chance(plan.writeDelayProbability)) delayMs = dice.ms(0, Math.max(1, plan.syncMsMax));
     if (delayMs === 0) return error;
-    const isOfLog = (operation === 'write' || operation === 'sync') && path.startsWith('wal/') && !path.endsWith('.tmp');
+    const isOfLog =
+      (operation === 'write' || operation === 'sync') && path.startsWith('wal/') && !path.endsWith('.tmp');
     return isOfLog && this.slowness > 1 ? this.#slowLog(delayMs, error) : this.#after(delayMs, error);
   }
 

@@ -57,7 +57,10 @@ const phaseTicks = 4;
  * Each chunk of a snapshot has an answer of its own, and waits for the disk; then the state is put in place, maybe twice.
  * @param stateSizeBytes of the largest state by now
  */
-export function snapshotMsMax({ network, disk }: Pick<Pace, 'network' | 'disk'>, stateSizeBytes: number): number {
+export function snapshotMsMax(
+  { network, disk }: Pick<Pace, 'network' | 'disk'>,
+  stateSizeBytes: number,
+): number {
   const { writeDelayProbability, reportDelayProbability, syncMsMax } = disk;
   const chunks = stateSizeBytes / network.snapshotChunkSizeBytes;
   const writeMs = (writeDelayProbability + reportDelayProbability) * Math.max(1, syncMsMax);
