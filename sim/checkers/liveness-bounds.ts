@@ -51,7 +51,7 @@ const operationsPerLogWrite = 4;
 /** The leader's, then a follower's; each behind the one that was under way. */
 const logWritesInTurn = 4;
 /** The ticks at which things are noticed fall anywhere. */
-const phaseTicks = 4;
+const phaseTicks = 6;
 
 /**
  * Each chunk of a snapshot has an answer of its own, and waits for the disk; then the state is put in place, maybe twice.
