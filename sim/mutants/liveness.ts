@@ -73,13 +73,18 @@ export const livenessMutants: readonly Mutant[] = [
     '    this.#proposals.sweep();\n',
   ),
   mutant(
-    'writes-wait-after-a-snapshot',
-    'writes on their way when a snapshot comes keep their places: what comes later waits until their time is up',
-    'src/member/proposals.ts',
-    `      this.#remove(group);
-      this.#waitingCount -= group.calls.length;
-      rejectUnknown(group, 'this`,
-    `      if (this.#waitingCount < 0) rejectUnknown(group, 'this`,
+    'installs-for-ever',
+    'a member into which a snapshot was brought once says for ever that it does not serve',
+    'src/member/watches.ts',
+    'installing: () => raft.installing,',
+    "installing: () => (this['installedOnce'] ||= raft.installing),",
+  ),
+  mutant(
+    'serving-while-it-ends',
+    'a member that ends, and waits for its disk to do so, says that it serves',
+    'src/member/raft-member.ts',
+    'return this.#ended === undefined && this.#watches.serving;',
+    'return this.#watches.serving;',
   ),
   mutant(
     'unreachable-for-ever',
