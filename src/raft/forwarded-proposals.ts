@@ -3,8 +3,10 @@ import type { Message, Term } from './types.js';
 /** Proposals of this member whose outcome the leader has not told; with so many, one more is not taken. */
 export const forwardedMax = 16;
 
-/** Ticks until the first is sent again, which its answer has rarely needed. Each time it is twice as long. */
+/** Ticks until the first is sent again, which its answer has rarely needed. Each time it is twice as long, up to a limit. */
 const resendTicks = 5;
+/** So often it is doubled: nobody tells when a way is free again on which messages were lost. */
+const doublingsMax = 2;
 /** A tick more for so many bytes: what a slow link still carries is not sent beside itself. */
 const resendSizeBytesPerTick = 256 * 1024;
 /** So long bytes that arrive put that off: they may be of other messages. */
@@ -90,7 +92,8 @@ export class ForwardedProposals {
       return this.again(term, tick);
     }
     const sizeBytes = this.#open.reduce((sum, { message }) => sum + message.data.length, 0);
-    const waitTicks = (resendTicks + Math.ceil(sizeBytes / resendSizeBytesPerTick)) * 2 ** this.#resends;
+    const doublings = Math.min(this.#resends, doublingsMax);
+    const waitTicks = (resendTicks + Math.ceil(sizeBytes / resendSizeBytesPerTick)) * 2 ** doublings;
     const sinceTick = Math.min(Math.max(this.#movedTick, this.#sentTick), this.#sentTick + movingTicksMax);
     return tick - sinceTick < waitTicks ? [] : this.again(term, tick);
   }
