@@ -68,6 +68,32 @@ void test('a way on which everything was lost for long is soon used again', asyn
   assert.ok(waitedMs <= 25 * heartbeatIntervalMs, `${waitedMs} ms`);
 });
 
+void test('writes do not wait behind one that is applied, and whose outcome the leader has forgotten', async () => {
+  for (const timeoutMs of [150, undefined]) {
+    const cluster = await MemoryCluster.of(3, 436, { proposalsRemembered: 1 });
+    const asked = cluster.followers()[0]!;
+    const late: (() => void)[] = [];
+    let isFirst = true;
+    const end = cluster.network.hold(({ to, message }, arrive) => {
+      if (to !== asked.id) return false;
+      if (message?.type === 'append' && isFirst) late.push(arrive);
+      return (message?.type === 'append' && isFirst) || message?.type === 'propose-response';
+    });
+    const first = put(asked.member, 'first', 'x', { timeoutMs }).catch((error: unknown) => error);
+    await cluster.clock.advanceAsync(400);
+    isFirst = false;
+    for (const arrive of late) arrive();
+    await cluster.settled(first);
+    await cluster.settled(put(asked.member, 'second', 'x'));
+    end();
+    await cluster.clock.advanceAsync(2000);
+    const beganMs = cluster.clock.monotonicMs();
+    await cluster.settled(put(asked.member, 'third', 'x'));
+    const tookMs = cluster.clock.monotonicMs() - beganMs;
+    assert.ok(tookMs < 1000, `${tookMs} ms`);
+  }
+});
+
 void test('writes behind one that the leader had no room for are refused with it, and none that come later', async () => {
   const options = { uncommittedSizeBytesMax: 4000, entrySizeBytesMax: 2000 };
   const cluster = await MemoryCluster.of(3, 440, options, { latencyMsMin: 25, latencyMsMax: 25 });

@@ -84,6 +84,15 @@ export class ForwardedProposals {
     return overtaken.map(({ message }) => message);
   }
 
+  /** It stands in the log: what goes behind it need not name it to a leader that may have forgotten its outcome. */
+  applied(proposalId: number, tick: number): void {
+    const at = this.#open.findIndex(({ message }) => message.proposalId === proposalId);
+    if (at < 0) return;
+    this.#open.splice(at, 1);
+    this.#releaseBehind(proposalId);
+    if (at === 0) this.#progress(tick);
+  }
+
   /** Those that are to be sent again because no outcome has come for so long. */
   overdue(term: Term, tick: number): readonly Proposal[] {
     if (this.#term !== term || this.#open.length === 0) return [];
@@ -112,10 +121,14 @@ export class ForwardedProposals {
     while (this.#open.length > 0 && tick - this.#open[0]!.sinceTick > this.#ageMaxTicks) {
       const { message: given } = this.#open.shift()!;
       // Whether it stands in the log is open for good: nothing waits for it.
-      for (const each of this.#open) {
-        if (each.message.behindId === given.proposalId) each.message = { ...each.message, behindId: 0 };
-      }
+      this.#releaseBehind(given.proposalId);
     }
     return this.#open.length < before;
+  }
+
+  #releaseBehind(proposalId: number): void {
+    for (const each of this.#open) {
+      if (each.message.behindId === proposalId) each.message = { ...each.message, behindId: 0 };
+    }
   }
 }
