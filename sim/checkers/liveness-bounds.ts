@@ -34,7 +34,7 @@ export interface Pace {
 }
 
 /** With those that nobody wins, of which each has less than half a chance. */
-const electionsMax = 8;
+const electionsMax = 6;
 /** An election begins after one to two time-outs. */
 const timeoutsPerElection = 2;
 /**

@@ -90,7 +90,21 @@ export const livenessMutants: readonly Mutant[] = [
     'unreachable-for-ever',
     'a leader that could not be reached once is taken for unreachable: health is bad for good',
     'src/member/watches.ts',
-    'reaches: (each) => this.reachability.of(each)?.reachable !== false,',
-    "reaches: (each) => (this.reachability.of(each)?.reason ?? '') === '' && this.reachability.of(each) !== undefined,",
+    'reaches: (each) => this.reachability.of(each)?.reachable !== false,\n      installing',
+    'reaches: (each) => !(this[`lost ${each}`] ||= this.reachability.of(each)?.reachable === false),\n      installing',
+  ),
+  mutant(
+    'resent-ever-more-rarely',
+    'each wait before lost proposals are sent again is twice as long as the one before, without an end (it was so once)',
+    'src/raft/forwarded-proposals.ts',
+    'Math.min(this.#resends, doublingsMax)',
+    'this.#resends',
+  ),
+  mutant(
+    'waits-behind-what-is-forgotten',
+    'a proposal that is applied stays open, and what names it waits where the leader has forgotten it (it was so once)',
+    'src/raft/raft.ts',
+    'this.#core.forwarded.applied(proposalId, this.#core.tickCount);',
+    '',
   ),
 ];
