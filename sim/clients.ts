@@ -6,6 +6,15 @@ import { Dice } from './dice.js';
 import type { Life, Machine } from './machine.js';
 import { perform } from './perform.js';
 
+/** A request on its way. */
+interface Invocation {
+  readonly ids: readonly number[];
+  /** It has come to the member. */
+  readonly arrived: () => void;
+  /** Takes the outcomes, or nothing if there are none; but for the first time it does nothing. */
+  readonly told: (outcomes: readonly Outcome[] | undefined) => void;
+}
+
 /** Clients that call random members, one call after the other each; what they see is the history. */
 export class Clients {
   readonly #cluster: Cluster;
@@ -81,22 +90,23 @@ export class Clients {
     });
     // Callers that share a turn share its entries too.
     life.process.enter(() => {
-      for (const { request, ids, told } of begun) {
+      for (const { request, ids, arrived, told } of begun) {
         for (const id of ids) this.#cluster.history.arrive(id);
+        arrived();
         this.#perform(life, request, timeoutMs, told);
       }
     });
   }
 
-  /** @returns `told` takes the outcomes, or nothing if there are none; but for the first time it does nothing */
   #invoke(
     name: string,
     machine: Machine,
-    { calls, path }: Request,
+    request: Request,
     timeoutMs: number,
     done: (outcomes: readonly Outcome[] | undefined) => void,
-  ): { readonly ids: readonly number[]; readonly told: (outcomes: readonly Outcome[] | undefined) => void } {
-    const { clock, history } = this.#cluster;
+  ): Invocation {
+    const { calls, path } = request;
+    const { clock, history, liveness } = this.#cluster;
     const life = machine.life!;
     const server = `${machine.name}.${life.number}`;
     const ids = calls.map((call) => history.invoke(name, server, call, clock.monotonicMs()));
@@ -105,12 +115,14 @@ export class Clients {
       for (const call of calls)
         this.#cluster.trace(name, 'invoke', `at ${machine.name}${way}: ${JSON.stringify(call)}`);
     }
+    const arrival = { server, id: ids[0]!, request, timeoutMs };
     let open = true;
     const end = (outcomes: readonly Outcome[] | undefined): void => {
       if (!open) return;
       open = false;
       timer.cancel();
       life.ended.delete(lost);
+      liveness.ended(arrival, outcomes);
       outcomes?.forEach((outcome, at) => {
         history.respond(ids[at]!, outcome, clock.monotonicMs());
         this.#noteOutcome(name, calls[at]!, outcome);
@@ -121,7 +133,10 @@ export class Clients {
     // The member gives up first, unless it cannot even do that.
     const timer = clock.setTimer(timeoutMs * 2 + 500, lost);
     life.ended.add(lost);
-    return { ids, told: end };
+    const arrived = (): void => {
+      if (open) liveness.arrived(arrival);
+    };
+    return { ids, arrived, told: end };
   }
 
   #perform(

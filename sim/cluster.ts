@@ -26,6 +26,7 @@ import { DiskModel, injectedError } from './disk-model.js';
 import { GatedPeers } from './gated-peers.js';
 import { disturbHalfEntries } from './half-entries.js';
 import { join, joinTimeoutMs } from './joining.js';
+import { LivenessWatch } from './liveness-watch.js';
 import { Machine, type Life } from './machine.js';
 import { MembershipCalls } from './membership-calls.js';
 import { Observer } from './observer.js';
@@ -53,6 +54,7 @@ export class Cluster {
   readonly history = new History();
   readonly membershipCalls = new MembershipCalls(this);
   readonly compactions: Compactions;
+  readonly liveness: LivenessWatch;
   readonly options: MemberOptions;
   /** Chance of what is not a part with a stream of its own. */
   readonly dice: Dice;
@@ -68,6 +70,8 @@ export class Cluster {
   upgrading = false;
   /** Removals of members that are under way, or may be. */
   removals = 0;
+  /** Faults under way that keep members from what they should do in ways that cannot be seen. */
+  hiddenFaults = 0;
   /** Told when somebody leads in a newer term than anybody before. */
   readonly leaderListeners = new Set<() => void>();
   #ledTerm = 0;
@@ -91,6 +95,7 @@ export class Cluster {
       sink === undefined ? undefined : (where, event, text) => this.trace(where, event, text),
       rowUnits(plan),
     );
+    this.liveness = new LivenessWatch(this);
     if (sink !== undefined) {
       this.network.watch = (event, message) => {
         this.trace('network', event === 'arrives' ? 'deliver' : 'drop', describeMessage(message));
@@ -133,6 +138,7 @@ export class Cluster {
     await this.clock.advanceAsync(ms, () => {
       this.events++;
       if (this.#touchedCount > 0) this.#checkTouched();
+      this.liveness.pass();
       reached = done();
       return reached || this.failed;
     });

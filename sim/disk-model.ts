@@ -29,6 +29,10 @@ export class DiskModel {
   #beforeInstall: (() => Promise<void>) | undefined;
   /** How many times slower than planned. */
   slowness = 1;
+  /** By then all has ended that was begun slowly. */
+  #slowUntilMs = 0;
+  /** When each slow operation on the log began that the process has yet to wait for. */
+  #slowLogOperations = new Set<{ readonly beganMs: number }>();
 
   constructor(around: Surroundings) {
     this.#around = around;
@@ -55,11 +59,23 @@ export class DiskModel {
     this.#beforeInstall = action;
   }
 
+  /** Something takes longer than planned. */
+  get slow(): boolean {
+    return this.slowness > 1 || this.#around.clock.monotonicMs() < this.#slowUntilMs;
+  }
+
+  /** Since when the log has been at its oldest slow operation; undefined: it is at none. */
+  get slowLogSinceMs(): number | undefined {
+    for (const { beganMs } of this.#slowLogOperations) return beganMs;
+    return undefined;
+  }
+
   /** Connects the storage to the process that uses it from now on. */
   attach(disk: MemoryDisk, backend: MemoryBackend, process: Process): void {
     const { dice } = this.#around;
     this.#beforeSync = undefined;
     this.#beforeInstall = undefined;
+    this.#slowLogOperations = new Set();
     disk.damage = dice;
     disk.faults = (operation, path) => this.#begin(operation, path);
     disk.report = (operation, path) => this.#report(operation, path, process);
@@ -77,7 +93,10 @@ export class DiskModel {
     let delayMs = 0;
     if (operation === 'sync') delayMs = dice.ms(plan.syncMsMin, plan.syncMsMax);
     else if (dice.chance(plan.writeDelayProbability)) delayMs = dice.ms(0, Math.max(1, plan.syncMsMax));
-    return delayMs === 0 ? error : this.#after(delayMs, error);
+    if (delayMs === 0) return error;
+    const isOfLog =
+      (operation === 'write' || operation === 'sync') && path.startsWith('wal/') && !path.endsWith('.tmp');
+    return isOfLog && this.slowness > 1 ? this.#slowLog(delayMs, error) : this.#after(delayMs, error);
   }
 
   #failure(operation: DiskOperation, path: string): DiskError | undefined {
@@ -86,9 +105,21 @@ export class DiskModel {
     return new DiskError('failed', `${operation} ${path}: ${injectedError}`);
   }
 
+  async #slowLog(delayMs: number, error: DiskError | undefined): Promise<DiskError | undefined> {
+    const operations = this.#slowLogOperations;
+    const operation = { beganMs: this.#around.clock.monotonicMs() };
+    operations.add(operation);
+    await this.#after(delayMs, undefined);
+    operations.delete(operation);
+    return error;
+  }
+
   /** What a slow disk has begun goes on as slowly when it is fast again, but not for ever. */
   #slowed(delayMs: number): number {
-    return Math.min(delayMs * this.slowness, Math.max(delayMs, slowMsMax));
+    if (this.slowness === 1) return delayMs;
+    const slowMs = Math.min(delayMs * this.slowness, Math.max(delayMs, slowMsMax));
+    this.#slowUntilMs = Math.max(this.#slowUntilMs, this.#around.clock.monotonicMs() + slowMs);
+    return slowMs;
   }
 
   async #after(delayMs: number, error: DiskError | undefined): Promise<DiskError | undefined> {

@@ -62,6 +62,8 @@ export interface Plan {
   readonly driftMax: number;
   /** What leaves an entry half applied is met by flushes, and by the end of the process. */
   readonly disturbsHalfEntries: boolean;
+  /** Clients who wait for their answers are at all members (liveness-probes.ts). */
+  readonly probes: boolean;
   /** In the order of their times. */
   readonly faults: readonly PlannedFault[];
 }
@@ -88,6 +90,7 @@ const installKnob = 'slow installations 161';
 const stragglerKnob = 'straggler theme 1';
 const sixKnob = 'six 103';
 const cornerLeaseKnob = 'corner lease reads 0';
+const probesKnob = 'liveness probes 361';
 const faultKnobs: Partial<Record<FaultKind, string>> = {
   'rot-state': 'rot-state 232150',
   'lost-syncs': 'lost-syncs 5267481',
@@ -105,6 +108,9 @@ const lastCornerPart = 0.02;
 const movingCornerPart = 0.02;
 const slowInstallPart = 0.05;
 const stragglerThemePart = 0.06;
+const probesPart = 0.05;
+/** So long members wait then, as by default. */
+const probedTimeoutMs = 7000;
 
 export function makePlan(seed: number, changes: PlanChanges = {}): Plan {
   const plan = new Draft(seed).plan();
@@ -179,7 +185,11 @@ class Draft {
       seed: this.#seed,
       members: corner?.members ?? this.#members(),
       durationMs,
-      options: { ...this.#options(heartbeatIntervalMs, leaseReads), ...corner?.options },
+      options: {
+        ...this.#options(heartbeatIntervalMs, leaseReads),
+        ...corner?.options,
+        ...(this.#probes() && { requestTimeoutMs: probedTimeoutMs }),
+      },
       segmentSizesBytes:
         corner?.segmentSizesBytes ?? this.#pick('segments', [[4096], [16_384], [2048, 4096, 65_536]]),
       upgradesLogs: this.#upgradesLogs(),
@@ -189,6 +199,7 @@ class Draft {
       chunkSizeBytes: this.#keys().chunkSizeBytes,
       turnMsMax: corner?.turnMsMax ?? this.#pick('turn', [0, 0, 0.1, 2]),
       disturbsHalfEntries: this.#corner === undefined && this.#pick('half entries', [false, true]),
+      probes: this.#probes(),
       // A lease trusts clocks to run at like speed.
       driftMax: this.#pick('drift', leaseReads ? [0, 0.001, 0.05] : [0, 0.001, 0.3]),
       faults:
@@ -198,6 +209,10 @@ class Draft {
 
   #upgradesLogs(): boolean {
     return this.#pick('log formats', [false, true]);
+  }
+
+  #probes(): boolean {
+    return this.#dice(probesKnob).chance(probesPart);
   }
 
   #members(): number {

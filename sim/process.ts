@@ -101,13 +101,14 @@ export class Process implements Clock {
   #due(timer: ProcessTimer): void {
     const { dueMs } = timer;
     if (this.#suspendedSinceMs !== undefined) {
-      this.enter(() => this.#due(timer));
+      // It had so long to go when its clock stopped.
+      const leftMs = this.#clock.monotonicMs() - this.#suspendedSinceMs;
+      this.enter(() => this.#goOn(timer, leftMs));
       return;
     }
     const lateMs = this.#suspendedMs - timer.suspendedMs;
     if (lateMs > 0) {
-      timer.suspendedMs = this.#suspendedMs;
-      timer.underlying = this.#clock.setTimer(lateMs, () => this.#due(timer));
+      this.#goOn(timer, lateMs);
       return;
     }
     if (dueMs - this.monotonicMs() < roundingMsMax) this.#leastMs = Math.max(this.#leastMs, dueMs);
@@ -116,6 +117,11 @@ export class Process implements Clock {
       this.#options.entered();
       timer.fire();
     }
+  }
+
+  #goOn(timer: ProcessTimer, leftMs: number): void {
+    timer.suspendedMs = this.#suspendedMs;
+    timer.underlying = this.#clock.setTimer(leftMs, () => this.#due(timer));
   }
 
   nextTurn(callback: () => void): void {

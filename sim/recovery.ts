@@ -1,6 +1,7 @@
 import { holdMajority, isSound } from './budget.js';
 import { comparisonsLevel } from './builds.js';
 import type { Call, Outcome } from './checkers/history.js';
+import { snapshotMsMax } from './checkers/liveness-bounds.js';
 import type { Clients } from './clients.js';
 import type { Cluster } from './cluster.js';
 import { Dice } from './dice.js';
@@ -19,19 +20,11 @@ export class Recovery {
     this.#clients = clients;
   }
 
-  /**
-   * With the time that the state takes to a member that has nothing: each chunk has an answer of its own, and waits for
-   * the disk; then it is put in place, maybe twice.
-   */
+  /** With the time that the state takes to a member that has nothing. */
   get #timeoutMs(): number {
     const { machines, options, plan } = this.#cluster;
-    const { writeDelayProbability, reportDelayProbability, syncMsMax } = plan.disk;
     const stateSizeBytes = Math.max(...machines.map(({ backend }) => backend.sizeBytes()));
-    const chunks = stateSizeBytes / plan.network.snapshotChunkSizeBytes;
-    const writeMs = (writeDelayProbability + reportDelayProbability) * Math.max(1, syncMsMax);
-    const chunkMs = 2 * plan.network.latencyMsMax + writeMs;
-    const installMs = 2 * plan.disk.installMsMax;
-    return 40 * options.electionTimeoutMs + 20_000 + Math.ceil(chunks * chunkMs) + installMs;
+    return 40 * options.electionTimeoutMs + 20_000 + snapshotMsMax(plan, stateSizeBytes);
   }
 
   async ofMajority(): Promise<void> {
@@ -43,6 +36,7 @@ export class Recovery {
     cluster.trace('run', 'log', `${names(core)} are well`);
     for (const machine of cluster.machines) machine.storage.disarm();
     Object.assign(cluster.network.conditions, { lossProbability: 0, duplicateProbability: 0 });
+    cluster.liveness.networkChanged();
     const end = cluster.network.partition(
       core.map((each) => each.id),
       others.map((each) => each.id),

@@ -5,6 +5,7 @@ import { checkRefusals, type RefusalTerms } from './checkers/refusals.js';
 import { Clients } from './clients.js';
 import { Cluster } from './cluster.js';
 import { Faults } from './faults/faults.js';
+import { LivenessProbes } from './liveness-probes.js';
 import type { Plan } from './plan.js';
 import { Recovery } from './recovery.js';
 import type { TraceSink } from './trace.js';
@@ -68,12 +69,16 @@ export class Run {
     this.cluster.phase('safety');
     this.#clients.start();
     this.#faults.schedule(this.#plan.faults);
+    const probes = new LivenessProbes(this.cluster, this.#clients);
+    if (this.#plan.probes) probes.start();
     await this.cluster.runUntil(() => false, this.#plan.durationMs);
     this.#faults.end();
     const recovery = new Recovery(this.cluster, this.#clients);
     if (!this.cluster.failed) await recovery.ofMajority();
     this.#clients.stop();
+    probes.stop();
     if (!this.cluster.failed) await recovery.ofAll();
+    this.cluster.liveness.look();
     if (!this.cluster.failed) this.#check();
   }
 

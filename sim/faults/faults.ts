@@ -6,7 +6,7 @@ import { clockFaults } from './clocks.js';
 import { cornerFaults } from './corners.js';
 import { crashFaults } from './crashes.js';
 import { diskFaults } from './disks.js';
-import type { FaultKind } from './kinds.js';
+import { visibleKinds, type FaultKind } from './kinds.js';
 import { membershipFaults } from './membership.js';
 import { networkFaults } from './network.js';
 import type { Fault } from './scene.js';
@@ -44,16 +44,21 @@ export class Faults {
       lasts: (ms, end) => this.#lasts(fault, ms, end),
     });
     if (done === undefined) return;
+    this.#cluster.liveness.disturb();
     this.count++;
     this.#cluster.trace('fault', 'fault', `${fault.id} ${done}`);
   }
 
   #lasts(fault: PlannedFault, ms: number, end: () => void): void {
+    const isHidden = !visibleKinds.has(fault.kind);
     const ending = (): void => {
       if (!this.#active.delete(ending)) return;
       this.#cluster.trace('fault', 'mend', fault.id);
       end();
+      if (isHidden) this.#cluster.hiddenFaults--;
+      this.#cluster.liveness.disturb();
     };
+    if (isHidden) this.#cluster.hiddenFaults++;
     this.#active.add(ending);
     this.#cluster.clock.setTimer(ms, ending);
   }

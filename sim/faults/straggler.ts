@@ -46,8 +46,12 @@ export const straggler: Fault = (scene) => {
     if (parcel.type !== type || pass-- > 0) return false;
     end();
     cluster.trace('fault', 'fault', `${type} ${parcel.from}->${parcel.to} is late`);
-    if (waits) awaitLaterTerm(scene, parcel, arrive);
-    else cluster.clock.setTimer(lateMs, arrive);
+    const arriveLate = (): void => {
+      cluster.liveness.disturb();
+      arrive();
+    };
+    if (waits) awaitLaterTerm(scene, parcel, arriveLate);
+    else cluster.clock.setTimer(lateMs, arriveLate);
     return true;
   });
   scene.lasts(electionTimeoutMs * electionsMax, end);

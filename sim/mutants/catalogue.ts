@@ -1,6 +1,7 @@
 import { answerMutants } from './answers.js';
 import { keyMutants } from './keys.js';
 import { levelMutants } from './level.js';
+import { livenessMutants } from './liveness.js';
 import { logMemoryMutants } from './log-memory.js';
 import { memberMutants } from './member.js';
 import { mendedMutants } from './mended.js';
@@ -24,6 +25,7 @@ export const mutants: readonly Mutant[] = [
   ...successionMutants,
   ...orderMutants,
   ...logMemoryMutants,
+  ...livenessMutants,
   ...moveMutants,
   ...mendedMutants,
 ];

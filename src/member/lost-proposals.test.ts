@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { KvorumError } from '../base/errors.js';
 import type { CommandResult } from '../fsm/command.js';
+import { memberDefaults } from './options.js';
 import { get, put } from './testing/key-values.js';
 import { MemoryCluster, type Machine } from './testing/memory-cluster.js';
 
@@ -49,6 +50,47 @@ void test('so are those of which single messages are lost on a link that stays u
     }
     await cluster.settled(Promise.all(writes));
     assert.equal(await cluster.settled(get(asked.member, 'key')), '99');
+  }
+});
+
+void test('a way on which everything was lost for long is soon used again', async () => {
+  const { heartbeatIntervalMs } = memberDefaults;
+  const cluster = await MemoryCluster.of(3, 435, { requestTimeoutMs: 200 * heartbeatIntervalMs });
+  const asked = cluster.followers()[0]!;
+  const end = cluster.network.hold(({ from, message }) => from === asked.id && message?.type === 'propose');
+  const write = put(asked.member, 'key', 'x');
+  // It has been sent after 6, 12 and 24 ticks more.
+  await cluster.clock.advanceAsync(44 * heartbeatIntervalMs);
+  end();
+  const freeMs = cluster.clock.monotonicMs();
+  await cluster.settled(write);
+  const waitedMs = cluster.clock.monotonicMs() - freeMs;
+  assert.ok(waitedMs <= 25 * heartbeatIntervalMs, `${waitedMs} ms`);
+});
+
+void test('writes do not wait behind one that is applied, and whose outcome the leader has forgotten', async () => {
+  for (const timeoutMs of [150, undefined]) {
+    const cluster = await MemoryCluster.of(3, 436, { proposalsRemembered: 1 });
+    const asked = cluster.followers()[0]!;
+    const late: (() => void)[] = [];
+    let isFirst = true;
+    const end = cluster.network.hold(({ to, message }, arrive) => {
+      if (to !== asked.id) return false;
+      if (message?.type === 'append' && isFirst) late.push(arrive);
+      return (message?.type === 'append' && isFirst) || message?.type === 'propose-response';
+    });
+    const first = put(asked.member, 'first', 'x', { timeoutMs }).catch((error: unknown) => error);
+    await cluster.clock.advanceAsync(400);
+    isFirst = false;
+    for (const arrive of late) arrive();
+    await cluster.settled(first);
+    await cluster.settled(put(asked.member, 'second', 'x'));
+    end();
+    await cluster.clock.advanceAsync(2000);
+    const beganMs = cluster.clock.monotonicMs();
+    await cluster.settled(put(asked.member, 'third', 'x'));
+    const tookMs = cluster.clock.monotonicMs() - beganMs;
+    assert.ok(tookMs < 1000, `${tookMs} ms`);
   }
 });
 

@@ -6,6 +6,7 @@ import type { Term } from '../base/ids.js';
 import type { Command, CommandResult } from '../fsm/command.js';
 import { commandForm, commandSizeBytes, encodeCommandBatch } from '../fsm/command-codec.js';
 import type { Clock } from '../ports/clock.js';
+import { forwardedMax } from '../raft/forwarded-proposals.js';
 import type { Raft } from '../raft/raft.js';
 import type { ProposalOutcome } from '../raft/types.js';
 import { madeOnce, Waiter } from './deadline.js';
@@ -37,6 +38,9 @@ interface Group {
   appended: boolean;
 }
 
+/** As many as Raft may have on their way to a leader. */
+const abandonedMax = forwardedMax;
+
 /**
  * Writes on their way. What arrives in one turn becomes one entry. A group is answered when its entry is
  * applied here. It is certainly lost, and proposed again, when the leader refused it or when an entry of a
@@ -55,6 +59,8 @@ export class Proposals {
   #queue: Call[] = [];
   /** In the order of their sequences, at most entriesInFlightMax: no map, whose old tables would keep the calls alive. */
   #groups: Group[] = [];
+  /** Those whose callers were told that the outcome is unknown; the newest. Raft may be told that they stand in the log. */
+  readonly #abandoned: Pick<Group, 'sequence' | 'proposalId'>[] = [];
   #sequence = 0;
   #places = 0;
   #waitingCount = 0;
@@ -223,7 +229,10 @@ export class Proposals {
 
   /** An entry of ours was applied. */
   applied(sequence: number, results: readonly CommandResult[]): void {
-    const group = this.#groups.find((each) => each.sequence === sequence);
+    const isIt = (each: Pick<Group, 'sequence'>): boolean => each.sequence === sequence;
+    const group = this.#groups.find(isIt);
+    const proposalId = (group ?? this.#abandoned.find(isIt))?.proposalId;
+    if (proposalId !== undefined) this.#raft.proposalApplied(proposalId);
     if (group === undefined) return;
     this.#remove(group);
     this.#idleTicks = 0;
@@ -277,6 +286,8 @@ export class Proposals {
       // A group without an answer must not hold its place for ever: its entry may never come.
       if (group.calls.every((call) => call.waiter.settled)) {
         this.#remove(group);
+        this.#abandoned.push({ sequence: group.sequence, proposalId: group.proposalId });
+        if (this.#abandoned.length > abandonedMax) this.#abandoned.shift();
         this.#waitingCount -= group.calls.length;
       }
     }

@@ -288,7 +288,7 @@ export class RaftMember implements Member {
 
   /** Whether it can serve linearizable reads and writes, as far as it knows. onChange() tells of it. */
   get serving(): boolean {
-    return this.#watches.serving;
+    return this.#ended === undefined && this.#watches.serving;
   }
 
   /** Over all that is replicated: equal at members that have applied the same index. */
@@ -306,6 +306,8 @@ export class RaftMember implements Member {
     const { peers, wal, backend, log } = this.#parts;
     this.#loop.end();
     this.#duties.end();
+    // It may be long until the disk has ended what it is at.
+    this.#tellChange();
     this.#parts.stopWaiting?.();
     // Before what they wait for is refused.
     const snapshotsEnd = this.#loop.snapshots.close();

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { noMember } from '../base/ids.js';
 import { memberDefaults } from './options.js';
+import { hang } from './testing/gate.js';
 import { put } from './testing/key-values.js';
 import { MemoryCluster } from './testing/memory-cluster.js';
 
@@ -48,5 +49,24 @@ describe('whether a member serves', () => {
     end();
     await cluster.settled(write);
     await cluster.until(() => cut!.member.serving);
+  });
+
+  it('is told when it ends, however long its disk takes for that', async () => {
+    const cluster = await MemoryCluster.of(1, 513);
+    const [machine] = cluster.machines;
+    const { member } = machine!;
+    const mend = hang(machine!);
+    const write = put(member, 'key', 'x').catch((error: unknown) => error);
+    const told: boolean[] = [];
+    member.onChange(() => told.push(member.serving));
+    await cluster.clock.advanceAsync(1);
+    assert.ok(member.serving);
+    const stopped = member.stop();
+    await cluster.clock.advanceAsync(1);
+    assert.ok(machine!.running && !member.serving);
+    assert.equal(told.at(-1), false);
+    mend();
+    await cluster.settled(stopped);
+    await write;
   });
 });

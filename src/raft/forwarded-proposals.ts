@@ -3,8 +3,10 @@ import type { Message, Term } from './types.js';
 /** Proposals of this member whose outcome the leader has not told; with so many, one more is not taken. */
 export const forwardedMax = 16;
 
-/** Ticks until the first is sent again, which its answer has rarely needed. Each time it is twice as long. */
+/** Ticks until the first is sent again, which its answer has rarely needed. Each time it is twice as long, up to a limit. */
 const resendTicks = 5;
+/** So often it is doubled: nobody tells when a way is free again on which messages were lost. */
+const doublingsMax = 2;
 /** A tick more for so many bytes: what a slow link still carries is not sent beside itself. */
 const resendSizeBytesPerTick = 256 * 1024;
 /** So long bytes that arrive put that off: they may be of other messages. */
@@ -82,6 +84,15 @@ export class ForwardedProposals {
     return overtaken.map(({ message }) => message);
   }
 
+  /** It stands in the log: what goes behind it need not name it to a leader that may have forgotten its outcome. */
+  applied(proposalId: number, tick: number): void {
+    const at = this.#open.findIndex(({ message }) => message.proposalId === proposalId);
+    if (at < 0) return;
+    this.#open.splice(at, 1);
+    this.#releaseBehind(proposalId);
+    if (at === 0) this.#progress(tick);
+  }
+
   /** Those that are to be sent again because no outcome has come for so long. */
   overdue(term: Term, tick: number): readonly Proposal[] {
     if (this.#term !== term || this.#open.length === 0) return [];
@@ -90,7 +101,8 @@ export class ForwardedProposals {
       return this.again(term, tick);
     }
     const sizeBytes = this.#open.reduce((sum, { message }) => sum + message.data.length, 0);
-    const waitTicks = (resendTicks + Math.ceil(sizeBytes / resendSizeBytesPerTick)) * 2 ** this.#resends;
+    const doublings = Math.min(this.#resends, doublingsMax);
+    const waitTicks = (resendTicks + Math.ceil(sizeBytes / resendSizeBytesPerTick)) * 2 ** doublings;
     const sinceTick = Math.min(Math.max(this.#movedTick, this.#sentTick), this.#sentTick + movingTicksMax);
     return tick - sinceTick < waitTicks ? [] : this.again(term, tick);
   }
@@ -109,10 +121,14 @@ export class ForwardedProposals {
     while (this.#open.length > 0 && tick - this.#open[0]!.sinceTick > this.#ageMaxTicks) {
       const { message: given } = this.#open.shift()!;
       // Whether it stands in the log is open for good: nothing waits for it.
-      for (const each of this.#open) {
-        if (each.message.behindId === given.proposalId) each.message = { ...each.message, behindId: 0 };
-      }
+      this.#releaseBehind(given.proposalId);
     }
     return this.#open.length < before;
+  }
+
+  #releaseBehind(proposalId: number): void {
+    for (const each of this.#open) {
+      if (each.message.behindId === proposalId) each.message = { ...each.message, behindId: 0 };
+    }
   }
 }

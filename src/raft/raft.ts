@@ -92,6 +92,11 @@ export class Raft {
     return proposalId;
   }
 
+  /** An entry of this member's has been applied: the outcome of its proposal is known, whether the leader told it or not. */
+  proposalApplied(proposalId: number): void {
+    this.#core.forwarded.applied(proposalId, this.#core.tickCount);
+  }
+
   /**
    * Takes the outcomes that are known so far from the next Ready. What was turned down may have to go before what is
    * proposed next: whoever proposes again should know of it first.
