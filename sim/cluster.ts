@@ -180,6 +180,8 @@ export class Cluster {
       plan: this.plan.disk,
       dice: Dice.of(this.plan.seed, `disk ${id}`),
       done: (operation, path) => this.trace(machine.name, 'disk', `${operation} ${path}`),
+      reserveSizeBytes: this.options.diskReserveSizeBytes,
+      reserveTouched: () => this.fail(new Error(`${machine.name} takes the log's reserve for a snapshot`)),
     });
     const machine: Machine = new Machine(id, entrance, storage, {
       keySizeBytesMax: this.plan.chunkSizeBytes,
@@ -267,6 +269,11 @@ export class Cluster {
       },
       (error) => this.fail(error),
       (message) => asReadBy(levels, message),
+      {
+        keptMs: this.options.snapshotKeptMs,
+        viewCount: () => machine.backend.viewCount,
+        rotsChunk: () => machine.rotsChunk(),
+      },
     );
   }
 
@@ -282,7 +289,6 @@ export class Cluster {
     life.parts = parts;
     if (machine.hollowLog) this.fail(new Error(`${machine.name} starts, and a part of its log is gone`));
     machine.rottenLog = false;
-    machine.rottenHeader = false;
     this.observer.attach(machine, parts);
     this.compactions.attach(parts.machine);
     if (this.plan.disturbsHalfEntries) this.#disturbHalfEntries(machine, life, parts);
@@ -412,7 +418,6 @@ export class Cluster {
     if (error instanceof KvorumError && error.code === 'MEMBER_REMOVED') this.#retire(machine);
     else if (this.#isOutgrown(machine, error)) machine.upgrade();
     else if (isDamage(error) && machine.mayRefuseToStart) machine.lost = true;
-    else if (isDamage(error) && machine.rottenSnapshot) machine.rottenSnapshot = false;
     else if (!isInjected(error)) {
       this.fail(new Error(`${machine.name} ended by itself: ${text}`, { cause: error }));
     }

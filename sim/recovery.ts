@@ -27,7 +27,7 @@ export class Recovery {
     const { machines, options, plan } = this.#cluster;
     const { writeDelayProbability, reportDelayProbability, syncMsMax } = plan.disk;
     const stateSizeBytes = Math.max(...machines.map(({ backend }) => backend.sizeBytes()));
-    const chunks = stateSizeBytes / plan.network.snapshotChunkSizeBytes;
+    const chunks = stateSizeBytes / options.snapshotChunkSizeBytes;
     const writeMs = (writeDelayProbability + reportDelayProbability) * Math.max(1, syncMsMax);
     const chunkMs = 2 * plan.network.latencyMsMax + writeMs;
     const installMs = 2 * plan.disk.installMsMax;
