@@ -240,7 +240,7 @@ export class MemoryBackend implements Backend {
       begin: (operation) => this.#begin(operation),
       activate: (switched) => this.#activate(rows, switched),
       ended: () => {
-        this.#arriving = undefined;
+        if (this.#arriving === rows) this.#arriving = undefined;
       },
     });
   }
@@ -250,6 +250,7 @@ export class MemoryBackend implements Backend {
       await this.#begin('activate').catch(async (error: unknown) => {
         throw this.#closed ? error : await this.#flusher.fail(error);
       });
+      // In use, they count no more as what arrives.
       this.#arriving = undefined;
       this.#replace(rows, switched);
     });

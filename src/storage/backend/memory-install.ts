@@ -9,7 +9,7 @@ interface InstallEnd {
   /** What the disk has to say to that. */
   begin(operation: 'add' | 'prepare'): Promise<void>;
   activate(switched: () => void): Promise<void>;
-  /** Its rows are given up. */
+  /** Its rows are given up, or in use. */
   ended(): void;
 }
 
@@ -54,7 +54,11 @@ export class MemoryInstall implements BackendInstall {
     if (this.#phase === 'ended') throw new DiskError('failed', 'the installation has ended');
     assert(this.#phase === 'prepared', 'what is activated was prepared');
     this.#phase = 'ended';
-    await this.#end.activate(switched);
+    try {
+      await this.#end.activate(switched);
+    } finally {
+      this.#end.ended();
+    }
   }
 
   async abort(): Promise<void> {
