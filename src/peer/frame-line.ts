@@ -1,14 +1,12 @@
 import type { Clock, Timer } from '../ports/clock.js';
 import type { Line } from './dial.js';
+import { greetingSizeBytesMax } from './frame.js';
 
 /** Who waits for the other end, and hears nothing for so long, takes it for dead. */
 export const progressTimeoutMs = 30_000;
 
 /** Whoever has nothing to say for so long says that it is there. */
 export const aliveIntervalMs = 5000;
-
-/** What waits to be sent is a sign of life by itself. */
-const unsentSizeBytesMax = 4096;
 
 /** Frames one at a time, for the two ends of a snapshot: reading waits for the reader, writing for the socket. */
 export class FrameLine {
@@ -49,7 +47,8 @@ export class FrameLine {
         socket.destroy();
         return;
       }
-      if (socket.writableLength <= unsentSizeBytesMax) socket.write(alive);
+      // What waits to be sent is a sign of life by itself.
+      if (socket.writableLength <= greetingSizeBytesMax) socket.write(alive);
       this.#watch(alive);
     });
   }

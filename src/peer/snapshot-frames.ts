@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.js';
 import { ByteReader, MalformedBytesError, type ByteWriter } from '../base/byte-stream.js';
 import { echoed } from '../base/echo.js';
 import type { SnapshotChunk, SnapshotEnd, SnapshotOffer, SnapshotPlace } from '../ports/peers.js';
@@ -5,7 +6,7 @@ import { encodeFrame } from './frame.js';
 import { readSnapshotOffer, writeSnapshotOffer } from './snapshot-meta-codec.js';
 
 /** Bytes of rows in one frame, at most. */
-export const chunkSizeBytesMax = 256 * 1024;
+const chunkSizeBytesMax = 256 * 1024;
 
 /** Chunks that are on their way, and not known to be taken. */
 export const snapshotWindowChunksMax = 32;
@@ -44,6 +45,7 @@ function writeFromSender(writer: ByteWriter, said: FromSender): void {
       writeSnapshotOffer(writer.uint8(1), said.offer);
       break;
     case 'chunk':
+      assert(said.chunk.bytes.length <= chunkSizeBytesMax, 'a chunk fits into a frame');
       writer.uint8(4).varint(said.chunk.number).uint32(said.chunk.sum).raw(said.chunk.bytes);
       break;
     case 'end':
