@@ -351,7 +351,10 @@ export class Cluster {
   /** As the server does: one that was let in and hears nothing starts again, and is told if it was removed since. */
   #joinAgainLater(machine: Machine, life: Life): void {
     life.process.setTimer(joinTimeoutMs, () => {
-      if (machine.entrance === 'joining') this.end(machine, 'kill');
+      if (machine.entrance !== 'joining') return;
+      const isBroughtState = life.member !== undefined && life.member.missing === undefined;
+      if (isBroughtState) this.#joinAgainLater(machine, life);
+      else this.end(machine, 'kill');
     });
   }
 

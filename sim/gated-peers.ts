@@ -22,7 +22,7 @@ interface Sending {
 }
 
 /** What passes between two attempts is no more, by far. */
-const attemptMsMax = 10_000;
+const attemptMsMax = 6000;
 
 /** The network as one process sees it: nothing arrives while it is stopped. */
 export class GatedPeers implements Peers {

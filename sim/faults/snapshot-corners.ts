@@ -58,15 +58,37 @@ export const brokenTransfer: Fault = (scene) => {
       await stage.until(hasMore, playMsMax, 0.1);
       stage.need(isArriving(away) && !away.parts.raft.installing);
       if (dice.chance(0.1)) cluster.end(away, 'kill');
-      else if (dice.chance(0.15)) {
+      else if (dice.chance(0.2)) await fillDisk(stage, away);
+      else if (dice.chance(0.3)) {
         const mend = stage.lasts(cluster.network.partition([leader.id], [away.id]));
         await stage.pass(cluster.options.snapshotKeptMs * dice.pick([0.5, 1.5]));
         mend();
       } else cluster.network.disconnect(leader.id, away.id);
     }
+    // The state is in place, and the log does not follow yet.
+    const isHalfDone = (): boolean => {
+      const { applied, installedAt } = away.backend;
+      return away.running && away.parts.raft.installing && installedAt?.index === applied.index;
+    };
+    await stage.until(isHalfDone, playMsMax, 0.05);
+    cluster.end(away, 'power-loss');
   });
   return `${away.name} behind ${leader.name} and ${next.name}`;
 };
+
+/** For a while there is no more free than what the log has in reserve, or a little more. */
+async function fillDisk(stage: Stage, machine: Machine): Promise<void> {
+  const { disk } = machine;
+  const { diskReserveSizeBytes, electionTimeoutMs } = stage.cluster.options;
+  const freeBytes = diskReserveSizeBytes + stage.dice.pick([0, 300]);
+  machine.capacityBytes = disk.capacityBytes = disk.usedBytes + disk.takenByOthers() + freeBytes;
+  stage.tell(`${machine.name} has ${freeBytes} bytes left`);
+  const mend = stage.lasts(() => {
+    machine.capacityBytes = machine.disk.capacityBytes = Infinity;
+  });
+  await stage.pass(electionTimeoutMs);
+  mend();
+}
 
 /** A second leader offers a snapshot while that of the first, which has just arrived, is installed slowly. */
 export const secondSnapshot: Fault = (scene) => {
