@@ -24,7 +24,8 @@ export class Recovery {
   get #timeoutMs(): number {
     const { machines, options, plan } = this.#cluster;
     const stateSizeBytes = Math.max(...machines.map(({ backend }) => backend.sizeBytes()));
-    return 40 * options.electionTimeoutMs + 20_000 + snapshotMsMax(plan, stateSizeBytes);
+    const snapshotMs = snapshotMsMax({ ...plan, options }, stateSizeBytes, machines.length - 1);
+    return 40 * options.electionTimeoutMs + 20_000 + snapshotMs;
   }
 
   async ofMajority(): Promise<void> {

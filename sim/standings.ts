@@ -153,9 +153,10 @@ export class Standings {
 
   /** One that breaks off goes on where it was; a second may follow. */
   #transferMs(): number {
-    const { machines, plan } = this.#cluster;
+    const { machines, plan, options } = this.#cluster;
     const stateSizeBytes = Math.max(...machines.map(({ backend }) => backend.sizeBytes()));
     const { lossProbability } = plan.network;
-    return snapshotMsMax(plan, stateSizeBytes) * (lossProbability > 0 ? 4 : 2);
+    const onceMs = snapshotMsMax({ ...plan, options }, stateSizeBytes, machines.length - 1);
+    return onceMs * (lossProbability > 0 ? 4 : 2);
   }
 }

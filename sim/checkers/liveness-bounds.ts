@@ -26,8 +26,11 @@ export interface LivenessBounds {
 
 /** What a run is like, as far as it bears on how long things take. */
 export interface Pace {
-  readonly options: Pick<MemberOptions, 'heartbeatIntervalMs' | 'electionTimeoutMs'>;
-  readonly network: Pick<NetworkConditions, 'latencyMsMax' | 'lossProbability' | 'snapshotChunkSizeBytes'>;
+  readonly options: Pick<
+    MemberOptions,
+    'heartbeatIntervalMs' | 'electionTimeoutMs' | 'snapshotChunkSizeBytes' | 'snapshotViewsMax'
+  >;
+  readonly network: Pick<NetworkConditions, 'latencyMsMax' | 'lossProbability'>;
   readonly disk: DiskPlan;
   readonly turnMsMax: number;
   readonly driftMax: number;
@@ -55,17 +58,22 @@ const phaseTicks = 6;
 
 /**
  * Each chunk of a snapshot has an answer of its own, and waits for the disk; then the state is put in place, maybe twice.
+ * Members that cannot be brought it at a time wait for each other.
+ *
  * @param stateSizeBytes of the largest state by now
+ * @param receivers that may need it at once
  */
 export function snapshotMsMax(
-  { network, disk }: Pick<Pace, 'network' | 'disk'>,
+  { network, disk, options }: Pick<Pace, 'network' | 'disk' | 'options'>,
   stateSizeBytes: number,
+  receivers: number,
 ): number {
   const { writeDelayProbability, reportDelayProbability, syncMsMax } = disk;
-  const chunks = stateSizeBytes / network.snapshotChunkSizeBytes;
+  const chunks = stateSizeBytes / options.snapshotChunkSizeBytes;
   const writeMs = (writeDelayProbability + reportDelayProbability) * Math.max(1, syncMsMax);
   const chunkMs = 2 * network.latencyMsMax + writeMs;
-  return Math.ceil(chunks * chunkMs) + 2 * disk.installMsMax;
+  const waves = Math.ceil(receivers / options.snapshotViewsMax);
+  return waves * (Math.ceil(chunks * chunkMs) + 2 * disk.installMsMax);
 }
 
 /**

@@ -185,8 +185,13 @@ describe('any member', () => {
 
 describe('the bounds of liveness', () => {
   const pace: Pace = {
-    options: { heartbeatIntervalMs: 100, electionTimeoutMs: 1000 },
-    network: { ...perfectNetwork, latencyMsMax: 1, snapshotChunkSizeBytes: 100 },
+    options: {
+      heartbeatIntervalMs: 100,
+      electionTimeoutMs: 1000,
+      snapshotChunkSizeBytes: 100,
+      snapshotViewsMax: 2,
+    },
+    network: { ...perfectNetwork, latencyMsMax: 1 },
     disk: {
       syncMsMin: 0,
       syncMsMax: 0,
@@ -217,7 +222,8 @@ describe('the bounds of liveness', () => {
   });
 
   it('give a snapshot the time of all its chunks', () => {
-    assert.equal(snapshotMsMax(pace, 10_000), 200);
-    assert.equal(snapshotMsMax({ ...pace, disk: { ...pace.disk, installMsMax: 500 } }, 10_000), 1200);
+    assert.equal(snapshotMsMax(pace, 10_000, 2), 200);
+    assert.equal(snapshotMsMax(pace, 10_000, 3), 400);
+    assert.equal(snapshotMsMax({ ...pace, disk: { ...pace.disk, installMsMax: 500 } }, 10_000, 1), 1200);
   });
 });

@@ -176,7 +176,7 @@ export class MapMember implements Member {
           reason: 'nothing is replicated here',
         },
         matchIndex: 0,
-        snapshot: { doneBytes: 1, sizeBytes: 2 },
+        snapshot: { doneBytes: 1, sizeBytesEstimated: 2 },
       }));
   }
 
