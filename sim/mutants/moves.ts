@@ -26,6 +26,13 @@ export const moveMutants: readonly Mutant[] = [
     "const moved = !this.#members.has(id) && this.#say(id, { source: 'greeting', address });",
   ),
   mutant(
+    'changed-places-never-known',
+    'an address that another member has in the table is not made known, though that one is known to be elsewhere',
+    'src/member/placing.ts',
+    'if (next === undefined || next === address) return { holder };',
+    'return { holder };',
+  ),
+  mutant(
     'overrides-forgotten',
     'where an operator says that members are is not listened to',
     'src/peer/address-book.ts',
