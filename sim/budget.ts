@@ -27,8 +27,8 @@ export function holdMajority(
 
 /** Holds all that it ever said was durable, will go on to, as far as is known, and can start with it. */
 export function isSound(machine: Machine): boolean {
-  const { gone, forgetful, rottenLog, rottenHeader, backend } = machine;
-  return !gone && !forgetful && !rottenLog && !rottenHeader && !backend.holdsRot;
+  const { gone, forgetful, rottenLog, backend } = machine;
+  return !gone && !forgetful && !rottenLog && !backend.holdsRot;
 }
 
 /**

@@ -180,6 +180,8 @@ export class Cluster {
       plan: this.plan.disk,
       dice: Dice.of(this.plan.seed, `disk ${id}`),
       done: (operation, path) => this.trace(machine.name, 'disk', `${operation} ${path}`),
+      reserveSizeBytes: this.options.diskReserveSizeBytes,
+      reserveTouched: () => this.fail(new Error(`${machine.name} takes the log's reserve for a snapshot`)),
     });
     const machine: Machine = new Machine(id, entrance, storage, {
       keySizeBytesMax: this.plan.chunkSizeBytes,
@@ -267,6 +269,11 @@ export class Cluster {
       },
       (error) => this.fail(error),
       (message) => asReadBy(levels, message),
+      {
+        keptMs: this.options.snapshotKeptMs,
+        viewCount: () => machine.backend.viewCount,
+        rotsChunk: () => machine.rotsChunk(),
+      },
     );
   }
 
@@ -282,7 +289,6 @@ export class Cluster {
     life.parts = parts;
     if (machine.hollowLog) this.fail(new Error(`${machine.name} starts, and a part of its log is gone`));
     machine.rottenLog = false;
-    machine.rottenHeader = false;
     this.observer.attach(machine, parts);
     this.compactions.attach(parts.machine);
     if (this.plan.disturbsHalfEntries) this.#disturbHalfEntries(machine, life, parts);
@@ -345,7 +351,10 @@ export class Cluster {
   /** As the server does: one that was let in and hears nothing starts again, and is told if it was removed since. */
   #joinAgainLater(machine: Machine, life: Life): void {
     life.process.setTimer(joinTimeoutMs, () => {
-      if (machine.entrance === 'joining') this.end(machine, 'kill');
+      if (machine.entrance !== 'joining') return;
+      const isBroughtState = life.member !== undefined && life.member.missing === undefined;
+      if (isBroughtState) this.#joinAgainLater(machine, life);
+      else this.end(machine, 'kill');
     });
   }
 
@@ -412,7 +421,6 @@ export class Cluster {
     if (error instanceof KvorumError && error.code === 'MEMBER_REMOVED') this.#retire(machine);
     else if (this.#isOutgrown(machine, error)) machine.upgrade();
     else if (isDamage(error) && machine.mayRefuseToStart) machine.lost = true;
-    else if (isDamage(error) && machine.rottenSnapshot) machine.rottenSnapshot = false;
     else if (!isInjected(error)) {
       this.fail(new Error(`${machine.name} ended by itself: ${text}`, { cause: error }));
     }

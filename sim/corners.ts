@@ -4,7 +4,7 @@ import type { NetworkConditions } from '../src/peer/memory-network.js';
 /** Rare moments that chance alone seldom comes to, see faults/corners.ts; each is also the kind of its fault. */
 export const cornerKinds = [
   'corner-torn-catch-up',
-  'corner-damaged-header',
+  'corner-broken-transfer',
   'corner-late-lease',
   'corner-cut-and-killed',
   'corner-transfer-given-up',
@@ -93,11 +93,12 @@ export const corners: Readonly<Record<CornerKind, Corner>> = {
     network,
     clients: { count: 10, callsPerSecond: 60, valueSizeBytesMax: 600 },
   },
-  'corner-damaged-header': {
+  // Chunks are much smaller than rows; views are kept for less than the links may be broken, or hold little.
+  'corner-broken-transfer': {
     members: 3,
     heartbeatIntervalMs: 20,
-    options: shortLog,
-    network: { ...network, latencyMsMin: 0.5, latencyMsMax: 3, snapshotChunkSizeBytes: 200 },
+    options: { ...shortLog, snapshotChunkSizeBytes: 200, snapshotKeptMs: 2000 },
+    network: { ...network, latencyMsMin: 0.5, latencyMsMax: 3 },
     clients: { count: 5, callsPerSecond: 60, valueSizeBytesMax: 50 },
   },
   // Without leases late answers are what matters: one to an earlier round must not confirm a read.
@@ -132,24 +133,24 @@ export const corners: Readonly<Record<CornerKind, Corner>> = {
   'corner-second-snapshot': {
     members: 3,
     heartbeatIntervalMs: 20,
-    options: shortLog,
-    network: { ...network, latencyMsMin: 0.5, latencyMsMax: 5, snapshotChunkSizeBytes: 50 },
+    options: { ...shortLog, snapshotChunkSizeBytes: 50 },
+    network: { ...network, latencyMsMin: 0.5, latencyMsMax: 5 },
     disk: quickDisk,
     clients: { count: 5, callsPerSecond: 60, valueSizeBytesMax: 50 },
   },
   'corner-stale-snapshot': {
     members: 3,
     heartbeatIntervalMs: 20,
-    options: shortLog,
-    network: { ...network, latencyMsMin: 0.05, latencyMsMax: 2, snapshotChunkSizeBytes: 2000 },
+    options: { ...shortLog, snapshotChunkSizeBytes: 2000 },
+    network: { ...network, latencyMsMin: 0.05, latencyMsMax: 2 },
     disk: quickDisk,
     clients: { count: 5, callsPerSecond: 60, valueSizeBytesMax: 50 },
   },
   'corner-vote-while-installing': {
     members: 3,
     heartbeatIntervalMs: 20,
-    options: shortLog,
-    network: { ...network, latencyMsMin: 0.05, latencyMsMax: 2, snapshotChunkSizeBytes: 256 * 1024 },
+    options: { ...shortLog, snapshotChunkSizeBytes: 256 * 1024 },
+    network: { ...network, latencyMsMin: 0.05, latencyMsMax: 2 },
     disk: quickDisk,
     clients: { count: 5, callsPerSecond: 60, valueSizeBytesMax: 50 },
   },

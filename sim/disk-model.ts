@@ -19,6 +19,10 @@ interface Surroundings {
   readonly dice: Dice;
   /** Told of each operation that has taken effect. */
   readonly done: (operation: DiskOperation | BackendOperation, path: string) => void;
+  /** What members leave free when they take in a snapshot. */
+  readonly reserveSizeBytes: number;
+  /** One has gone on though it was told that there is less. */
+  readonly reserveTouched: () => void;
 }
 
 /** How the storage of one machine behaves: how long it takes, and what of it fails. Outlives the processes. */
@@ -27,6 +31,7 @@ export class DiskModel {
   readonly #failing = new Set<FailingOperation>();
   #beforeSync: (() => void) | undefined;
   #beforeInstall: (() => Promise<void>) | undefined;
+  #isReserveLeft = (): boolean => true;
   /** How many times slower than planned. */
   slowness = 1;
 
@@ -64,6 +69,18 @@ export class DiskModel {
     disk.faults = (operation, path) => this.#begin(operation, path);
     disk.report = (operation, path) => this.#report(operation, path, process);
     backend.faults = (operation) => this.#beginState(operation, process);
+    disk.takenByOthers = () => backend.sizeBytes() + (backend.arrivingSizeBytes ?? 0);
+    this.#watchSpace(disk);
+  }
+
+  #watchSpace(disk: MemoryDisk): void {
+    const space = disk.space.bind(disk);
+    let told = -Infinity;
+    disk.space = async () => {
+      told = await space();
+      return told;
+    };
+    this.#isReserveLeft = () => disk.capacityBytes === Infinity || told >= this.#around.reserveSizeBytes;
   }
 
   #begin(operation: DiskOperation, path: string): DiskError | undefined | Promise<DiskError | undefined> {
@@ -117,7 +134,10 @@ export class DiskModel {
 
   async #beginState(operation: BackendOperation, process: Process): Promise<DiskError | undefined> {
     const { plan, dice, done } = this.#around;
-    if (operation === 'add') return undefined;
+    if (operation === 'add') {
+      if (!this.#isReserveLeft()) this.#around.reserveTouched();
+      return undefined;
+    }
     if (operation === 'activate') await this.#beginInstall();
     await this.#after(dice.ms(plan.syncMsMin, plan.syncMsMax * 3), undefined);
     if (process.paused) await process.entering();

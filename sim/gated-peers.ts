@@ -11,6 +11,19 @@ import type {
 import type { Message } from '../src/raft/types.js';
 import type { Process } from './process.js';
 
+/** Of the snapshots that a process sends. */
+interface Sending {
+  /** So long their views may be open when nothing is sent. */
+  readonly keptMs: number;
+  /** Views of the state that are open. */
+  readonly viewCount: () => number;
+  /** Whether a bit of the next chunk changes on its way. */
+  readonly rotsChunk: () => boolean;
+}
+
+/** What passes between two attempts is no more, by far. */
+const attemptMsMax = 6000;
+
 /** The network as one process sees it: nothing arrives while it is stopped. */
 export class GatedPeers implements Peers {
   readonly #peers: MemoryPeers;
@@ -22,6 +35,9 @@ export class GatedPeers implements Peers {
   readonly #read: (message: Message) => Message;
   /** Ids of snapshots that arrived damaged. */
   readonly #damaged = new Set<bigint>();
+  readonly #sending: Sending;
+  /** Transfers that are under way, or broke off not long ago. */
+  readonly #transfers = new Map<bigint, number>();
   #closed = false;
 
   constructor(
@@ -30,7 +46,9 @@ export class GatedPeers implements Peers {
     sent: (messages: readonly Message[]) => void,
     failed: (error: unknown) => void,
     read: (message: Message) => Message,
+    sending: Sending,
   ) {
+    this.#sending = sending;
     this.#read = read;
     this.#failed = failed;
     this.#peers = peers;
@@ -48,8 +66,8 @@ export class GatedPeers implements Peers {
       unreachable: (id, address, reason) => process.enter(() => handler.unreachable(id, address, reason)),
       removedFromCluster: (by) => process.enter(() => handler.removedFromCluster(by)),
       refused: (by, code, reason) => process.enter(() => handler.refused(by, code, reason)),
-      incomingSnapshot: async (from, header) => {
-        const incoming = await process.call(() => handler.incomingSnapshot(from, header));
+      incomingSnapshot: async (from, offer) => {
+        const incoming = await process.call(() => handler.incomingSnapshot(from, offer));
         return incoming === undefined ? undefined : gated(incoming, process);
       },
     });
@@ -87,16 +105,42 @@ export class GatedPeers implements Peers {
     this.#peers.send(messages);
   }
 
-  /** One that arrived damaged must not be sent again: it may be damaged where it was made. */
+  /** One that arrived damaged must not be sent again: it may be damaged where it is read. */
   async sendSnapshot(to: MemberId, transfer: OutgoingSnapshot): Promise<void> {
-    const { id } = transfer.header;
+    const { id } = transfer.offer;
     if (this.#damaged.has(id)) this.#failed(new Error(`the damaged snapshot ${id} is sent again`));
+    this.#transfers.set(id, (this.#transfers.get(id) ?? 0) + 1);
     try {
-      await this.#peers.sendSnapshot(to, transfer);
+      await this.#peers.sendSnapshot(to, this.#rotting(transfer));
     } catch (error) {
       if (isDamage(error)) this.#damaged.add(id);
       throw error;
+    } finally {
+      this.#process.setTimer(this.#sending.keptMs + attemptMsMax, () => this.#forget(id));
     }
+  }
+
+  /** Whoever sends a snapshot holds on to what it sees, and must let go of that some time. */
+  #forget(id: bigint): void {
+    const attempts = this.#transfers.get(id)! - 1;
+    if (attempts > 0) this.#transfers.set(id, attempts);
+    else this.#transfers.delete(id);
+    const views = this.#sending.viewCount();
+    if (views <= this.#transfers.size) return;
+    this.#failed(new Error(`${views} views of the state are open, for ${this.#transfers.size} snapshots`));
+  }
+
+  #rotting(transfer: OutgoingSnapshot): OutgoingSnapshot {
+    return {
+      ...transfer,
+      next: () => {
+        const next = transfer.next();
+        if (!('bytes' in next) || !this.#sending.rotsChunk()) return next;
+        const bytes = next.bytes.slice();
+        bytes[next.number % bytes.length]! ^= 1 << (next.number % 8);
+        return { ...next, bytes };
+      },
+    };
   }
 
   /** The process has nothing more to do with the others, though it may still have its disk to wait for. */
@@ -112,9 +156,9 @@ export class GatedPeers implements Peers {
 
 function gated(incoming: IncomingSnapshot, process: Process): IncomingSnapshot {
   return {
-    receivedBytes: incoming.receivedBytes,
-    write: (position, bytes) => process.call(() => incoming.write(position, bytes)),
-    finish: () => process.call(() => incoming.finish()),
+    place: incoming.place,
+    write: (chunk) => process.call(() => incoming.write(chunk)),
+    finish: (end) => process.call(() => incoming.finish(end)),
     suspend: () => process.call(() => incoming.suspend()),
   };
 }

@@ -64,10 +64,8 @@ export class Machine {
   rottenLog = false;
   /** A sector of its log is gone that was acknowledged: it must find that, and not start. */
   hollowLog = false;
-  /** A bit of a snapshot on its way was changed: it will be found, and the snapshot sent again. */
-  rottenSnapshot = false;
-  /** A bit of that snapshot's header was changed, and it has not started since. */
-  rottenHeader = false;
+  /** Whether a bit is changed in the next chunk of a snapshot that it sends. */
+  rotsChunk = (): boolean => false;
   /** Its disk says that things are durable which are not: only processes may die. */
   lying = false;
   /** What its disk has said since it began to lie will be gone: it cannot be counted on. */
@@ -103,16 +101,7 @@ export class Machine {
 
   /** What was changed may keep it from starting, for good. */
   get mayRefuseToStart(): boolean {
-    return this.rottenLog || this.backend.holdsRot || (this.rottenHeader && this.#isBetweenStateAndLog());
-  }
-
-  /**
-   * Its state is that of a snapshot, and its log does not begin there yet: all that tells this from a log that has
-   * lost its end is the header of the snapshot's file.
-   */
-  #isBetweenStateAndLog(): boolean {
-    const { applied } = this.backend;
-    return this.durable !== undefined && this.durable.term(applied.index) !== applied.term;
+    return this.rottenLog || this.backend.holdsRot;
   }
 
   /** As the answer says that lets it in: empty for one that has it. @throws InvariantError: it would never be let in */

@@ -47,6 +47,15 @@ export function drawLaterOptions(pick: Draw): Partial<MemberOptions> {
   };
 }
 
+/** Of snapshots on their way. */
+export function drawTransferOptions(pick: Draw): Partial<MemberOptions> {
+  return {
+    snapshotViewsMax: pick('snapshot views', [1, 3]),
+    snapshotKeptMs: pick('snapshots kept', [200, 300_000]),
+    diskReserveSizeBytes: pick('disk reserve', [500, 3000]),
+  };
+}
+
 /**
  * One call to an entry, and one entry on its way to each: more is asked for than fits. What waits is bounded then, or no
  * call of those that end the run would ever be served.

@@ -15,7 +15,13 @@ import {
 import { callSizeBytesMax, drawClients, type ClientFrame, type ClientPlan } from './client-plan.js';
 import { Dice } from './dice.js';
 import { faultKinds, faultThemes, stragglerThemes, type FaultKind } from './faults/kinds.js';
-import { boundBacklog, drawLaterOptions, drawOptions, drawPolicy } from './option-plan.js';
+import {
+  boundBacklog,
+  drawLaterOptions,
+  drawOptions,
+  drawPolicy,
+  drawTransferOptions,
+} from './option-plan.js';
 
 /** One fault of a run: when, what, and the seed of everything that it draws itself. */
 export interface PlannedFault {
@@ -213,6 +219,8 @@ class Draft {
       leaseReads,
       ...drawOptions(pick),
       stateBacklogSizeBytesMax: this.#stateBacklogSizeBytesMax(),
+      snapshotChunkSizeBytes: this.#snapshotChunkSizeBytes,
+      ...drawTransferOptions(pick),
       ...(this.#corner === undefined && drawLaterOptions(pick)),
       ...this.#policy(),
     });
@@ -247,22 +255,25 @@ class Draft {
     );
   }
 
-  #network(heartbeatIntervalMs: number): NetworkConditions {
-    const latencyMsMin = this.#pick('least latency', [0, 0.05, 0.5, 5]);
-    const isFar = latencyMsMin === 5;
+  get #latencyMsMin(): number {
+    return this.#pick('least latency', [0, 0.05, 0.5, 5]);
+  }
+
+  /** Each chunk waits for its answer: a large state in small ones would not arrive within a run. */
+  get #snapshotChunkSizeBytes(): number {
     const callSizeBytes = callSizeBytesMax(this.#clients(), this.#keys().chunkSizeBytes);
-    const isHuge = callSizeBytes > 5000;
-    const isLarge = callSizeBytes >= 600;
+    if (callSizeBytes > 5000) return this.#pick('chunks', [256 * 1024]);
+    const isFar = this.#latencyMsMin === 5 && callSizeBytes >= 600;
+    return this.#pick('chunks', [isFar ? 2000 : 100, 2000, 256 * 1024]);
+  }
+
+  #network(heartbeatIntervalMs: number): NetworkConditions {
+    const latencyMsMin = this.#latencyMsMin;
     return {
       latencyMsMin,
       latencyMsMax: latencyMsMin + this.#pick('latency', [0.1, 1, heartbeatIntervalMs / 2]),
       lossProbability: this.#pick('loss', [0, 0, 0.01, 0.08]),
       duplicateProbability: this.#pick('duplicates', [0, 0, 0.01, 0.1]),
-      // Each chunk waits for its answer: a large state in small ones would not arrive within a run.
-      snapshotChunkSizeBytes: this.#pick(
-        'chunks',
-        isHuge ? [256 * 1024] : [isFar && isLarge ? 2000 : 100, 2000, 256 * 1024],
-      ),
       reorders: this.#pick('reorders', [false, true]),
       bandwidthBytesPerMs: Infinity,
       messagePartSizeBytes: 500,

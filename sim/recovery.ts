@@ -27,11 +27,13 @@ export class Recovery {
     const { machines, options, plan } = this.#cluster;
     const { writeDelayProbability, reportDelayProbability, syncMsMax } = plan.disk;
     const stateSizeBytes = Math.max(...machines.map(({ backend }) => backend.sizeBytes()));
-    const chunks = stateSizeBytes / plan.network.snapshotChunkSizeBytes;
+    const chunks = stateSizeBytes / options.snapshotChunkSizeBytes;
     const writeMs = (writeDelayProbability + reportDelayProbability) * Math.max(1, syncMsMax);
     const chunkMs = 2 * plan.network.latencyMsMax + writeMs;
     const installMs = 2 * plan.disk.installMsMax;
-    return 40 * options.electionTimeoutMs + 20_000 + Math.ceil(chunks * chunkMs) + installMs;
+    // Those that cannot be brought it at a time wait for each other.
+    const waves = Math.ceil((machines.length - 1) / options.snapshotViewsMax);
+    return 40 * options.electionTimeoutMs + 20_000 + waves * (Math.ceil(chunks * chunkMs) + installMs);
   }
 
   async ofMajority(): Promise<void> {

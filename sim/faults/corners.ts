@@ -8,7 +8,7 @@ import { slowLinks } from './narrow-links.js';
 import { orderTransfer } from './order.js';
 import type { Fault } from './scene.js';
 import { successionCorners } from './succession-corners.js';
-import { incomingHeader, secondSnapshot, staleSnapshot, voteWhileInstalling } from './snapshot-corners.js';
+import { brokenTransfer, secondSnapshot, staleSnapshot, voteWhileInstalling } from './snapshot-corners.js';
 import { play, type Stage } from './stage.js';
 
 /** Faults that watch the cluster and act in the one moment that matters; only in runs that are led there (corners.ts). */
@@ -38,26 +38,6 @@ const tornCatchUp: Fault = (scene) => {
     stage.lasts(() => cluster.observer.readyListeners.delete(listener));
     cluster.end(away, 'kill');
     await stage.pass(playMsMax);
-  });
-  return away.name;
-};
-
-/** A bit of the header of a snapshot on its way changes, and the member is killed: it must begin anew with it. */
-const damagedHeader: Fault = (scene) => {
-  const { cluster, dice } = scene;
-  const cast = castOf(cluster);
-  if (cast === undefined) return undefined;
-  const away = dice.pick(cast.others);
-  play(scene, playMsMax, async (stage) => {
-    cluster.end(away, 'kill');
-    // Once it is being installed, it also tells a start that the state may be newer than the log.
-    const arrives = (): boolean =>
-      away.running && !away.parts.raft.installing && away.disk.sizeOf(incomingHeader) > 0;
-    await stage.until(arrives, playMsMax);
-    const position = dice.below(away.disk.sizeOf(incomingHeader));
-    away.disk.flipBit(incomingHeader, position, dice.below(8));
-    stage.tell(`${away.name} ${incomingHeader} at ${position}`);
-    cluster.end(away, 'kill');
   });
   return away.name;
 };
@@ -156,7 +136,7 @@ async function giveUp(stage: Stage, leader: Machine, target: Machine): Promise<v
 
 export const cornerFaults = {
   'corner-torn-catch-up': tornCatchUp,
-  'corner-damaged-header': damagedHeader,
+  'corner-broken-transfer': brokenTransfer,
   'corner-late-lease': lateLease,
   'corner-cut-and-killed': cutAndKilled,
   'corner-transfer-given-up': transferGivenUp,

@@ -5,7 +5,6 @@ import type { Life, Machine } from '../machine.js';
 import { lostSector } from './lost-sector.js';
 import { lyingDiskFaults } from './lying-disks.js';
 import { someRunning, type Fault, type FaultScene } from './scene.js';
-import { incomingHeader } from './snapshot-corners.js';
 
 const slowDisk: Fault = (scene) => {
   const { cluster, dice } = scene;
@@ -33,7 +32,7 @@ const fullDisk: Fault = (scene) => {
   const machine = someRunning(scene);
   if (machine === undefined) return undefined;
   const freeBytes = dice.pick([0, 300, 5000]);
-  machine.capacityBytes = machine.disk.usedBytes + freeBytes;
+  machine.capacityBytes = machine.disk.usedBytes + machine.disk.takenByOthers() + freeBytes;
   machine.disk.capacityBytes = machine.capacityBytes;
   scene.lasts(dice.ms(100, cluster.options.electionTimeoutMs * 10), () => {
     machine.capacityBytes = Infinity;
@@ -42,28 +41,36 @@ const fullDisk: Fault = (scene) => {
   return `${machine.name}, ${freeBytes} bytes left`;
 };
 
-/** One bit changes in one of the files: it is found, or does no harm, but is never served. */
-function rot(folder: 'wal/' | 'snapshot/'): Fault {
-  return (scene: FaultScene) => {
-    const { cluster, dice } = scene;
-    const machine = someRunning(scene);
-    if (machine === undefined || !mayLoseOne(cluster, machine)) return undefined;
-    const paths = machine.disk.paths().filter((path) => path.startsWith(folder));
-    if (paths.length === 0) return undefined;
-    const path = dice.pick(paths);
-    const sizeBytes = machine.disk.sizeOf(path);
-    if (sizeBytes === 0) return undefined;
-    // Mostly at the front, where something is written.
-    const position = dice.below(dice.chance(0.7) ? Math.min(sizeBytes, 1500) : sizeBytes);
-    machine.disk.flipBit(path, position, dice.below(8));
-    // A log is read when a process starts.
-    if (folder === 'wal/') machine.rottenLog = true;
-    else machine.rottenSnapshot = true;
-    if (path === incomingHeader) machine.rottenHeader = true;
-    if (folder === 'wal/' || dice.chance(0.5)) cluster.end(machine, 'kill');
-    return `${machine.name} ${path} at ${position}`;
-  };
-}
+/** One bit changes in a segment of the log: it is found, or does no harm, but is never served. */
+const rotLog: Fault = (scene) => {
+  const { cluster, dice } = scene;
+  const machine = someRunning(scene);
+  if (machine === undefined || !mayLoseOne(cluster, machine)) return undefined;
+  const paths = machine.disk.paths().filter((path) => path.startsWith('wal/'));
+  if (paths.length === 0) return undefined;
+  const path = dice.pick(paths);
+  const sizeBytes = machine.disk.sizeOf(path);
+  if (sizeBytes === 0) return undefined;
+  // Mostly at the front, where something is written.
+  const position = dice.below(dice.chance(0.7) ? Math.min(sizeBytes, 1500) : sizeBytes);
+  machine.disk.flipBit(path, position, dice.below(8));
+  // A log is read when a process starts.
+  machine.rottenLog = true;
+  cluster.end(machine, 'kill');
+  return `${machine.name} ${path} at ${position}`;
+};
+
+/** One bit changes in some of the chunks of snapshots that a member sends: whoever gets them finds it, and gets them anew. */
+const rotSnapshot: Fault = (scene) => {
+  const { cluster, dice } = scene;
+  const machine = someRunning(scene);
+  if (machine === undefined) return undefined;
+  machine.rotsChunk = (): boolean => dice.chance(0.2);
+  scene.lasts(dice.ms(100, cluster.options.electionTimeoutMs * 10), () => {
+    machine.rotsChunk = () => false;
+  });
+  return machine.name;
+};
 
 /** So long a member may go on that has met a row which is not as it was written. */
 const goesOnMsMax = 1000;
@@ -108,7 +115,7 @@ export const diskFaults = {
   'full-disk': fullDisk,
   ...lyingDiskFaults,
   'lost-sector': lostSector,
-  'rot-log': rot('wal/'),
-  'rot-snapshot': rot('snapshot/'),
+  'rot-log': rotLog,
+  'rot-snapshot': rotSnapshot,
   'rot-state': rotState,
 };

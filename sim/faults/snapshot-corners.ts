@@ -4,8 +4,10 @@ import { castOf, playMsMax } from './cast.js';
 import type { Fault, FaultScene } from './scene.js';
 import { handOver, holdOffer, play, type LateOffer, type Stage } from './stage.js';
 
-/** What says which snapshot is on its way to a machine. */
-export const incomingHeader = 'snapshot/incoming.json';
+/** Rows of a snapshot have come. */
+function isArriving({ running, backend }: Machine): boolean {
+  return running && (backend.arrivingSizeBytes ?? 0) > 0;
+}
 
 /** The one that leads, the one that will, and the one that both bring their state. */
 interface Roles {
@@ -35,6 +37,59 @@ async function comeBackBehind(stage: Stage, away: Machine, others: readonly Mach
   mend();
 }
 
+/** A transfer is broken off so often. */
+const breaksMax = 6;
+
+/**
+ * A transfer breaks off again and again, and goes on where it stopped; or the break is so long that the one end, or both, have
+ * given it up; or the machine that receives is started anew in between.
+ */
+export const brokenTransfer: Fault = (scene) => {
+  const roles = rolesOf(scene);
+  if (roles === undefined) return undefined;
+  const { leader, away, next } = roles;
+  const { cluster, dice } = scene;
+  play(scene, playMsMax, async (stage) => {
+    await comeBackBehind(stage, away, [leader, next]);
+    for (let left = dice.below(breaksMax + 1); left > 0; left--) {
+      await stage.until(() => isArriving(away), playMsMax);
+      const before = away.backend.arrivingSizeBytes ?? 0;
+      const hasMore = (): boolean => (away.backend.arrivingSizeBytes ?? Infinity) > before;
+      await stage.until(hasMore, playMsMax, 0.1);
+      stage.need(isArriving(away) && !away.parts.raft.installing);
+      if (dice.chance(0.1)) cluster.end(away, 'kill');
+      else if (dice.chance(0.2)) await fillDisk(stage, away);
+      else if (dice.chance(0.3)) {
+        const mend = stage.lasts(cluster.network.partition([leader.id], [away.id]));
+        await stage.pass(cluster.options.snapshotKeptMs * dice.pick([0.5, 1.5]));
+        mend();
+      } else cluster.network.disconnect(leader.id, away.id);
+    }
+    // The state is in place, and the log does not follow yet.
+    const isHalfDone = (): boolean => {
+      const { applied, installedAt } = away.backend;
+      return away.running && away.parts.raft.installing && installedAt?.index === applied.index;
+    };
+    await stage.until(isHalfDone, playMsMax, 0.05);
+    cluster.end(away, 'power-loss');
+  });
+  return `${away.name} behind ${leader.name} and ${next.name}`;
+};
+
+/** For a while there is no more free than what the log has in reserve, or a little more. */
+async function fillDisk(stage: Stage, machine: Machine): Promise<void> {
+  const { disk } = machine;
+  const { diskReserveSizeBytes, electionTimeoutMs } = stage.cluster.options;
+  const freeBytes = diskReserveSizeBytes + stage.dice.pick([0, 300]);
+  machine.capacityBytes = disk.capacityBytes = disk.usedBytes + disk.takenByOthers() + freeBytes;
+  stage.tell(`${machine.name} has ${freeBytes} bytes left`);
+  const mend = stage.lasts(() => {
+    machine.capacityBytes = machine.disk.capacityBytes = Infinity;
+  });
+  await stage.pass(electionTimeoutMs);
+  mend();
+}
+
 /** A second leader offers a snapshot while that of the first, which has just arrived, is installed slowly. */
 export const secondSnapshot: Fault = (scene) => {
   const roles = rolesOf(scene);
@@ -44,9 +99,9 @@ export const secondSnapshot: Fault = (scene) => {
   play(scene, playMsMax, async (stage) => {
     await comeBackBehind(stage, away, [leader, next]);
     const { raft } = away.parts;
-    await stage.until(() => away.disk.sizeOf(incomingHeader) > 0, playMsMax);
+    await stage.until(() => isArriving(away), playMsMax);
     await handOver(stage, leader, next);
-    stage.need(!raft.installing && away.disk.sizeOf(incomingHeader) > 0);
+    stage.need(!raft.installing && isArriving(away));
     let installs = false;
     const listener = (machine: Machine, { snapshot }: Ready): void => {
       if (machine !== away || snapshot === undefined) return;
@@ -83,7 +138,7 @@ export const staleSnapshot: Fault = (scene) => {
     const { raft } = away.parts;
     await stage.until(() => offer !== undefined, playMsMax);
     await handOver(stage, leader, next);
-    const { index } = offer!.header.meta;
+    const { index } = offer!.offer.meta;
     await stage.until(() => raft.commit > index && !raft.installing, playMsMax);
     if (scene.dice.chance(0.7)) {
       await handOver(stage, next, leader);

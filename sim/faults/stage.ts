@@ -1,6 +1,6 @@
 import type { MemberId } from '../../src/base/ids.js';
 import type { Parcel } from '../../src/peer/memory-network.js';
-import type { IncomingSnapshot, PeerIdentity, SnapshotHeader } from '../../src/ports/peers.js';
+import type { IncomingSnapshot, PeerIdentity, SnapshotOffer } from '../../src/ports/peers.js';
 import type { Message } from '../../src/raft/types.js';
 import type { Cluster } from '../cluster.js';
 import type { Dice } from '../dice.js';
@@ -133,7 +133,7 @@ export async function handOver(stage: Stage, from: Machine, to: Machine): Promis
 
 /** An offer of a snapshot that is late. */
 export interface LateOffer {
-  readonly header: SnapshotHeader;
+  readonly offer: SnapshotOffer;
   readonly arrive: () => void;
 }
 
@@ -148,15 +148,15 @@ export function holdOffer(stage: Stage, from: Machine, to: Machine, held: (offer
   station.offered = async (
     caller: PeerIdentity,
     target: MemberId,
-    header: SnapshotHeader,
+    offer: SnapshotOffer,
   ): Promise<IncomingSnapshot | undefined> => {
     if (caller.memberId === from.id) {
       mend();
       await new Promise<void>((resolve) => {
         stage.lasts(resolve);
-        held({ header, arrive: resolve });
+        held({ offer, arrive: resolve });
       });
     }
-    return offered(caller, target, header);
+    return offered(caller, target, offer);
   };
 }

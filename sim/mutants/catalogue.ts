@@ -11,12 +11,14 @@ import { raftMutants } from './raft.js';
 import { stateMutants } from './state.js';
 import { storageMutants } from './storage.js';
 import { successionMutants } from './succession.js';
+import { transferMutants } from './transfers.js';
 
 /** Every deliberate fault. */
 export const mutants: readonly Mutant[] = [
   ...raftMutants,
   ...memberMutants,
   ...storageMutants,
+  ...transferMutants,
   ...stateMutants,
   ...keyMutants,
   ...levelMutants,

@@ -39,10 +39,10 @@ export const memberMutants: readonly Mutant[] = [
     'log-reset-before-state',
     'at the installation of a snapshot the log is emptied before the state is switched',
     member('loop'),
-    `      await replacement.activate(position, () => this.#stateSwitched(meta.term));
-      await wal.reset(position);`,
-    `      await wal.reset(position);
-      await replacement.activate(position, () => this.#stateSwitched(meta.term));`,
+    `      await install.activate(() => this.#stateSwitched(meta.term));
+      await wal.reset({ index: meta.index, term: meta.term });`,
+    `      await wal.reset({ index: meta.index, term: meta.term });
+      await install.activate(() => this.#stateSwitched(meta.term));`,
   ),
   mutant(
     'state-not-reloaded',
@@ -55,10 +55,10 @@ export const memberMutants: readonly Mutant[] = [
     'state-reloaded-late',
     'for a while after the installation of a snapshot new rows are read with the old revision',
     member('loop'),
-    `activate(position, () => this.#stateSwitched(meta.term));
-      await wal.reset(position);`,
-    `activate(position, () => {});
-      await wal.reset(position);
+    `activate(() => this.#stateSwitched(meta.term));
+      await wal.reset({ index: meta.index, term: meta.term });`,
+    `activate(() => {});
+      await wal.reset({ index: meta.index, term: meta.term });
       this.#stateSwitched(meta.term);`,
   ),
   mutant(

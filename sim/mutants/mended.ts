@@ -16,20 +16,6 @@ export const mendedMutants: readonly Mutant[] = [
     'commit: Math.min(hardState.commit, before) });',
     'commit: hardState.commit });',
   ),
-  mutant(
-    'damaged-header-ends-the-member',
-    'a flipped bit in the header of a snapshot on its way keeps the member from starting',
-    'src/storage/snapshot/snapshot-header.ts',
-    "|| rest !== '') return undefined;",
-    "|| rest !== '') throw new KvorumError('DATA_DAMAGED', path);",
-  ),
-  mutant(
-    'damaged-snapshot-sent-for-ever',
-    'a snapshot file that a bit was flipped in, where it was made, is sent again and again',
-    'src/member/snapshot-transfers.ts',
-    'if (isDamage(error)) this.#damaged = file;',
-    '',
-  ),
   {
     name: 'voter-that-holds-nothing',
     fault: 'a learner becomes a voter before it has received anything',
@@ -46,13 +32,6 @@ export const mendedMutants: readonly Mutant[] = [
       },
     ],
   },
-  mutant(
-    'second-snapshot-takes-the-file',
-    'a second snapshot may begin to arrive while the first is handed over, and takes its file away',
-    'src/member/snapshot-transfers.ts',
-    'this.#closed || raft.installing || !this.#givesWay',
-    'this.#closed || !this.#givesWay',
-  ),
   mutant(
     'transfer-given-up-too-late',
     'a transfer is given up, and its target stands all the same, with a shorter log',

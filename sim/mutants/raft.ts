@@ -165,9 +165,9 @@ const replication: readonly Mutant[] = [
         replacement: 'if (snapshot.index < 0) {',
       },
       {
-        file: 'src/member/snapshot-transfers.ts',
-        original: 'if (header.meta.index <= raft.commit) {',
-        replacement: 'if (header.meta.index < 0) {',
+        file: 'src/member/incoming-snapshots.ts',
+        original: 'if (offer.meta.index <= raft.commit) {',
+        replacement: 'if (offer.meta.index < 0) {',
       },
       {
         file: raft('core'),

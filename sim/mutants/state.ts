@@ -216,9 +216,9 @@ export const stateMutants: readonly Mutant[] = [
   ),
   mutant(
     'snapshot-of-damage-tried-for-ever',
-    'a leader that cannot make a snapshot of its damaged state tries again and again',
-    'src/member/snapshot-transfers.ts',
-    'if (isDamage(error)) failed(error);',
+    'a leader that cannot read its damaged state for a snapshot tries again and again',
+    'src/member/snapshot-view.ts',
+    'if (isDamage(error)) this.#damaged(error);',
     '',
   ),
 ];

@@ -2,7 +2,7 @@ import { mutant, type Mutant } from './mutant.js';
 
 const storage = (file: string): string => `src/storage/${file}.ts`;
 
-/** Faults of the log and the snapshots on disk. */
+/** Faults of the log and the state on disk. */
 export const storageMutants: readonly Mutant[] = [
   mutant(
     'vote-forgotten',
@@ -93,27 +93,6 @@ export const storageMutants: readonly Mutant[] = [
     storage('wal/wal'),
     'this.#segments[1]!.firstIndex <= index + 1',
     'this.#segments[0]!.firstIndex <= index + 1',
-  ),
-  mutant(
-    'damaged-snapshot-accepted',
-    'the checksum of a received snapshot is not looked at',
-    storage('snapshot/snapshot-store'),
-    'if (await this.#isWhole(file, header)) return;',
-    'if ((await this.#isWhole(file, header)) || header.sizeBytes > 0) return;',
-  ),
-  mutant(
-    'snapshot-without-membership',
-    'a snapshot leaves out who the members are',
-    storage('snapshot/snapshot-store'),
-    '    for (const row of view.rows()) {\n',
-    "    for (const row of view.rows()) {\n      if (row.table === 'meta' && row.key[0] === 0x6d) continue;\n",
-  ),
-  mutant(
-    'state-without-its-log-accepted',
-    'a state whose log has lost its end is taken for one that a snapshot has just brought',
-    'src/member/log-fit.ts',
-    'return (await holds(applied)) ? {',
-    'return (await holds(applied)) || applied.index >= 0 ? {',
   ),
   mutant(
     'segment-changes-its-format',

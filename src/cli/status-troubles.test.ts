@@ -82,11 +82,17 @@ describe('what status says below its table', () => {
     };
     const snapshot = { snapshotSentBytes: 3 * 1024 * 1024, snapshotSizeBytes: 2 ** 31, matchIndex: 0 };
     const cases: [Partial<PeerStatus>, readonly bigint[], readonly string[]][] = [
-      [snapshot, [3n], ['node3 does not serve yet: node1 brings it the state, 3.0 MiB of 2.0 GiB so far']],
+      [
+        snapshot,
+        [3n],
+        ['node3 does not serve yet: node1 brings it the state, 3.0 MiB of about 2.0 GiB so far'],
+      ],
       [
         snapshot,
         [],
-        ['node3 lacks what is no longer in the log: node1 brings it the state, 3.0 MiB of 2.0 GiB so far'],
+        [
+          'node3 lacks what is no longer in the log: node1 brings it the state, 3.0 MiB of about 2.0 GiB so far',
+        ],
       ],
       [
         { matchIndex: 0 },

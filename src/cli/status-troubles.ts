@@ -60,7 +60,7 @@ function waitingMembers(answers: readonly Answer[], starting: readonly bigint[])
     const sender = rows.find(({ peer }) => peer.snapshotSizeBytes !== undefined);
     if (sender !== undefined) {
       const { snapshotSentBytes: sent = 0, snapshotSizeBytes: size = 0 } = sender.peer;
-      const how = `${sender.by.name} brings it the state, ${sizeText(sent)} of ${sizeText(size)} so far`;
+      const how = `${sender.by.name} brings it the state, ${sizeText(sent)} of about ${sizeText(size)} so far`;
       return [`${name} ${isStarting ? 'does not serve yet' : 'lacks what is no longer in the log'}: ${how}`];
     }
     if (!isStarting) return [];

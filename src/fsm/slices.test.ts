@@ -138,10 +138,10 @@ void test('whoever reads while keys are being deleted gets whole values', async 
 /** As a snapshot of another member does, which has applied what is under way here. */
 async function install(machine: StateMachine, backend: MemoryBackend, other: MemoryBackend): Promise<void> {
   const replacement = await backend.beginInstall();
-  for (const table of tableNames) {
-    for (const { key, value } of other.range(table, {})) await replacement.add(table, key, value);
-  }
-  await replacement.activate({ index: machine.applied.index + 1, term: 1 }, () => machine.reload());
+  const rows = tableNames.flatMap((table) => [...other.range(table, {})].map((row) => ({ table, ...row })));
+  await replacement.add(rows);
+  await replacement.prepare({ index: machine.applied.index + 1, term: 1 }, rows.length);
+  await replacement.activate(() => machine.reload());
 }
 
 void test('what was half done is forgotten when a snapshot replaces it', async () => {

@@ -18,8 +18,8 @@ async function snapshotsUntilCaughtUp(
   writesMeanwhile: number,
   options: Partial<MemberOptions>,
 ): Promise<number> {
-  const slow = { latencyMsMin: 40, latencyMsMax: 60, snapshotChunkSizeBytes: 50 };
-  const cluster = await MemoryCluster.of(3, 34, options, slow);
+  const slow = { latencyMsMin: 40, latencyMsMax: 60 };
+  const cluster = await MemoryCluster.of(3, 34, { ...options, snapshotChunkSizeBytes: 50 }, slow);
   const away = cluster.followers()[0]!;
   cluster.crash(away);
   const leader = cluster.leader()!;

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MalformedBytesError } from '../base/byte-stream.js';
 import { noMember } from '../base/ids.js';
+import type { SnapshotChunk } from '../ports/peers.js';
 import { termJumpMax } from '../raft/plausible.js';
 import type { Entry, Message } from '../raft/types.js';
+import { RowEncoder } from '../storage/backend/row-stream.js';
 import { admit, type Knowledge } from './incoming-messages.js';
 import { get, put } from './testing/key-values.js';
 import { MemoryCluster, type Machine } from './testing/memory-cluster.js';
@@ -142,11 +144,22 @@ void test('an offer of a snapshot that no cluster makes is refused', async () =>
     { ...meta, config: { ...meta.config, voters: Array.from({ length: 65 }, (_, at) => BigInt(at + 1)) } },
   ]) {
     await assert.rejects(
-      station.offered(from, follower!.id, { id: 1n, sizeBytes: 10, crc: 0, featureLevel: 1, meta: wrong }),
+      station.offered(from, follower!.id, { id: 1n, sizeBytesEstimated: 10, featureLevel: 1, meta: wrong }),
     );
   }
   await servesOn(cluster);
 });
+
+/** Of a stream of one row. */
+function chunksOf(valueSizeBytes: number): [SnapshotChunk, SnapshotChunk] {
+  const row = { table: 'current', key: Buffer.from('k'), value: Buffer.alloc(valueSizeBytes, 'v') } as const;
+  const view = {
+    ...{ position: { index: 1, term: 1 }, sizeBytesEstimated: valueSizeBytes },
+    ...{ rows: () => [row], pinnedSizeBytes: () => 0, close: () => {} },
+  };
+  const rows = new RowEncoder(view, valueSizeBytes);
+  return [rows.next() as SnapshotChunk, rows.next() as SnapshotChunk];
+}
 
 void test('only the leader, or a member while none is known, brings a snapshot', async () => {
   const cluster = await MemoryCluster.of(3, 67);
@@ -157,33 +170,34 @@ void test('only the leader, or a member while none is known, brings a snapshot',
   const meta = { index: 1_000_000, term, configIndex: 1, config: { ...follower.member.config } };
   const stranger = { ...leader.life!.peers.identity, memberId: 4711n, address: 'stranger:60051' };
   const offer = (from: typeof stranger, id: bigint): ReturnType<typeof station.offered> =>
-    station.offered(from, follower.id, { id, sizeBytes: 1e9, crc: 0, featureLevel: 1, meta });
+    station.offered(from, follower.id, { id, sizeBytesEstimated: 1e9, featureLevel: 1, meta });
   const [ofLeader, ofThird] = [leader, third].map((each) => each.life!.peers.identity) as [
     typeof stranger,
     typeof stranger,
   ];
   assert.equal(await offer(stranger, 1n), undefined);
   assert.equal(await offer(ofThird, 2n), undefined);
-  assert.equal(follower.disk.sizeOf('snapshot/incoming.rows'), 0);
+  assert.equal(follower.backend.arrivingSizeBytes, undefined);
 
   cluster.network.partition([follower.id], [leader.id, third.id]);
   await cluster.until(() => follower.member.status().leader === noMember);
   assert.equal(await offer(stranger, 3n), undefined);
   const early = (await offer(ofThird, 4n))!;
-  await early.write(0, new Uint8Array(1000));
+  const [first, second] = chunksOf(400);
+  await early.write(first);
   assert.equal(await offer(ofLeader, 5n), undefined);
 
   cluster.network.heal();
   await cluster.until(() => follower.member.status().leader === leader.id);
   const replacing = (await offer(ofLeader, 6n))!;
-  assert.equal(replacing.receivedBytes, 0);
-  await assert.rejects(early.write(1000, new Uint8Array(1000)), { code: 'CANCELLED' });
+  assert.equal(replacing.place.chunks, 0);
+  await assert.rejects(early.write(second), { code: 'CANCELLED' });
   await early.suspend();
   assert.equal(await offer(ofLeader, 7n), undefined);
-  await replacing.write(0, new Uint8Array(300));
+  await replacing.write(first);
   await replacing.suspend();
   const resumed = (await offer(ofLeader, 6n))!;
-  assert.equal(resumed.receivedBytes, 300);
+  assert.deepEqual(resumed.place, { chunks: 1, sum: first.sum });
   await resumed.suspend();
   await servesOn(cluster);
 });

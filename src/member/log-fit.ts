@@ -1,7 +1,7 @@
 import { joinAnewAdvice } from '../base/advice.js';
 import { KvorumError } from '../base/errors.js';
 import { TermRuns } from '../base/term-runs.js';
-import type { AppliedPosition } from '../ports/backend.js';
+import type { AppliedPosition, Backend } from '../ports/backend.js';
 import type { Entry } from '../raft/types.js';
 
 /** A log as it stands on disk. */
@@ -19,16 +19,16 @@ export function emptyBehind({ index, term }: AppliedPosition): StoredLog {
  * What of the log goes on from the state. Where a snapshot's state was switched in and the log was not emptied yet, it is
  * nothing: what the log holds there was never this state's.
  *
- * @param holds whether the file of a snapshot that arrived is of exactly this position
+ * @param state of the backend
  * @returns undefined: the log does not hold the state's own entry, and no snapshot explains that
  */
-export async function logFor<Log extends StoredLog>(
+export function logFor<Log extends StoredLog>(
   log: Log,
-  applied: AppliedPosition,
-  holds: (position: AppliedPosition) => Promise<boolean>,
-): Promise<Log | undefined> {
+  { applied, installedAt }: Pick<Backend, 'applied' | 'installedAt'>,
+): Log | undefined {
   if (log.terms.term(applied.index) === applied.term) return log;
-  return (await holds(applied)) ? { ...log, ...emptyBehind(applied) } : undefined;
+  const isInstalled = installedAt?.index === applied.index && installedAt.term === applied.term;
+  return isInstalled ? { ...log, ...emptyBehind(applied) } : undefined;
 }
 
 export function logEndMissingError({ terms }: StoredLog, applied: AppliedPosition): KvorumError {

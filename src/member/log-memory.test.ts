@@ -61,8 +61,9 @@ for (const [value, count] of [
 }
 
 async function writeBeside(value: string, count: number): Promise<void> {
-  const slow = { latencyMsMin: 40, latencyMsMax: 60, snapshotChunkSizeBytes: value.length === 1 ? 10 : 50 };
-  const options = { ...limits, logEntriesKept: 5, logSizeBytesMax: 60_000 };
+  const slow = { latencyMsMin: 40, latencyMsMax: 60 };
+  const snapshotChunkSizeBytes = value.length === 1 ? 10 : 50;
+  const options = { ...limits, snapshotChunkSizeBytes, logEntriesKept: 5, logSizeBytesMax: 60_000 };
   const cluster = await MemoryCluster.of(3, 702, options, slow);
   const away = cluster.followers()[0]!;
   const before = snapshots(cluster);

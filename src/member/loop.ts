@@ -8,13 +8,15 @@ import type { LogRead, Message, ProposalResult, Ready, SnapshotMeta } from '../r
 import { ApplyQueue } from './apply-queue.js';
 import type { ConfigProposals } from './config-proposals.js';
 import { admit } from './incoming-messages.js';
+import { IncomingSnapshots } from './incoming-snapshots.js';
 import { LogRetention } from './log-retention.js';
 import { LogWrites } from './log-writes.js';
+import { OutgoingSnapshots } from './outgoing-snapshots.js';
 import type { MemberParts } from './parts.js';
 import type { Proposals } from './proposals.js';
 import type { Reads } from './reads.js';
-import { SnapshotTransfers } from './snapshot-transfers.js';
 import { SuspensionWatch } from './suspension-watch.js';
+import { TransferSpace } from './transfer-space.js';
 
 /** What the loop tells the member. */
 export interface LoopListener {
@@ -40,7 +42,9 @@ export class Loop {
   readonly #retention: LogRetention;
   readonly #applying: ApplyQueue;
   readonly #writes: LogWrites;
-  readonly snapshots: SnapshotTransfers;
+  /** State on its way to members whose entries are gone from the log, and from a leader to this member. */
+  readonly outgoing: OutgoingSnapshots;
+  readonly incoming: IncomingSnapshots;
   /** Under way, the oldest first, with when each began. */
   readonly #logReads = new Map<LogRead, number>();
 
@@ -66,8 +70,8 @@ export class Loop {
     this.#configs = waiting.configs;
     this.#listener = listener;
     this.#retention = new LogRetention(parts.options, parts.wal.sizes());
-    const { id, raft, wal, backend, snapshots, peers, log, machine, clock, levels } = parts;
-    this.#applying = new ApplyQueue(backend, parts.machine, parts.options);
+    const { raft, wal, backend, machine, clock } = parts;
+    this.#applying = new ApplyQueue(backend, machine, parts.options);
     this.#writes = new LogWrites({
       raft,
       wal,
@@ -77,20 +81,17 @@ export class Loop {
       told: () => this.#turn(),
       failed: (error) => this.fail(error),
     });
-    this.snapshots = new SnapshotTransfers({
-      id,
-      raft,
-      backend,
-      peers,
-      log,
-      clock,
-      store: snapshots,
-      levels,
+    const space = new TransferSpace(parts.disk, parts.options.diskReserveSizeBytes);
+    const failed = (error: unknown): void => this.fail(error);
+    this.outgoing = new OutgoingSnapshots({
+      ...{ ...parts, space, failed },
       featureLevel: () => machine.featureLevel,
       sizeBytesBehind: (index) => this.#retention.sizeBytesBehind(index),
-      step: (message) => void this.step(message),
       schedule: () => this.schedule(),
-      failed: (error) => this.fail(error),
+    });
+    this.incoming = new IncomingSnapshots({
+      ...{ ...parts, space, failed },
+      step: (message) => void this.step(message),
     });
     this.#appliedTerm = machine.applied.term;
     this.#suspension = new SuspensionWatch(clock, parts.options.heartbeatIntervalMs);
@@ -104,6 +105,7 @@ export class Loop {
         return;
       }
       this.#cutLog();
+      this.outgoing.look();
       if (this.#applying.ready) this.schedule();
     });
     this.#nextTickMs = this.#parts.clock.monotonicMs() + this.#parts.options.heartbeatIntervalMs;
@@ -298,7 +300,7 @@ export class Loop {
     if (messages.length === 0) return;
     let plain = messages;
     if (messages.some((message) => message.type === 'snapshot')) {
-      for (const message of messages) if (message.type === 'snapshot') this.snapshots.send(message.to);
+      for (const message of messages) if (message.type === 'snapshot') this.outgoing.send(message.to);
       plain = messages.filter((message) => message.type !== 'snapshot');
     }
     this.#parts.peers.send(plain);
@@ -329,25 +331,16 @@ export class Loop {
   }
 
   /**
-   * Rows first, then the switch, then the log: whichever is cut short, the start finds which is newer, by the file
-   * that came. So that goes last.
+   * The rows are there, and durable. The switch, then the log: where this is cut short in between, the start finds that the
+   * state was installed, and that the log does not know it.
    */
   #installation(meta: SnapshotMeta): () => Promise<void> {
-    const header = this.snapshots.takeArrived(meta.index);
-    assert(header !== undefined, 'Raft installs only a snapshot that has arrived');
-    const { backend, snapshots, wal, log } = this.#parts;
-    const position = { index: meta.index, term: meta.term };
+    const install = this.incoming.takeArrived(meta.index);
+    assert(install !== undefined, 'Raft installs only a snapshot that has arrived');
+    const { wal, log } = this.#parts;
     return async () => {
-      const replacement = await backend.beginInstall();
-      try {
-        await snapshots.install(header, replacement);
-      } catch (error) {
-        await replacement.abort();
-        throw error;
-      }
-      await replacement.activate(position, () => this.#stateSwitched(meta.term));
-      await wal.reset(position);
-      await snapshots.removeReceived();
+      await install.activate(() => this.#stateSwitched(meta.term));
+      await wal.reset({ index: meta.index, term: meta.term });
       this.#reads.applied(meta.index);
       log.info({ index: meta.index, term: meta.term }, 'snapshot installed');
       this.#listener.snapshotInstalled();
@@ -370,12 +363,12 @@ export class Loop {
     const { raft, backend, wal } = this.#parts;
     const forgettable = this.#retention.forgettable(raft.firstIndex, raft.appliedIndex);
     const needless = Math.max(
-      Math.min(forgettable, this.snapshots.dropCaughtUp()),
-      this.#retention.overdue(raft.appliedIndex, this.snapshots.lagSizeBytes),
+      Math.min(forgettable, this.outgoing.dropCaughtUp()),
+      this.#retention.overdue(raft.appliedIndex, this.outgoing.lagSizeBytes),
     );
     const index = Math.min(
       Math.max(
-        Math.min(needless, this.snapshots.oldestNeededIndex),
+        Math.min(needless, this.outgoing.oldestNeededIndex),
         this.#retention.beyondDisk(raft.appliedIndex),
       ),
       backend.flushed.index,
@@ -384,7 +377,6 @@ export class Loop {
     this.#guard(() => raft.compact(index));
     this.#retention.forgotten(index);
     wal.cut(index).catch((error: unknown) => this.fail(error));
-    this.snapshots.logCut();
   }
 
   fail(error: unknown): void {

@@ -1,18 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { encodeUtf8 } from '../base/bytes.js';
 import type { KvorumError } from '../base/errors.js';
 import { knownLevels } from '../base/feature-levels.js';
 import { DiskError } from '../ports/disk.js';
 import { clusterMembersMax } from '../raft/config-change.js';
-import { Gate } from './testing/gate.js';
 import { get, put } from './testing/key-values.js';
 import { MemoryCluster } from './testing/memory-cluster.js';
-
-/** Of snapshots, by any member. */
-function installations({ events }: MemoryCluster): number {
-  return events.filter((event) => event.includes('snapshot installed')).length;
-}
 
 void test('whoever joins is a learner first, and becomes a voter without being asked for', async () => {
   const cluster = await MemoryCluster.of(1, 21);
@@ -202,12 +195,12 @@ void test('a learner that has received nothing does not vote, however short the 
     member.join({ id, name, peerAddress: address, levels: knownLevels }),
   );
   await cluster.start(learner, { contacts: members, secret });
-  learner.disk.faults = (_, path) =>
-    path.startsWith('snapshot') ? new DiskError('full', 'no space left') : undefined;
+  learner.backend.faults = (operation) =>
+    operation === 'add' ? new DiskError('full', 'no space left') : undefined;
   await cluster.clock.advanceAsync(10_000);
   assert.deepEqual(member.config.learners, [id]);
   assert.equal(await cluster.refusal(member.promoteMember(id)), 'LEARNER_NOT_READY');
-  learner.disk.faults = () => undefined;
+  learner.backend.faults = () => undefined;
   await cluster.until(() => cluster.allVoters(2));
 });
 
@@ -233,26 +226,6 @@ void test('a learner that has caught up does not vote before it is up', async ()
   await cluster.settled(put(member, 'key', 'x'));
   await cluster.start(learner);
   await cluster.until(() => cluster.allVoters(2));
-});
-
-void test('a write that begins when the state is here is none that the snapshot may hold', async () => {
-  const cluster = await MemoryCluster.of(1, 37);
-  const [founder] = cluster.machines;
-  await cluster.settled(put(founder!.member, 'key', 'x'));
-  const joiner = cluster.machine();
-  const gate = new Gate();
-  // The state is switched, and the installation has not ended.
-  joiner.disk.faults = (operation, path) => {
-    const isSwitched = joiner.running && joiner.member.holdsOwnRecord();
-    const isCleaning = operation === 'remove' && path.startsWith('snapshot/');
-    return isSwitched && isCleaning ? gate.pass() : undefined;
-  };
-  const joined = cluster.join(joiner, founder!);
-  await cluster.until(() => gate.arrivals > 0);
-  const written = put(joiner.member, 'key', 'y');
-  await cluster.clock.advanceAsync(200);
-  gate.open();
-  await cluster.settled(Promise.all([joined, written]));
 });
 
 void test('a learner on a long way becomes a voter though writes never stop', async () => {
@@ -289,155 +262,6 @@ void test('unknown members are named in the refusal', async () => {
   assert.equal(await cluster.refusal(member.removeMember(5n)), 'MEMBER_NOT_FOUND');
   assert.equal(await cluster.refusal(member.promoteMember(5n)), 'MEMBER_NOT_FOUND');
   assert.equal(await cluster.refusal(member.changeMemberAddress(5n, 'a:1')), 'MEMBER_NOT_FOUND');
-});
-
-void test('a member away for longer than the log is kept returns by snapshot', async () => {
-  const cluster = await MemoryCluster.of(3, 30, { logEntriesKept: 20 });
-  const away = cluster.followers()[0]!;
-  cluster.crash(away);
-  const leader = cluster.leader()!;
-  for (let at = 0; at < 200; at++) await cluster.settled(put(leader, `k${at}`, 'x'.repeat(2000)));
-  await cluster.start(away);
-  await cluster.until(() => away.member.status().appliedIndex >= leader.status().commitIndex);
-  assert.ok(cluster.events.some((event) => event.includes('n') && event.includes('snapshot installed')));
-  assert.equal(away.member.hash(), leader.hash());
-  cluster.crash(away);
-  await cluster.start(away);
-  await cluster.settled(put(away.member, 'again', 'y'));
-  assert.equal(away.member.hash(), leader.hash());
-});
-
-void test('a member that returns by snapshot answers the reads that wait for it, though nobody writes', async () => {
-  const cluster = await MemoryCluster.of(3, 35, { logEntriesKept: 20 });
-  const away = cluster.followers()[0]!;
-  cluster.crash(away);
-  const leader = cluster.leader()!;
-  for (let at = 0; at < 100; at++) await cluster.settled(put(leader, `k${at}`, 'x'));
-  // Long enough that the reads have their index before.
-  const slow = new Promise<undefined>((resolve) => {
-    cluster.clock.setTimer(2000, () => resolve(undefined));
-  });
-  away.backend.faults = (operation) => (operation === 'activate' ? slow : undefined);
-  await cluster.start(away);
-  const before = installations(cluster);
-  const begun = away.member.readBarrier({ timeoutMs: 20_000 });
-  assert.equal(installations(cluster), before);
-  await cluster.settled(begun);
-  assert.equal(installations(cluster), before + 1);
-  assert.equal(away.member.rangeLocal({ key: encodeUtf8('k99'), revision: 0, limit: 1 }).count, 1);
-});
-
-void test('the log is kept for who is brought a snapshot, from the begin of its making on', async () => {
-  const cluster = await MemoryCluster.of(3, 36, { logEntriesKept: 20 });
-  const away = cluster.followers()[0]!;
-  cluster.crash(away);
-  const leader = cluster.leaderMachine();
-  const write = async (): Promise<void> => {
-    for (let at = 0; at < 100; at++) await cluster.settled(put(leader.member, `k${at}`, 'x'));
-  };
-  await write();
-  const made = { going: false, go: (): void => {} };
-  const slow = new Promise<undefined>((resolve) => {
-    made.go = () => resolve(undefined);
-  });
-  leader.disk.faults = (operation, path) => {
-    if (operation !== 'write' || !path.includes('snapshot')) return undefined;
-    made.going = true;
-    return slow;
-  };
-  const before = installations(cluster);
-  await cluster.start(away);
-  await cluster.until(() => made.going);
-  await write();
-  leader.disk.faults = () => undefined;
-  made.go();
-  await cluster.until(() => away.member.status().appliedIndex >= leader.member.status().commitIndex);
-  assert.equal(installations(cluster), before + 1);
-});
-
-void test('a leader whose state is damaged stops when it is to make a snapshot of it; the next one sends its own', async () => {
-  const cluster = await MemoryCluster.of(3, 31, { logEntriesKept: 20 });
-  const away = cluster.followers()[0]!;
-  cluster.crash(away);
-  const leader = cluster.leaderMachine();
-  for (let at = 0; at < 100; at++) await cluster.settled(put(leader.member, `k${at}`, 'x'));
-  await cluster.until(() => leader.backend.flushed.index === leader.member.status().commitIndex);
-  assert.notEqual(
-    leader.backend.flipBit(() => 0),
-    undefined,
-  );
-  const beganMs = cluster.clock.monotonicMs();
-  await cluster.start(away);
-  await cluster.until(() => leader.life?.stopped?.kind === 'failed');
-  // A majority needs the one that was away: it goes on from the other's snapshot.
-  await cluster.until(() => away.member.status().appliedIndex > 100);
-  await cluster.settled(put(away.member, 'again', 'y'));
-  assert.ok(cluster.clock.monotonicMs() - beganMs < 20_000);
-});
-
-void test('local reads see a snapshot as a whole or not at all', async () => {
-  const cluster = await MemoryCluster.of(3, 32, { logEntriesKept: 20 });
-  const away = cluster.followers()[0]!;
-  cluster.crash(away);
-  const leader = cluster.leader()!;
-  for (let at = 0; at < 100; at++) await cluster.settled(put(leader, 'key', String(at)));
-  // Each write takes its time, so that there is something to see between the steps of the installation.
-  away.disk.faults = () => new Promise((resolve) => cluster.clock.setTimer(1, () => resolve(undefined)));
-  const member = await cluster.start(away);
-  const query = { key: encodeUtf8('key'), revision: 0, limit: 0 };
-  while (member.status().appliedIndex < leader.status().commitIndex) {
-    await cluster.clock.advanceAsync(0.1);
-    const { items, revision } = member.rangeLocal(query);
-    const newest = items[0]?.modRevision ?? 0;
-    assert.ok(revision >= newest, `revision ${revision} holds ${newest}`);
-  }
-  assert.ok(cluster.events.some((event) => event.includes('snapshot installed')));
-});
-
-void test('a snapshot that broke off goes on where it stopped', async () => {
-  const cluster = await MemoryCluster.of(2, 31, { logEntriesKept: 5 });
-  const leader = cluster.leaderMachine();
-  const value = 'x'.repeat(200_000);
-  for (let at = 0; at < 40; at++) await cluster.settled(put(leader.member, `k${at}`, value));
-  const joiner = cluster.machine();
-  const { id, name, address } = joiner;
-  const answer = await cluster.settled(
-    leader.member.join({ id, name, peerAddress: address, levels: knownLevels }),
-  );
-  await cluster.start(joiner, { contacts: answer.members, secret: answer.secret });
-  await cluster.until(() => joiner.disk.sizeOf('snapshot/incoming.rows') > 1_000_000);
-  cluster.network.partition([leader.id], [joiner.id]);
-  await cluster.until(() => cluster.events.some((event) => event.includes('broke off')));
-  cluster.network.heal();
-  await cluster.until(() => joiner.member.holdsOwnRecord());
-  const resumed = cluster.events
-    .filter((event) => event.includes('receiving a snapshot'))
-    .map((event) => Number(/"receivedBytes":(\d+)/.exec(event)?.[1]));
-  assert.ok(resumed.length >= 2 && resumed.at(-1)! > 500_000, resumed.join(' '));
-  assert.equal(await cluster.settled(get(joiner.member, 'k39')), value);
-  // Neither end keeps the file when it is of no more use.
-  assert.equal(joiner.disk.sizeOf('snapshot/incoming.rows'), 0);
-  assert.ok(leader.disk.sizeOf('snapshot/outgoing.rows') > 0);
-  for (let at = 0; at < 20; at++) await cluster.settled(put(leader.member, `k${at}`, 'x'));
-  await cluster.until(() => leader.disk.sizeOf('snapshot/outgoing.rows') === 0);
-});
-
-void test('a snapshot that is damaged where it was made is made anew', async () => {
-  const cluster = await MemoryCluster.of(2, 33, { logEntriesKept: 5 });
-  const leader = cluster.leaderMachine();
-  for (let at = 0; at < 40; at++) await cluster.settled(put(leader.member, `k${at}`, 'x'.repeat(1000)));
-  const path = 'snapshot/outgoing.rows';
-  let spoilt = false;
-  leader.disk.faults = (operation, at) => {
-    if (operation === 'read' && at === path && !spoilt) {
-      leader.disk.flipBit(path, 20_000, 3);
-      spoilt = true;
-    }
-    return undefined;
-  };
-  await cluster.join(cluster.machine(), leader);
-  assert.ok(spoilt);
-  assert.ok(cluster.events.some((event) => event.includes('arrived damaged')));
 });
 
 void test('joining at an address, and moving to it at once, do not both succeed', async () => {

@@ -15,7 +15,6 @@ import type { PeerAddress, Peers } from '../ports/peers.js';
 import { emptyConfig } from '../raft/config-change.js';
 import { Raft } from '../raft/raft.js';
 import type { Entry, HardState } from '../raft/types.js';
-import { SnapshotStore } from '../storage/snapshot/snapshot-store.js';
 import { Wal, type WalOptions, type WalRecovered } from '../storage/wal/wal.js';
 import { emptyBehind, logEndMissingError, logFor } from './log-fit.js';
 import type { MemberOptions } from './options.js';
@@ -56,7 +55,8 @@ export interface OpenMember {
 }
 
 export const walFolder = 'wal';
-export const snapshotFolder = 'snapshot';
+/** Where earlier versions had snapshots in files. */
+const formerSnapshotFolder = 'snapshot';
 
 /** A founded cluster begins as if a snapshot stood here, so that whoever joins begins with one. */
 export const foundingPosition: AppliedPosition = { index: 1, term: 1 };
@@ -91,7 +91,6 @@ export async function openParts(open: OpenMember): Promise<MemberParts> {
 }
 
 async function fitTogether(open: OpenMember, found: OpenedLog): Promise<MemberParts> {
-  const snapshots = new SnapshotStore(open.disk, snapshotFolder, { random: open.random, clock: open.clock });
   const opened = await foundLog(open, found);
   const machine = await openState(open, opened);
   if (open.passedOver !== undefined && open.passedOver.length > 0) {
@@ -100,8 +99,8 @@ async function fitTogether(open: OpenMember, found: OpenedLog): Promise<MemberPa
       'entries are passed over, as was asked for',
     );
   }
-  const log = await reconcile(opened, machine, snapshots);
-  await snapshots.cleanUp(machine.applied.index);
+  const log = await reconcile(opened, open.backend);
+  await open.disk.remove(formerSnapshotFolder);
   const raft = startRaft(open, log, machine);
   if (machine.members().length === 0 && open.contacts.length > 0) {
     open.peers.setMembers(
@@ -111,7 +110,7 @@ async function fitTogether(open: OpenMember, found: OpenedLog): Promise<MemberPa
   }
   tellUnknown(open, machine);
   const { levels = knownLevels, levelHeldMax = Infinity } = open;
-  return { ...open, levels, levelHeldMax, raft, machine, wal: log.wal, snapshots };
+  return { ...open, levels, levelHeldMax, raft, machine, wal: log.wal };
 }
 
 function tellUnknown({ peerOverrides, contacts, log }: OpenMember, machine: StateMachine): void {
@@ -194,20 +193,16 @@ async function openState(open: OpenMember, opened: OpenedLog): Promise<StateMach
 }
 
 /** The state may be newer than the log only when the installation of a snapshot was cut short in between. */
-async function reconcile(
-  opened: OpenedLog,
-  machine: StateMachine,
-  snapshots: SnapshotStore,
-): Promise<OpenedLog> {
+async function reconcile(opened: OpenedLog, backend: Backend): Promise<OpenedLog> {
   const { offset } = opened.terms;
-  const applied = machine.applied;
+  const { applied } = backend;
   if (applied.index < offset) {
     throw new KvorumError(
       'DATA_DAMAGED',
       `the log begins behind index ${offset}, but the state ends at ${applied.index}: entries between them are missing; ${joinAnewAdvice}`,
     );
   }
-  const fitting = await logFor(opened, applied, (position) => snapshots.holds(position));
+  const fitting = logFor(opened, backend);
   if (fitting === undefined) throw logEndMissingError(opened, applied);
   if (fitting !== opened) await opened.wal.reset(applied);
   return fitting;

@@ -51,6 +51,16 @@ export interface MemberOptions extends StateLimits {
   readonly logSizeBytesMax: number;
   /** Appended bytes between two marks; the size that is kept is counted to this precision. */
   readonly logMarkSizeBytes: number;
+  /** Bytes of rows in one piece of a snapshot, at most chunkSizeBytesMax of peer/snapshot-frames.ts. */
+  readonly snapshotChunkSizeBytes: number;
+  /** Views of the state that are held open for members that are brought it; one more waits until one of them ends. */
+  readonly snapshotViewsMax: number;
+  /** So long a view, and what has arrived of it, are kept for a transfer that broke off. */
+  readonly snapshotKeptMs: number;
+  /** A view that keeps more bytes on disk from being used again is given up, and the transfer begins anew. */
+  readonly snapshotGrowthSizeBytesMax: number;
+  /** Free disk that is left to the log: what is written for others stops before. */
+  readonly diskReserveSizeBytes: number;
   /** A learner is promoted when it is at most this many entries behind, or takes all in an election time-out. */
   readonly promotionLagEntriesMax: number;
 }
@@ -85,5 +95,10 @@ export const memberDefaults: MemberOptions = {
   logMemorySizeBytes: 16 * 1024 * 1024,
   logSizeBytesMax: 4 * 1024 * 1024 * 1024,
   logMarkSizeBytes: 1024 * 1024,
+  snapshotChunkSizeBytes: 256 * 1024,
+  snapshotViewsMax: 3,
+  snapshotKeptMs: 300_000,
+  snapshotGrowthSizeBytesMax: 1024 * 1024 * 1024,
+  diskReserveSizeBytes: 64 * 1024 * 1024,
   promotionLagEntriesMax: 16,
 };

@@ -5,9 +5,9 @@ import type { RandomSource } from '../base/prng.js';
 import type { StateMachine } from '../fsm/state-machine.js';
 import type { Backend } from '../ports/backend.js';
 import type { Clock } from '../ports/clock.js';
+import type { Disk } from '../ports/disk.js';
 import type { PeerAddress, Peers } from '../ports/peers.js';
 import type { Raft } from '../raft/raft.js';
-import type { SnapshotStore } from '../storage/snapshot/snapshot-store.js';
 import type { Wal } from '../storage/wal/wal.js';
 import type { MemberOptions } from './options.js';
 
@@ -34,7 +34,7 @@ export interface MemberParts {
   readonly machine: StateMachine;
   readonly backend: Backend;
   readonly wal: Wal;
-  readonly snapshots: SnapshotStore;
+  readonly disk: Disk;
   readonly peers: Peers;
   /** The disk no longer waits for what it cannot get now: the member ends. */
   readonly stopWaiting?: () => void;

@@ -145,7 +145,7 @@ export class RaftMember implements Member {
       },
       removedFromCluster: (by) => this.#removed(`member ${formatId(by)} says so`),
       refused: (id, code, reason) => this.#refused(id, code, reason),
-      incomingSnapshot: (from, header) => this.#loop.snapshots.receive(from, header),
+      incomingSnapshot: (from, offer) => this.#loop.incoming.receive(from, offer),
     };
   }
 
@@ -272,7 +272,7 @@ export class RaftMember implements Member {
   /** For one whose state does not hold its own record: what it waits for; undefined while a snapshot comes in. */
   get missing(): string | undefined {
     const { raft } = this.#parts;
-    if (this.#loop.snapshots.isReceiving || raft.installing) return undefined;
+    if (this.#loop.incoming.isReceiving || raft.installing) return undefined;
     return raft.leader === noMember
       ? 'no leader has called this member: either there is none, or it cannot reach the Raft address'
       : 'the leader has called this member, and has not begun to bring it the state';
@@ -305,7 +305,7 @@ export class RaftMember implements Member {
     this.#duties.end();
     this.#parts.stopWaiting?.();
     // Before what they wait for is refused.
-    const snapshotsEnd = this.#loop.snapshots.close();
+    const snapshotsEnd = Promise.all([this.#loop.outgoing.close(), this.#loop.incoming.close()]);
     backend.endWaits();
     const ended = this.#ended ?? new KvorumError('MEMBER_STOPPING', 'this member is stopping');
     this.#proposals.close(ended);
@@ -439,7 +439,7 @@ export class RaftMember implements Member {
     return peerStatuses(
       this.#parts,
       (id) => this.#watches.reachability.of(id),
-      (id) => this.#loop.snapshots.progressTo(id),
+      (id) => this.#loop.outgoing.progressTo(id),
     );
   }
 

@@ -1,95 +1,158 @@
 import { KvorumError } from '../base/errors.js';
 import type { MemberId } from '../base/ids.js';
-import type { IncomingSnapshot } from '../ports/peers.js';
+import type { BackendInstall } from '../ports/backend.js';
+import type { Clock, Timer } from '../ports/clock.js';
+import type {
+  IncomingSnapshot,
+  SnapshotChunk,
+  SnapshotEnd,
+  SnapshotOffer,
+  SnapshotPlace,
+} from '../ports/peers.js';
+import { RowDecoder } from '../storage/backend/row-stream.js';
+import type { TransferSpace } from './transfer-space.js';
 
-interface Listener {
+interface Surroundings {
+  readonly clock: Clock;
+  readonly space: TransferSpace;
+  /** Of one that broke off, until it is given up. */
+  readonly keptMs: number;
   /** So much of it is here. */
   moved(doneBytes: number): void;
-  /** The next may come: this one is whole, damaged, broken off or given up. */
+  /** The next may come: this one is whole, damaged or given up. */
   ended(): void;
-  /** It is whole. Told after `ended`. */
-  arrived(): void;
+  /** It is whole, and durable. Told after `ended`. */
+  arrived(install: BackendInstall): void;
 }
 
-/** A snapshot on its way to this member, until it is whole, breaks off, or gives way to the leader's. */
-export class SnapshotArrival implements IncomingSnapshot {
-  readonly from: MemberId;
-  readonly #incoming: IncomingSnapshot;
-  readonly #listener: Listener;
-  #phase: 'open' | 'finishing' | 'ended' = 'open';
-  #lastWrite: Promise<void> = Promise.resolve();
-  /** Of its file, once that has begun. */
-  #closing: Promise<void> | undefined;
+/** A page of the state holds less than it could: so many times the rows' size may be needed. */
+const spaceFactor = 2;
 
-  constructor(from: MemberId, incoming: IncomingSnapshot, listener: Listener) {
+/**
+ * A snapshot on its way into a state beside the one in use, until it is whole or given up. A connection that breaks leaves
+ * what there is, for the next one.
+ */
+export class SnapshotArrival {
+  readonly from: MemberId;
+  readonly offer: SnapshotOffer;
+  readonly #install: BackendInstall;
+  readonly #around: Surroundings;
+  readonly #decoder = new RowDecoder();
+  #phase: 'connected' | 'kept' | 'finishing' | 'ended' = 'kept';
+  /** Which of its connections counts. */
+  #connection = 0;
+  #keptTimer: Timer | undefined;
+
+  constructor(from: MemberId, offer: SnapshotOffer, install: BackendInstall, around: Surroundings) {
     this.from = from;
-    this.#incoming = incoming;
-    this.#listener = listener;
+    this.offer = offer;
+    this.#install = install;
+    this.#around = around;
   }
 
-  get receivedBytes(): number {
-    return this.#incoming.receivedBytes;
+  /** No connection brings more of it. */
+  get isKept(): boolean {
+    return this.#phase === 'kept';
   }
 
   /** All of it is here once it is being checked: it is then as good as another. */
   get mayGiveWay(): boolean {
-    return this.#phase === 'open';
+    return this.#phase === 'connected' || this.#phase === 'kept';
   }
 
-  async write(position: number, bytes: Uint8Array): Promise<void> {
-    this.#requireOpen();
-    this.#lastWrite = this.#incoming.write(position, bytes);
-    await this.#lastWrite;
-    this.#listener.moved(position + bytes.length);
+  get place(): SnapshotPlace {
+    return this.#decoder.place;
   }
 
-  async finish(): Promise<void> {
-    this.#requireOpen();
+  /** A connection goes on with it. */
+  connect(): IncomingSnapshot {
+    this.#keptTimer?.cancel();
+    this.#phase = 'connected';
+    const connection = ++this.#connection;
+    return {
+      place: this.place,
+      write: (chunk) => this.#write(connection, chunk),
+      finish: (end) => this.#finish(connection, end),
+      suspend: () => {
+        if (this.#isOf(connection)) this.#keep();
+        return Promise.resolve();
+      },
+    };
+  }
+
+  #isOf(connection: number): boolean {
+    return this.#phase === 'connected' && this.#connection === connection;
+  }
+
+  #requireOf(connection: number): void {
+    if (!this.#isOf(connection)) {
+      throw new KvorumError(
+        'CANCELLED',
+        'this snapshot was given up: it took too long, or gave way to another',
+      );
+    }
+  }
+
+  #keep(): void {
+    this.#phase = 'kept';
+    this.#keptTimer = this.#around.clock.setTimer(this.#around.keptMs, () => void this.abort());
+  }
+
+  async #write(connection: number, chunk: SnapshotChunk): Promise<void> {
+    this.#requireOf(connection);
+    try {
+      const rows = this.#decoder.push(chunk);
+      await this.#around.space.require(spaceFactor * chunk.bytes.length);
+      // It may have been given up meanwhile.
+      this.#requireOf(connection);
+      await this.#install.add(rows);
+    } catch (error) {
+      this.#requireOf(connection);
+      await this.abort();
+      throw error;
+    }
+    this.#around.moved(this.#decoder.sizeBytes);
+  }
+
+  async #finish(connection: number, end: SnapshotEnd): Promise<void> {
+    this.#requireOf(connection);
     this.#phase = 'finishing';
-    this.#closing = this.#incoming.finish();
+    const { index, term } = this.offer.meta;
     try {
-      await this.#closing;
-    } finally {
-      this.#end();
+      this.#decoder.end(end);
+      await this.#install.prepare({ index, term }, end.rows);
+    } catch (error) {
+      await this.abort();
+      throw error;
     }
-    this.#listener.arrived();
-  }
-
-  async suspend(): Promise<void> {
-    if (this.#phase === 'open') await this.giveWay();
-  }
-
-  /** Ends it. The file is closed when this resolves; the sender hears of it when it brings more. */
-  async giveWay(): Promise<void> {
-    this.#closing = this.#suspended();
+    if (this.#hasEnded()) throw new KvorumError('MEMBER_STOPPING', 'this member is stopping');
     this.#end();
-    await this.#closing;
+    this.#around.arrived(this.#install);
   }
 
-  async #suspended(): Promise<void> {
-    // What became of it is its writer's to know.
-    await this.#lastWrite.catch(() => {});
-    await this.#incoming.suspend();
-  }
-
-  /** The file is closed when this resolves, whoever ends it. What goes wrong there is told to them. */
-  async close(): Promise<void> {
-    try {
-      await this.suspend();
-      await this.#closing;
-    } catch {
-      // The next life goes on with what there is.
-    }
+  /** No property: it changes while others wait. */
+  #hasEnded(): boolean {
+    return this.#phase === 'ended';
   }
 
   #end(): void {
+    this.#keptTimer?.cancel();
+    if (this.#hasEnded()) return;
     this.#phase = 'ended';
-    this.#listener.ended();
+    this.#around.ended();
   }
 
-  #requireOpen(): void {
-    if (this.#phase !== 'open') {
-      throw new KvorumError('CANCELLED', 'this snapshot gave way to another, of the leader');
+  /** Gives it up: nothing of it is left when this resolves. Never rejects. */
+  async abort(): Promise<void> {
+    const wasFinished = this.#hasEnded();
+    this.#keptTimer?.cancel();
+    if (wasFinished) return;
+    this.#phase = 'ended';
+    try {
+      await this.#install.abort();
+    } catch {
+      // What is left of it is removed at the next start.
     }
+    this.#around.ended();
   }
 }

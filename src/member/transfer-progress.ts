@@ -4,7 +4,8 @@ import type { Clock } from '../ports/clock.js';
 /** How far a transfer is. */
 export interface Progress {
   readonly doneBytes: number;
-  readonly sizeBytes: number;
+  /** About: it is known when all is done. */
+  readonly sizeBytesEstimated: number;
 }
 
 /** Between two lines of one transfer. */
@@ -12,26 +13,29 @@ const tellIntervalMs = 10_000;
 
 /** Of one snapshot on its way: kept for who asks, and told now and then, so that a slow one is not taken for none. */
 export class TransferProgress implements Progress {
-  readonly sizeBytes: number;
+  readonly #sizeBytesEstimated: number;
   readonly #clock: Clock;
   readonly #tell: (progress: Progress) => void;
-  #doneBytes: number;
+  #doneBytes = 0;
   #toldMs: number;
 
   constructor(
-    progress: Progress,
+    sizeBytesEstimated: number,
     told: { readonly clock: Clock; readonly log: Log; readonly fields: object; readonly message: string },
   ) {
     const { clock, log, fields, message } = told;
-    this.sizeBytes = progress.sizeBytes;
-    this.#doneBytes = progress.doneBytes;
+    this.#sizeBytesEstimated = sizeBytesEstimated;
     this.#clock = clock;
     this.#toldMs = clock.monotonicMs();
-    this.#tell = ({ doneBytes, sizeBytes }) => log.info({ ...fields, doneBytes, sizeBytes }, message);
+    this.#tell = (progress) => log.info({ ...fields, ...progress }, message);
   }
 
   get doneBytes(): number {
     return this.#doneBytes;
+  }
+
+  get sizeBytesEstimated(): number {
+    return Math.max(this.#sizeBytesEstimated, this.#doneBytes);
   }
 
   moved(doneBytes: number): void {
@@ -39,6 +43,6 @@ export class TransferProgress implements Progress {
     const nowMs = this.#clock.monotonicMs();
     if (nowMs - this.#toldMs < tellIntervalMs) return;
     this.#toldMs = nowMs;
-    this.#tell(this);
+    this.#tell({ doneBytes, sizeBytesEstimated: this.sizeBytesEstimated });
   }
 }

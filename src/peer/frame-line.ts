@@ -1,21 +1,33 @@
+import type { Clock, Timer } from '../ports/clock.js';
 import type { Line } from './dial.js';
+import { greetingSizeBytesMax } from './frame.js';
 
-/** Without any progress for so long, a transfer counts as broken off. */
-const progressTimeoutMs = 30_000;
+/** Who waits for the other end, and hears nothing for so long, takes it for dead. */
+export const progressTimeoutMs = 30_000;
+
+/** Whoever has nothing to say for so long says that it is there. */
+export const aliveIntervalMs = 5000;
 
 /** Frames one at a time, for the two ends of a snapshot: reading waits for the reader, writing for the socket. */
 export class FrameLine {
   readonly #line: Line;
+  readonly #clock: Clock;
+  /** When anything came from the other end, or it began to be waited for. */
+  #heardMs: number;
+  #timer: Timer | undefined;
   #waiting: { resolve(payload: Uint8Array): void; reject(error: Error): void } | undefined;
   #ended: Error | undefined;
   #drained: (() => void) | undefined;
 
-  constructor(line: Line) {
+  /** @param alive the frame that says that this end is there */
+  constructor(line: Line, clock: Clock, alive: Uint8Array) {
     this.#line = line;
+    this.#clock = clock;
+    this.#heardMs = clock.monotonicMs();
     const { socket } = line;
-    socket.setTimeout(progressTimeoutMs);
-    socket.on('timeout', () => socket.destroy());
+    this.#watch(alive);
     socket.on('data', (chunk: Buffer) => {
+      this.#heardMs = clock.monotonicMs();
       line.parser.push(chunk);
       socket.pause();
       this.#serve();
@@ -26,8 +38,24 @@ export class FrameLine {
     socket.pause();
   }
 
+  #watch(alive: Uint8Array): void {
+    this.#timer = this.#clock.setTimer(aliveIntervalMs, () => {
+      const { socket } = this.#line;
+      const silentMs = this.#clock.monotonicMs() - this.#heardMs;
+      if (this.#waiting !== undefined && silentMs >= progressTimeoutMs) {
+        this.#end(new Error(`nothing was heard for ${progressTimeoutMs} ms`));
+        socket.destroy();
+        return;
+      }
+      // What waits to be sent is a sign of life by itself.
+      if (socket.writableLength <= greetingSizeBytesMax) socket.write(alive);
+      this.#watch(alive);
+    });
+  }
+
   #end(error: Error): void {
     this.#ended ??= error;
+    this.#timer?.cancel();
     this.#waiting?.reject(this.#ended);
     this.#waiting = undefined;
     this.#drained?.();
@@ -57,6 +85,7 @@ export class FrameLine {
 
   /** The next frame's payload, good until the following call. Rejects when the connection ends first. */
   next(): Promise<Uint8Array> {
+    this.#heardMs = this.#clock.monotonicMs();
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
       this.#serve();
@@ -79,10 +108,12 @@ export class FrameLine {
 
   /** Sends what was written, and closes. */
   close(): void {
+    this.#timer?.cancel();
     this.#line.socket.destroySoon();
   }
 
   destroy(): void {
+    this.#timer?.cancel();
     this.#line.socket.destroy();
   }
 }

@@ -169,9 +169,8 @@ export class InboundConnection {
     socket.write(this.#handshake.answer({ welcome: true, ...epoch }));
     if (hello.purpose === 'messages') return;
     socket.off('data', this.#onData);
-    receiveSnapshot({ socket, parser: this.#parser }, hello.caller.memberId, handler).catch(() =>
-      socket.destroy(),
-    );
+    const line = { socket, parser: this.#parser };
+    receiveSnapshot(line, hello.caller.memberId, handler, this.#options.clock).catch(() => socket.destroy());
   }
 
   #readFrame(hello: Hello, payload: Uint8Array): void {

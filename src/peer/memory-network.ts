@@ -4,14 +4,13 @@ import { equalBytes } from '../base/bytes.js';
 import type { MemberId, Term } from '../base/ids.js';
 import { randomInt, type RandomSource } from '../base/prng.js';
 import type { Clock } from '../ports/clock.js';
-import type { IncomingSnapshot, PeerIdentity, SnapshotHeader } from '../ports/peers.js';
+import type { IncomingSnapshot, PeerIdentity, SnapshotOffer } from '../ports/peers.js';
 import type { Message } from '../raft/types.js';
 import type { Refusal } from './greeting.js';
 import { readMessage, writeMessage } from './message-codec.js';
 import { partSizeBytes } from './message-parts.js';
 import { NarrowWay } from './narrow-way.js';
 import { commonVersion, VersionError, type ProtocolVersions } from './protocol-versions.js';
-import { chunkSizeBytes } from './snapshot-frames.js';
 
 /** How the network behaves; may be changed while it runs. Probabilities from 0 to 1. */
 export interface NetworkConditions {
@@ -19,8 +18,6 @@ export interface NetworkConditions {
   latencyMsMax: number;
   lossProbability: number;
   duplicateProbability: number;
-  /** Of a snapshot, in one go. */
-  snapshotChunkSizeBytes: number;
   /** Messages may overtake each other, as over connections that were made anew in between. */
   reorders: boolean;
   /** Of messages in one direction; Infinity: none waits for another. */
@@ -34,7 +31,6 @@ export const perfectNetwork: NetworkConditions = {
   latencyMsMax: 0,
   lossProbability: 0,
   duplicateProbability: 0,
-  snapshotChunkSizeBytes: chunkSizeBytes,
   reorders: false,
   bandwidthBytesPerMs: Infinity,
   messagePartSizeBytes: partSizeBytes,
@@ -69,7 +65,7 @@ export interface Station {
   removedBy(by: MemberId): void;
   sentAway(by: MemberId, refusal: Refusal): void;
   /** @returns undefined if the snapshot is not wanted */
-  offered(from: PeerIdentity, to: MemberId, header: SnapshotHeader): Promise<IncomingSnapshot | undefined>;
+  offered(from: PeerIdentity, to: MemberId, offer: SnapshotOffer): Promise<IncomingSnapshot | undefined>;
 }
 
 /**

@@ -10,7 +10,9 @@ import type {
   PeerIdentity,
   Peers,
   PeersHandler,
-  SnapshotHeader,
+  SnapshotChunk,
+  SnapshotEnd,
+  SnapshotOffer,
 } from '../ports/peers.js';
 import type { Message } from '../raft/types.js';
 import { AddressBook } from './address-book.js';
@@ -33,15 +35,15 @@ class SnapshotConnection {
     if (this.#ended) this.#suspend(incoming);
   }
 
-  async write(position: number, bytes: Uint8Array): Promise<void> {
-    this.#writing = this.#receiver().write(position, bytes);
+  async write(chunk: SnapshotChunk): Promise<void> {
+    this.#writing = this.#receiver().write(chunk);
     await this.#writing;
   }
 
-  async finish(): Promise<void> {
+  async finish(end: SnapshotEnd): Promise<void> {
     const incoming = this.#receiver();
     this.#ended = true;
-    await incoming.finish();
+    await incoming.finish(end);
   }
 
   #receiver(): IncomingSnapshot {
@@ -295,10 +297,10 @@ export class MemoryPeers implements Peers, Station {
         reject(new Error('the connection was closed'));
       });
     });
-    const sent = other.offered(this.identity, to, transfer.header).then((incoming) => {
+    const sent = other.offered(this.identity, to, transfer.offer).then((incoming) => {
       if (incoming === undefined) throw new Error('the snapshot is not wanted now');
       connection.open(incoming);
-      return this.#sendChunks(to, transfer, connection, incoming.receivedBytes);
+      return this.#sendRows(to, transfer, connection, incoming);
     });
     try {
       await Promise.race([sent, broken]);
@@ -307,24 +309,28 @@ export class MemoryPeers implements Peers, Station {
     }
   }
 
-  async #sendChunks(
+  async #sendRows(
     to: MemberId,
     transfer: OutgoingSnapshot,
     connection: SnapshotConnection,
-    receivedBytes: number,
+    incoming: IncomingSnapshot,
   ): Promise<void> {
-    const { header, signal } = transfer;
-    const { snapshotChunkSizeBytes: step } = this.#network.conditions;
+    const breaks = (): boolean =>
+      this.#network.chance(this.#network.conditionsOf(this.identity.memberId, to).lossProbability);
     try {
-      for (let at = receivedBytes; at < header.sizeBytes; at += step) {
-        const bytes = await transfer.read(at, Math.min(step, header.sizeBytes - at));
-        await this.#hop(to, signal);
-        if (this.#network.chance(this.#network.conditionsOf(this.identity.memberId, to).lossProbability)) {
-          throw new Error('the connection broke');
+      transfer.resume(incoming.place);
+      for (;;) {
+        const next = transfer.next();
+        await this.#hop(to, transfer.signal);
+        if (breaks()) throw new Error('the connection broke');
+        if (!('bytes' in next)) {
+          await connection.finish(next);
+          return;
         }
-        await connection.write(at, bytes);
+        await connection.write(next);
+        if (breaks()) throw new Error('the connection broke');
+        transfer.taken(next.number);
       }
-      await connection.finish();
     } catch (error) {
       connection.close();
       throw error;
@@ -342,12 +348,12 @@ export class MemoryPeers implements Peers, Station {
   async offered(
     from: PeerIdentity,
     to: MemberId,
-    header: SnapshotHeader,
+    offer: SnapshotOffer,
   ): Promise<IncomingSnapshot | undefined> {
     const refusal = this.#greet(from, to, 'snapshot');
     if (refusal !== undefined) throw new Error(refusal.reason);
     if (this.#closed) throw new Error('the connection was closed');
-    return this.#handler?.incomingSnapshot(from.memberId, header);
+    return this.#handler?.incomingSnapshot(from.memberId, offer);
   }
 
   close(): Promise<void> {

@@ -1,6 +1,6 @@
 import { MalformedBytesError, type ByteReader, type ByteWriter } from '../base/byte-stream.js';
 import type { MemberId } from '../base/ids.js';
-import type { SnapshotHeader } from '../ports/peers.js';
+import type { SnapshotOffer } from '../ports/peers.js';
 import type { SnapshotMeta } from '../raft/types.js';
 
 /** More members than this in one list are no configuration of ours. */
@@ -31,20 +31,23 @@ function readIds(reader: ByteReader): MemberId[] {
   return Array.from({ length: count }, () => reader.uint64());
 }
 
-/** Of the file: its rows, and what stands before them on the wire. Which rows it may hold is told by the feature level. */
-export const snapshotFormatVersion = 1;
+/**
+ * Of the offer and of the stream behind it: 2 since it is a stream of a view, and no file. Which rows it may hold is told by
+ * the feature level.
+ */
+export const snapshotFormatVersion = 2;
 
-export function writeSnapshotHeader(writer: ByteWriter, header: SnapshotHeader): void {
-  writer.varint(snapshotFormatVersion).varint(header.featureLevel);
-  writer.uint64(header.id).varint(header.sizeBytes).uint32(header.crc);
-  writeSnapshotMeta(writer, header.meta);
+export function writeSnapshotOffer(writer: ByteWriter, offer: SnapshotOffer): void {
+  writer.varint(snapshotFormatVersion).varint(offer.featureLevel);
+  writer.uint64(offer.id).varint(offer.sizeBytesEstimated);
+  writeSnapshotMeta(writer, offer.meta);
 }
 
-/** The sender makes files of another format than this version reads. */
+/** The sender brings its state in another format than this version reads. */
 export class SnapshotFormatError extends MalformedBytesError {}
 
 /** @throws MalformedBytesError, SnapshotFormatError */
-export function readSnapshotHeader(reader: ByteReader): SnapshotHeader {
+export function readSnapshotOffer(reader: ByteReader): SnapshotOffer {
   const version = reader.varint();
   if (version !== snapshotFormatVersion) {
     throw new SnapshotFormatError(
@@ -52,6 +55,6 @@ export function readSnapshotHeader(reader: ByteReader): SnapshotHeader {
     );
   }
   const featureLevel = reader.varint();
-  const [id, sizeBytes, crc] = [reader.uint64(), reader.varint(), reader.uint32()];
-  return { id, sizeBytes, crc, featureLevel, meta: readSnapshotMeta(reader) };
+  const [id, sizeBytesEstimated] = [reader.uint64(), reader.varint()];
+  return { id, sizeBytesEstimated, featureLevel, meta: readSnapshotMeta(reader) };
 }

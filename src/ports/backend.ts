@@ -67,6 +67,8 @@ export interface Backend extends BackendReader {
 
   /** Of the last commit; what reads see. (0, 0) when empty. */
   readonly applied: AppliedPosition;
+  /** Of the state that was installed last, as it was then; undefined: none ever was. */
+  readonly installedAt: AppliedPosition | undefined;
   /** Durable: the log may be cut up to here. */
   readonly flushed: AppliedPosition;
   /** Resolves when everything committed so far is durable; in the middle of a batch maybe not before its end. Rejects with DiskError; the backend is then dead. */
@@ -92,13 +94,24 @@ export interface Backend extends BackendReader {
   close(options?: { readonly flush?: boolean }): Promise<void>;
 }
 
+/** A row with its place among all others: the order of tableNames, then of keys. */
+export interface TableRow {
+  readonly table: TableName;
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
 export interface BackendView {
   readonly position: AppliedPosition;
+  /** Of all keys and values, about. */
+  readonly sizeBytesEstimated: number;
   /**
-   * All rows of all tables, in the order of tableNames, then of keys. Throws DiskError once the view has ended, and
-   * KvorumError DATA_DAMAGED.
+   * All rows of all tables, or those behind a place, in the order of tableNames, then of keys. Throws DiskError once the
+   * view has ended, and KvorumError DATA_DAMAGED.
    */
-  rows(): Iterable<Row & { readonly table: TableName }>;
+  rows(behind?: Pick<TableRow, 'table' | 'key'>): Iterable<TableRow>;
+  /** By how much the state has grown on disk, about, for what this view still sees. */
+  pinnedSizeBytes(): number;
   close(): void;
 }
 
@@ -107,13 +120,19 @@ export interface BackendView {
  * between goes with the old content. Rejects with DiskError, also when it or the backend was ended.
  */
 export interface BackendInstall {
-  /** Rows in any order. Resolves when there is room for more. */
-  add(table: TableName, key: Uint8Array, value: Uint8Array): Promise<void>;
+  /** Rows in any order, each once; they are kept as they are. Resolves when there is room for more. */
+  add(rows: readonly TableRow[]): Promise<void>;
   /**
-   * Makes the replacement durable and the content of the backend, atomically even under a crash.
+   * All rows are there: makes the replacement durable. Nothing of it is seen yet.
+   * @param position of the state that it is
+   * @param rowCount how many were to be added. Rejects with KvorumError DATA_DAMAGED where there are not so many
+   */
+  prepare(position: AppliedPosition, rowCount: number): Promise<void>;
+  /**
+   * What was prepared becomes the content of the backend, atomically even under a crash.
    * @param switched called when reads begin to see it, before any can: what was read before is to be forgotten
    */
-  activate(position: AppliedPosition, switched: () => void): Promise<void>;
+  activate(switched: () => void): Promise<void>;
   /** Throws the replacement away. Nothing happens once it is activated. */
   abort(): Promise<void>;
 }

@@ -20,6 +20,8 @@ export interface Disk {
   rename(from: string, to: string): Promise<void>;
   /** Removes a file or a whole folder; harmless if absent. */
   remove(path: string): Promise<void>;
+  /** Bytes that are free for this folder, whoever else uses the same disk. */
+  space(): Promise<number>;
 }
 
 export interface DiskFile {

@@ -27,32 +27,54 @@ export interface Peers {
   close(): Promise<void>;
 }
 
-/** What identifies one file of a snapshot, so that a transfer that broke off can go on. */
-export interface SnapshotHeader {
-  /** Random, made with the file. */
+/** What a member brings another: the rows of a view of its state, as one stream of chunks. */
+export interface SnapshotOffer {
+  /** Random, made with the view: a transfer of the same one goes on where it broke off. */
   readonly id: bigint;
   readonly meta: SnapshotMeta;
-  /** Of the state that it holds: whoever does not know it can read nothing of the file. */
+  /** Of the state that it holds: whoever does not know it can read nothing of it. */
   readonly featureLevel: FeatureLevel;
-  readonly sizeBytes: number;
-  /** CRC-32C over the whole file. */
-  readonly crc: number;
+  readonly sizeBytesEstimated: number;
+}
+
+/** How far a stream is: behind so many chunks, with the sum (CRC-32) of all their bytes. */
+export interface SnapshotPlace {
+  readonly chunks: number;
+  readonly sum: number;
+}
+
+export interface SnapshotChunk {
+  /** Counted from 1. */
+  readonly number: number;
+  readonly bytes: Uint8Array;
+  /** Over all bytes up to and with these. */
+  readonly sum: number;
+}
+
+/** What all chunks together are. */
+export interface SnapshotEnd extends SnapshotPlace {
+  readonly rows: number;
 }
 
 export interface OutgoingSnapshot {
-  readonly header: SnapshotHeader;
-  read(position: number, lengthBytes: number): Promise<Uint8Array>;
+  readonly offer: SnapshotOffer;
+  /** Called once, before next(): where the receiver stands. @throws Error: it cannot be gone on from there */
+  resume(place: SnapshotPlace): void;
+  /** A bounded piece of work. */
+  next(): SnapshotChunk | SnapshotEnd;
+  /** The receiver has so many chunks: those need not be sent again. */
+  taken(chunks: number): void;
   /** Ends the transfer early; sendSnapshot then rejects. */
   readonly signal: AbortSignal;
 }
 
-/** Where an arriving snapshot goes. Chunks come in order from `receivedBytes` on. */
+/** Where an arriving snapshot goes. Chunks come in order, behind `place`. */
 export interface IncomingSnapshot {
-  /** Already held from an earlier attempt at the same id; 0 to begin. */
-  readonly receivedBytes: number;
-  write(position: number, bytes: Uint8Array): Promise<void>;
-  /** All bytes are here: checks and delivers it. Rejects if it is damaged (the sender starts over). */
-  finish(): Promise<void>;
+  /** What is held from an earlier attempt at the same offer. */
+  readonly place: SnapshotPlace;
+  write(chunk: SnapshotChunk): Promise<void>;
+  /** All of it is here: checks it, makes it durable and delivers it. Rejects if it is damaged (the sender begins anew). */
+  finish(end: SnapshotEnd): Promise<void>;
   /** The connection broke: keep what is there. */
   suspend(): Promise<void>;
 }
@@ -93,7 +115,7 @@ export interface PeersHandler {
   /** The member at `id`'s address sends this one away. May be told again at each attempt. */
   refused(id: MemberId, code: RefusalCode, reason: string): void;
   /** Undefined: not wanted (another transfer is under way, or it is older than what is here). */
-  incomingSnapshot(from: MemberId, header: SnapshotHeader): Promise<IncomingSnapshot | undefined>;
+  incomingSnapshot(from: MemberId, offer: SnapshotOffer): Promise<IncomingSnapshot | undefined>;
 }
 
 /** What a member says of itself when it connects. */

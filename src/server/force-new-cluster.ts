@@ -5,7 +5,7 @@ import { KvorumError } from '../base/errors.js';
 import { formatId, type ClusterId, type MemberId } from '../base/ids.js';
 import { randomId } from '../base/prng.js';
 import { StateMachine } from '../fsm/state-machine.js';
-import { snapshotFolder, walFolder } from '../member/open.js';
+import { walFolder } from '../member/open.js';
 import type { AppliedPosition } from '../ports/backend.js';
 import { RealClock } from '../ports/real-clock.js';
 import { entropy } from './entrance.js';
@@ -136,8 +136,6 @@ async function goOn(folder: DataFolder): Promise<void> {
   assert(formerClusterId !== undefined, 'a recovery knows where it comes from');
   const position = await refoundState(folder, identity, formerClusterId);
   await replaceLog(folder, identity, position);
-  // What others were to get, or had begun to bring, was the old cluster's.
-  await folder.disk.remove(snapshotFolder);
   await folder.saveIdentity({ ...identity, state: 'member' });
 }
 
@@ -171,7 +169,7 @@ async function applyLog(
   owner: { readonly clusterId: ClusterId; readonly memberId: MemberId },
 ): Promise<number> {
   const log = await readLog(folder, owner, machine.applied.index);
-  const { entries, hardState } = await logBehind(folder.disk, log, machine.applied);
+  const { entries, hardState } = logBehind(log, backend);
   for (const entry of entries) {
     machine.apply(entry);
     machine.commit();

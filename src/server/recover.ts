@@ -13,16 +13,14 @@ import {
 } from '../fsm/passed-over.js';
 import { StateMachine } from '../fsm/state-machine.js';
 import { logEndMissingError, logFor } from '../member/log-fit.js';
-import { foundingPosition, snapshotFolder, walFolder } from '../member/open.js';
+import { foundingPosition, walFolder } from '../member/open.js';
 import { RealClock } from '../ports/real-clock.js';
 import type { AppliedPosition } from '../ports/backend.js';
 import type { Entry } from '../raft/types.js';
-import { entropy } from './entrance.js';
 import { stateFolder } from './server.js';
 import { LmdbBackend } from '../storage/backend/lmdb-backend.js';
 import { DataFolder, type Identity } from '../storage/data-folder/data-folder.js';
 import { passedOverMax, readPassedOver, writePassedOver } from '../storage/data-folder/passed-over-file.js';
-import { SnapshotStore } from '../storage/snapshot/snapshot-store.js';
 import { Recovery, type WalRecovered } from '../storage/wal/recover.js';
 import { Wal } from '../storage/wal/wal.js';
 
@@ -146,7 +144,7 @@ export async function look(folder: DataFolder): Promise<Findings> {
     const missing = missingBetween(applied, found);
     if (missing !== undefined)
       return { ...seen, ...nobody, log: found, applied, stateMissing: false, missing };
-    const log = await logBehind(folder.disk, found, applied);
+    const log = logBehind(found, backend);
     return { ...seen, log, applied, stateMissing: false, missing, ...tryEntries(backend, log, passedOver) };
   } finally {
     await backend.close({ flush: false });
@@ -164,15 +162,14 @@ export async function readLog(
 }
 
 /** What of the log a start goes on with. @throws KvorumError DATA_DAMAGED: it would not start */
-export async function logBehind(
-  disk: DataFolder['disk'],
+export function logBehind(
   log: WalRecovered,
-  applied: AppliedPosition,
-): Promise<WalRecovered> {
+  state: Pick<LmdbBackend, 'applied' | 'installedAt'>,
+): WalRecovered {
+  const { applied } = state;
   // A founder's, that made no state yet.
   if (applied.index < log.terms.offset) return log;
-  const snapshots = new SnapshotStore(disk, snapshotFolder, { random: entropy(), clock: new RealClock() });
-  const fitting = await logFor(log, applied, (position) => snapshots.holds(position));
+  const fitting = logFor(log, state);
   if (fitting === undefined) throw logEndMissingError(log, applied);
   return fitting;
 }

@@ -11,6 +11,7 @@ import {
   type TableName,
 } from '../../src/ports/backend.js';
 import { DiskError } from '../../src/ports/disk.js';
+import { row, testInstalls } from './backend-installs.js';
 
 /** One kind of backend under test. */
 export interface BackendKind {
@@ -105,13 +106,18 @@ export function backendContract(kind: BackendKind): void {
       backend.put('current', bytes('old'), bytes('1'));
       backend.commit({ index: 3, term: 1 });
       const aborted = await backend.beginInstall();
-      await aborted.add('current', bytes('never'), bytes('x'));
+      await aborted.add([row('never', 'x')]);
       await aborted.abort();
       const install = await backend.beginInstall();
-      for (let at = 0; at < 5000; at++) await install.add('current', bytes(`new${at}`), bytes('2'));
+      for (let at = 0; at < 5000; at += 100) {
+        await install.add(Array.from({ length: 100 }, (_, more) => row(`new${at + more}`, '2')));
+      }
       assert.equal(backend.get('current', bytes('new1')), undefined);
       let switches = 0;
-      await install.activate({ index: 90, term: 2 }, () => {
+      assert.equal(backend.installedAt, undefined);
+      await install.prepare({ index: 90, term: 2 }, 5000);
+      assert.deepEqual([backend.applied.index, backend.get('current', bytes('new1'))], [3, undefined]);
+      await install.activate(() => {
         switches++;
         assert.deepEqual(backend.applied, { index: 90, term: 2 });
         assert.equal(backend.get('current', bytes('old')), undefined, 'reads see the new content, whole');
@@ -126,6 +132,7 @@ export function backendContract(kind: BackendKind): void {
       await backend.flush();
       backend = await kind.reopen(backend);
       assert.deepEqual(backend.applied, { index: 91, term: 2 });
+      assert.deepEqual(backend.installedAt, { index: 90, term: 2 });
       assert.equal([...backend.range('current', {})].length, 5001);
       await backend.close();
     });
@@ -345,14 +352,50 @@ function testViews(kind: BackendKind): void {
     const rows = view.rows()[Symbol.iterator]();
     for (let at = 0; at < 10; at++) rows.next();
     const install = await backend.beginInstall();
-    await install.add('current', bytes('new'), bytes('1'));
+    await install.add([row('new', '1')]);
     rows.next();
-    await install.activate({ index: 9, term: 1 }, () => {});
+    await install.prepare({ index: 9, term: 1 }, 1);
+    rows.next();
+    await install.activate(() => {});
     assert.throws(() => rows.next(), isDiskError);
     view.close();
     const after = await backend.view();
     assert.deepEqual(show(after.rows()), ['new=1']);
     after.close();
+    await backend.close();
+  });
+
+  it('goes on behind any row', async () => {
+    const backend = await filled();
+    write(backend, 3, 'k1', 'later');
+    backend.put('meta', bytes('m'), bytes('1'));
+    backend.commit({ index: 4, term: 1 });
+    const view = await backend.view();
+    assert.ok(view.sizeBytesEstimated > 0);
+    const rows = [...view.rows()];
+    for (const [at, { table, key }] of rows.entries()) {
+      const next = rows[at + 1];
+      const [found] = view.rows({ table, key });
+      assert.deepEqual(
+        found && [found.table, Buffer.from(found.key)],
+        next && [next.table, Buffer.from(next.key)],
+      );
+    }
+    view.close();
+    await backend.close();
+  });
+
+  it('says what it keeps on disk, about, and nothing once it is closed', async () => {
+    const backend = await filled();
+    const view = await backend.view();
+    assert.equal(view.pinnedSizeBytes(), 0);
+    for (let round = 0; round < 60; round++) {
+      write(backend, round + 3, `k${round % 3}`, 'x'.repeat(20_000));
+      await backend.flush();
+    }
+    assert.ok(view.pinnedSizeBytes() > 100_000, `${view.pinnedSizeBytes()} bytes`);
+    view.close();
+    assert.equal(view.pinnedSizeBytes(), 0);
     await backend.close();
   });
 
@@ -367,82 +410,6 @@ function testViews(kind: BackendKind): void {
       write(backend, round + 2, 'k1', String(round));
       await backend.flush();
     }
-    await backend.close();
-  });
-}
-
-function testInstalls(kind: BackendKind): void {
-  const position = { index: 50, term: 2 };
-
-  it('takes one installation at a time, and another after it', async () => {
-    const backend = await kind.create();
-    const install = await backend.beginInstall();
-    await assert.rejects(backend.beginInstall(), /one installation at a time/);
-    await install.abort();
-    await install.abort();
-    await assert.rejects(install.add('current', bytes('k'), bytes('v')), isDiskError);
-    await assert.rejects(
-      install.activate(position, () => assert.fail('it was aborted')),
-      isDiskError,
-    );
-    for (let round = 1; round <= 3; round++) {
-      const next = await backend.beginInstall();
-      await next.add('current', bytes(`round ${round}`), bytes('v'));
-      await next.activate({ index: round, term: 1 }, () => {});
-      await next.abort();
-      await assert.rejects(next.add('current', bytes('k'), bytes('v')), isDiskError);
-      assert.deepEqual(show(backend.range('current', {})), [`round ${round}=v`]);
-    }
-    await backend.close();
-  });
-
-  it('goes on with the old content meanwhile, and drops what it held above the disk', async () => {
-    let backend = await kind.create();
-    write(backend, 1, 'a');
-    const install = await backend.beginInstall();
-    await install.add('current', bytes('new'), bytes('1'));
-    write(backend, 2, 'b');
-    await backend.flush();
-    write(backend, 3, 'c');
-    assert.deepEqual(show(backend.range('current', {})), ['a=1', 'b=2', 'c=3']);
-    const flushed = backend.flush();
-    const activated = install.activate(position, () => {});
-    await Promise.all([flushed, activated, backend.flush()]);
-    assert.deepEqual(backend.flushed, position);
-    assert.equal(backend.backlogSizeBytes, 0);
-    assert.deepEqual(show(backend.range('current', {})), ['new=1']);
-    write(backend, 51, 'd');
-    backend = await kind.reopen(backend);
-    assert.equal(backend.applied.index, 51);
-    assert.deepEqual(show(backend.range('current', {})), ['d=51', 'new=1']);
-    await backend.close();
-  });
-
-  it('ends an installation with itself', async () => {
-    let backend = await kind.create();
-    write(backend, 1, 'a');
-    const install = await backend.beginInstall();
-    await install.add('current', bytes('never'), bytes('1'));
-    await backend.close();
-    await assert.rejects(install.add('current', bytes('k'), bytes('v')), isDiskError);
-    await assert.rejects(
-      install.activate(position, () => {}),
-      isDiskError,
-    );
-    await install.abort();
-    await assert.rejects(backend.beginInstall(), isDiskError);
-    backend = await kind.reopen(backend);
-    assert.deepEqual(show(backend.range('current', {})), ['a=1']);
-    await backend.close();
-  });
-
-  it('installs an empty content', async () => {
-    let backend = await kind.create();
-    write(backend, 1, 'a');
-    await (await backend.beginInstall()).activate(position, () => {});
-    backend = await kind.reopen(backend);
-    assert.deepEqual(backend.applied, position);
-    assert.deepEqual(show(backend.range('current', {})), []);
     await backend.close();
   });
 }

@@ -9,7 +9,7 @@ import type {
   PeerIdentity,
   Peers,
   PeersHandler,
-  SnapshotHeader,
+  SnapshotOffer,
 } from '../../src/ports/peers.js';
 import type { Message } from '../../src/raft/types.js';
 
@@ -30,7 +30,12 @@ class Told extends EventEmitter implements PeersHandler {
   readonly messages: Message[] = [];
   /** By member, the address that was told last. */
   readonly whereIs = new Map<MemberId, string>();
-  readonly snapshot = { bytes: new Uint8Array(0), header: undefined as SnapshotHeader | undefined };
+  readonly snapshot = {
+    ...{ bytes: new Uint8Array(0), chunks: 0, sum: 0 },
+    offer: undefined as SnapshotOffer | undefined,
+  };
+  /** Holds up the end of a snapshot. */
+  finishes: () => Promise<void> = () => Promise.resolve();
   findsDamage = false;
   /** Finds fault with every message. */
   malformed = false;
@@ -82,32 +87,32 @@ class Told extends EventEmitter implements PeersHandler {
     this.#tell(`refused by ${id}: ${code}`);
   }
 
-  incomingSnapshot(from: MemberId, header: SnapshotHeader): Promise<IncomingSnapshot | undefined> {
+  incomingSnapshot(from: MemberId, offer: SnapshotOffer): Promise<IncomingSnapshot | undefined> {
     this.#tell(`snapshot offered by ${from}`);
     if (!this.wanted) return Promise.resolve(undefined);
-    if (this.snapshot.header?.id !== header.id) {
-      this.snapshot.bytes = new Uint8Array(0);
-      this.snapshot.header = header;
+    if (this.snapshot.offer?.id !== offer.id) {
+      Object.assign(this.snapshot, { bytes: new Uint8Array(0), chunks: 0, sum: 0, offer });
     }
     const held = this.snapshot;
     return Promise.resolve({
-      receivedBytes: held.bytes.length,
-      write: (position, bytes) => {
-        assert.equal(position, held.bytes.length, 'chunks come in order');
-        if (position >= this.failAfterBytes) {
+      place: { chunks: held.chunks, sum: held.sum },
+      write: ({ number, bytes, sum }) => {
+        assert.equal(number, held.chunks + 1, 'chunks come in order');
+        if (held.bytes.length >= this.failAfterBytes) {
           this.failAfterBytes = Infinity;
           return Promise.reject(new Error('broken off by the test'));
         }
-        const grown = new Uint8Array(position + bytes.length);
+        const grown = new Uint8Array(held.bytes.length + bytes.length);
         grown.set(held.bytes);
-        grown.set(bytes, position);
-        held.bytes = grown;
+        grown.set(bytes, held.bytes.length);
+        Object.assign(held, { bytes: grown, chunks: number, sum });
         return Promise.resolve();
       },
-      finish: () => {
-        if (this.findsDamage) return Promise.reject(new KvorumError('DATA_DAMAGED', 'a bit is wrong'));
+      finish: async ({ chunks, sum }) => {
+        assert.deepEqual([chunks, sum], [held.chunks, held.sum]);
+        await this.finishes();
+        if (this.findsDamage) throw new KvorumError('DATA_DAMAGED', 'a bit is wrong');
         this.#tell('snapshot finished');
-        return Promise.resolve();
       },
       suspend: () => {
         this.#tell(`snapshot suspended at ${held.bytes.length}`);

@@ -1,15 +1,40 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { snapshotWindowChunksMax } from '../../src/peer/snapshot-frames.js';
+import { DiskError } from '../../src/ports/disk.js';
 import type { OutgoingSnapshot } from '../../src/ports/peers.js';
 import { acquaint, clusterId, heartbeat, scene, secret, type Make, type PeersKind } from './peers-scene.js';
 
-function outgoing(sizeBytes: number, id: bigint): OutgoingSnapshot & { readonly bytes: Uint8Array } {
+const chunkSizeBytes = 100_000;
+
+interface Outgoing extends OutgoingSnapshot {
+  readonly bytes: Uint8Array;
+  /** Chunks that were made, over all attempts. */
+  readonly made: number[];
+  readonly takenChunks: number[];
+}
+
+function outgoing(sizeBytes: number, id: bigint): Outgoing {
   const bytes = Uint8Array.from({ length: sizeBytes }, (_, at) => (at * 31 + (at >> 8)) & 0xff);
   const config = { voters: [1n, 2n], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
+  const meta = { index: 9, term: 2, configIndex: 1, config };
+  const [made, takenChunks]: [number[], number[]] = [[], []];
+  const sumOf = (chunks: number): number => chunks * 7;
+  let chunks = 0;
   return {
-    bytes,
-    header: { id, sizeBytes, crc: 5, featureLevel: 1, meta: { index: 9, term: 2, configIndex: 1, config } },
-    read: (position, lengthBytes) => Promise.resolve(bytes.subarray(position, position + lengthBytes)),
+    ...{ bytes, made, takenChunks },
+    offer: { id, sizeBytesEstimated: sizeBytes, featureLevel: 1, meta },
+    resume: (place) => {
+      assert.equal(place.sum, sumOf(place.chunks));
+      chunks = place.chunks;
+    },
+    next: () => {
+      const at = chunks * chunkSizeBytes;
+      if (at >= sizeBytes) return { chunks, sum: sumOf(chunks), rows: 1 };
+      made.push(++chunks);
+      return { number: chunks, bytes: bytes.subarray(at, at + chunkSizeBytes), sum: sumOf(chunks) };
+    },
+    taken: (count) => void takenChunks.push(count),
     signal: new AbortController().signal,
   };
 }
@@ -220,7 +245,8 @@ export function testPeers(kind: PeersKind): void {
     const transfer = outgoing(1_500_000, 11n);
     await one.peers.sendSnapshot(2n, transfer);
     assert.deepEqual(two.told.snapshot.bytes, transfer.bytes);
-    assert.deepEqual(two.told.snapshot.header, transfer.header);
+    assert.deepEqual(two.told.snapshot.offer, transfer.offer);
+    assert.deepEqual(transfer.takenChunks.at(-1), transfer.made.length);
     assert.ok(two.told.lines.includes('snapshot finished'));
   });
 
@@ -233,8 +259,34 @@ export function testPeers(kind: PeersKind): void {
     await two.told.until(() => two.told.lines.some((line) => line.startsWith('snapshot suspended')));
     const held = two.told.snapshot.bytes.length;
     assert.ok(held >= 1_000_000 && held < 2_000_000);
+    const again = transfer.made.length;
     await one.peers.sendSnapshot(2n, transfer);
+    assert.equal(transfer.made[again], held / chunkSizeBytes + 1);
     assert.deepEqual(two.told.snapshot.bytes, transfer.bytes);
+  });
+
+  check('no more than a window of a snapshot is on its way', async (make) => {
+    const [one, two] = [await make(1n), await make(2n)];
+    acquaint(one, two);
+    const transfer = outgoing((snapshotWindowChunksMax + 20) * chunkSizeBytes, 18n);
+    const next = transfer.next.bind(transfer);
+    const taken = (): number => transfer.takenChunks.at(-1) ?? 0;
+    const watched = {
+      ...transfer,
+      next: () => {
+        assert.ok(transfer.made.length - taken() < snapshotWindowChunksMax);
+        return next();
+      },
+    };
+    await one.peers.sendSnapshot(2n, watched);
+    assert.deepEqual(two.told.snapshot.bytes, transfer.bytes);
+  });
+
+  check('what cannot be kept there is refused, with the reason', async (make) => {
+    const [one, two] = [await make(1n), await make(2n)];
+    acquaint(one, two);
+    two.told.finishes = () => Promise.reject(new DiskError('full', 'no space is left'));
+    await assert.rejects(one.peers.sendSnapshot(2n, outgoing(1000, 19n)), /no space is left/);
   });
 
   check('whoever sends a snapshot is told that it arrived damaged', async (make) => {

@@ -1,4 +1,5 @@
-import { ByteReader, ByteWriter } from '../../src/base/byte-stream.js';
+import assert from 'node:assert/strict';
+import { ByteReader, ByteWriter, MalformedBytesError } from '../../src/base/byte-stream.js';
 import { encodeUtf8 } from '../../src/base/bytes.js';
 import { encodeFrame, FrameParser, greetingSizeBytesMax } from '../../src/peer/frame.js';
 import {
@@ -222,19 +223,41 @@ function partFormats(): readonly Format[] {
   ];
 }
 
-const snapshotHeader = { id: 99n, sizeBytes: 1000, crc: 0xdead_beef, featureLevel: 1, meta: snapshot };
+const offer = { id: 99n, sizeBytesEstimated: 1000, featureLevel: 1, meta: snapshot };
 const fromSender: readonly FromSender[] = [
-  { type: 'offer', header: snapshotHeader },
-  { type: 'chunk', position: 300, bytes: data },
-  { type: 'end' },
+  { type: 'offer', offer },
+  { type: 'chunk', chunk: { number: 300, sum: 0xdead_beef, bytes: data } },
+  { type: 'end', end: { chunks: 300, sum: 0xdead_beef, rows: 1000 } },
+  { type: 'alive' },
 ];
 const fromReceiver: readonly FromReceiver[] = [
-  { type: 'go-on', receivedBytes: 300 },
+  { type: 'go-on', place: { chunks: 300, sum: 0xdead_beef } },
+  { type: 'progress', chunks: 300 },
+  { type: 'alive' },
+];
+/** An earlier version hears and says these, too. */
+const sinceFiles: readonly FromReceiver[] = [
   { type: 'not-wanted' },
   { type: 'taken' },
   { type: 'damaged', reason: 'why' },
   { type: 'refused', reason: 'why' },
 ];
+/** Of a file: whoever says so is refused, with the reason. */
+const ofFiles = ['offer', 'chunk', 'end'].map((type) => refusedFormat(type, decodeFromSender));
+
+function refusedFormat(type: string, decode: (bytes: Uint8Array) => unknown): Format {
+  return {
+    name: `snapshot frame ${type}`,
+    level: 1,
+    superseded: true,
+    write: () => new Uint8Array(0),
+    read: (bytes) => {
+      assert.throws(() => decode(bytes), MalformedBytesError);
+      return 'refused';
+    },
+    value: 'refused',
+  };
+}
 
 export const peerFormatSamples: readonly Format[] = [
   ...Object.values(messageSamples).map(messageFormat),
@@ -246,15 +269,17 @@ export const peerFormatSamples: readonly Format[] = [
       ...(code === 'wrong-version' ? { versions: { min: 3, max: 4 } } : {}),
     }),
   ),
+  ...ofFiles,
+  refusedFormat('go-on', decodeFromReceiver),
   ...fromSender.map((said) => ({
-    name: `snapshot frame ${said.type}`,
+    name: `snapshot stream ${said.type}`,
     level: 1,
     write: () => payloadOf(encodeFromSender(said)),
     read: decodeFromSender,
     value: said,
   })),
-  ...fromReceiver.map((said) => ({
-    name: `snapshot frame ${said.type}`,
+  ...[...fromReceiver, ...sinceFiles].map((said) => ({
+    name: sinceFiles.includes(said) ? `snapshot frame ${said.type}` : `snapshot answer ${said.type}`,
     level: 1,
     write: () => payloadOf(encodeFromReceiver(said)),
     read: decodeFromReceiver,

@@ -1,4 +1,4 @@
-import { ByteWriter } from '../../src/base/byte-stream.js';
+import { crc32 } from 'node:zlib';
 import { encodeUtf8 } from '../../src/base/bytes.js';
 import { Work } from '../../src/base/work.js';
 import type { Command } from '../../src/fsm/command.js';
@@ -6,15 +6,14 @@ import { encodeCommandBatch } from '../../src/fsm/command-codec.js';
 import { encodeMembershipUpdate } from '../../src/fsm/members/membership-codec.js';
 import { entryName, passedOverIn } from '../../src/fsm/passed-over.js';
 import { StateMachine } from '../../src/fsm/state-machine.js';
-import { tableNames } from '../../src/ports/backend.js';
+import { tableNames, type TableRow } from '../../src/ports/backend.js';
 import { encodeConfigChange } from '../../src/raft/config-change.js';
 import type { Entry } from '../../src/raft/types.js';
 import { MemoryBackend } from '../../src/storage/backend/memory-backend.js';
+import { RowDecoder, rowSizeBytes, writeRow } from '../../src/storage/backend/row-stream.js';
 import { checkedValue, withSum } from '../../src/storage/backend/row-sums.js';
 import { decodeIdentity, encodeIdentity, type Identity } from '../../src/storage/data-folder/identity.js';
 import { parsePassedOver, passedOverText } from '../../src/storage/data-folder/passed-over-file.js';
-import { RowReader, writeRow } from '../../src/storage/snapshot/snapshot-format.js';
-import { decodeHeader, encodeHeader } from '../../src/storage/snapshot/snapshot-header.js';
 import type { Format } from './format.js';
 import { commandSamples } from './log-formats.js';
 
@@ -94,15 +93,25 @@ function state(): Uint8Array {
   // Half of it.
   machine.apply(deletion, new Work(6));
   machine.commit();
-  const writer = new ByteWriter();
-  for (const table of tableNames)
-    for (const row of backend.range(table, {})) writeRow(writer, { ...row, table });
-  return writer.finish();
+  return rowsIn(
+    tableNames.flatMap((table) => [...backend.range(table, {})].map((row) => ({ ...row, table }))),
+  );
+}
+
+/** As they stand in the chunks of a snapshot. */
+function rowsIn(rows: readonly TableRow[]): Uint8Array {
+  const bytes = new Uint8Array(rows.reduce((sum, row) => sum + rowSizeBytes(row), 0));
+  rows.reduce((at, row) => writeRow(bytes, at, row), 0);
+  return bytes;
+}
+
+function rowsOf(bytes: Uint8Array): TableRow[] {
+  return new RowDecoder().push({ number: 1, bytes, sum: crc32(bytes) });
 }
 
 function readState(bytes: Uint8Array): unknown {
   const backend = new MemoryBackend();
-  for (const { table, key, value } of new RowReader().push(bytes)) backend.put(table, key, value);
+  for (const { table, key, value } of rowsOf(bytes)) backend.put(table, key, value);
   backend.commit({ index: 7, term: 1 });
   const machine = new StateMachine(backend);
   const all = { key: Uint8Array.of(0), end: Uint8Array.of(0), limit: 0 };
@@ -135,12 +144,8 @@ const tableFormats: readonly Format[] = tableNames.map((table) => {
   return {
     name: `table ${table}`,
     level: 1,
-    write: () => {
-      const writer = new ByteWriter();
-      writeRow(writer, row);
-      return writer.finish();
-    },
-    read: (bytes) => new RowReader().push(bytes)[0],
+    write: () => rowsIn([row]),
+    read: (bytes) => rowsOf(bytes)[0],
     value: row,
   };
 });
@@ -150,10 +155,6 @@ const identity: Identity = {
   secret: new Uint8Array(32).fill(5),
 };
 const passedOver = [{ index: 5, term: 2, checksum: 7, tried: true }];
-const header = {
-  ...{ id: 99n, sizeBytes: 1000, crc: 0xdead_beef, featureLevel: 1 },
-  meta: { index: 500, term: 4, config: { ...emptyConfig, learners: [8n] }, configIndex: 400 },
-};
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8');
 
 export const stateFormatSamples: readonly Format[] = [
@@ -211,10 +212,12 @@ export const stateFormatSamples: readonly Format[] = [
     value: passedOver,
   },
   {
+    // Of a snapshot in a file: a start removes it, whatever it says.
     name: 'file incoming.json',
     level: 1,
-    write: () => encodeHeader(header),
-    read: (bytes) => decodeHeader('incoming.json', bytes),
-    value: header,
+    superseded: true,
+    write: () => new Uint8Array(0),
+    read: () => 'removed',
+    value: 'removed',
   },
 ];

@@ -209,7 +209,7 @@ const ofMembers: readonly Parser[] = [
   {
     name: 'snapshots',
     parse: decodeFromSender,
-    wraps: [1, 2].map((type) => (content: Buffer) => Buffer.concat([Buffer.of(type), content])),
+    wraps: [1, 4, 5].map((type) => (content: Buffer) => Buffer.concat([Buffer.of(type), content])),
   },
   { name: 'answers to snapshots', parse: decodeFromReceiver, wraps: [(content) => field(4, content)] },
   {

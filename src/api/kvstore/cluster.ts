@@ -207,7 +207,7 @@ function peerStatus({
     featureLevelMin: levels.min,
     featureLevelMax: levels.max,
     snapshotSentBytes: whole(snapshot?.doneBytes),
-    snapshotSizeBytes: whole(snapshot?.sizeBytes),
+    snapshotSizeBytes: whole(snapshot?.sizeBytesEstimated),
   };
 }
 

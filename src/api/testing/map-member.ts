@@ -171,7 +171,7 @@ export class MapMember implements Member {
         ...{ id, name, peerAddress, voter, levels: firstLevels },
         reach: { reachable: false, sinceMs: 1_700_000_000_000, reason: 'nothing is replicated here' },
         matchIndex: 0,
-        snapshot: { doneBytes: 1, sizeBytes: 2 },
+        snapshot: { doneBytes: 1, sizeBytesEstimated: 2 },
       }));
   }
 

@@ -64,11 +64,13 @@ class Store {
   /** The state of another member, as a snapshot brings it. */
   async install(other: Store): Promise<void> {
     const replacement = await this.backend.beginInstall();
-    for (const table of tableNames) {
-      for (const { key, value } of other.backend.range(table, {})) await replacement.add(table, key, value);
-    }
+    const rows = tableNames.flatMap((table) =>
+      [...other.backend.range(table, {})].map((row) => ({ table, ...row })),
+    );
+    await replacement.add(rows);
     this.#index = Math.max(this.#index, other.#index);
-    await replacement.activate({ index: this.#index, term: 1 }, () => this.keys.reload());
+    await replacement.prepare({ index: this.#index, term: 1 }, rows.length);
+    await replacement.activate(() => this.keys.reload());
   }
 
   step(count = 1): void {

@@ -246,9 +246,11 @@ describe('a read in steps', () => {
     other.commit();
     await other.backend.flush();
     const [view, install] = [await other.backend.view(), await store.backend.beginInstall()];
-    for (const { table, key, value } of view.rows()) await install.add(table, key, value);
+    const rows = [...view.rows()];
+    await install.add(rows);
     view.close();
-    await install.activate({ index: 1000, term: 1 }, () => store.keys.reload());
+    await install.prepare({ index: 1000, term: 1 }, rows.length);
+    await install.activate(() => store.keys.reload());
     assert.deepEqual(
       read.step(Work.unbounded())!.items.map(({ key, value }) => Buffer.concat([key, value]).toString()),
       ['bnew', 'cnew', 'dnew', 'enew'],

@@ -50,6 +50,7 @@ export class LmdbBackend implements Backend {
   readonly #former = new Set<Promise<void>>();
   #install: Promise<LmdbInstall> | undefined;
   #applied: AppliedPosition;
+  #installedAt: AppliedPosition | undefined;
   #listener: (error?: Error) => void = () => {};
   #closed: Promise<void> | undefined;
 
@@ -65,6 +66,7 @@ export class LmdbBackend implements Backend {
       },
     });
     this.#applied = this.#flusher.flushed;
+    this.#installedAt = environment.installedAt();
     this.#shrinker = this.#makeShrinker(options);
   }
 
@@ -117,6 +119,10 @@ export class LmdbBackend implements Backend {
 
   get applied(): AppliedPosition {
     return this.#applied;
+  }
+
+  get installedAt(): AppliedPosition | undefined {
+    return this.#installedAt;
   }
 
   get flushed(): AppliedPosition {
@@ -198,7 +204,9 @@ export class LmdbBackend implements Backend {
       await this.#shrinker.cancel();
       const environment = await this.#folder.makeNext();
       return new LmdbInstall(environment, {
-        activate: (position, switched) => this.#activate(position, switched),
+        sync: () => this.#folder.syncNext(),
+        prepare: () => this.#folder.openNext(),
+        activate: (next, position, switched) => this.#activate(next, position, switched),
         abort: () => this.#folder.removeNext(),
         ended: () => {
           this.#install = undefined;
@@ -210,10 +218,11 @@ export class LmdbBackend implements Backend {
     }
   }
 
-  async #activate(position: AppliedPosition, switched: () => void): Promise<void> {
+  async #activate(next: LmdbEnvironment, position: AppliedPosition, switched: () => void): Promise<void> {
     try {
-      await this.#flusher.hold(() => this.#switchTo(position, switched));
+      await this.#flusher.hold(() => this.#switchTo(next, position, switched));
     } catch (error) {
+      if (this.#flusher.target !== next) await next.close();
       // Which of the two is named now is not known.
       throw this.#closed === undefined ? await this.#flusher.fail(error) : error;
     }
@@ -221,19 +230,12 @@ export class LmdbBackend implements Backend {
     this.#listener();
   }
 
-  async #switchTo(position: AppliedPosition, switched: () => void): Promise<void> {
+  async #switchTo(next: LmdbEnvironment, position: AppliedPosition, switched: () => void): Promise<void> {
     this.#checkOpen();
-    const next = await this.#folder.openNext();
-    try {
-      this.#checkOpen();
-      await this.#folder.switchToNext();
-    } catch (error) {
-      await next.close();
-      throw error;
-    }
+    await this.#folder.switchToNext();
     const old = this.#flusher.target;
     this.#flusher.replaceAll(next, position);
-    this.#applied = position;
+    this.#applied = this.#installedAt = position;
     switched();
     this.#views.end();
     this.#retire(old);

@@ -89,14 +89,19 @@ export class LmdbCopy {
 
   /** Once it is complete, and nothing more is committed. */
   async finish(position: AppliedPosition): Promise<void> {
-    await this.#write([], 0, position);
+    await this.#write([], 0, position, this.#from.installedAt());
     await this.#to.close();
   }
 
-  async #write(changes: readonly Change[], sizeBytes: number, position: AppliedPosition): Promise<void> {
+  async #write(
+    changes: readonly Change[],
+    sizeBytes: number,
+    position: AppliedPosition,
+    installedAt?: AppliedPosition,
+  ): Promise<void> {
     try {
       await requireWritable(this.#to.path, sizeBytes + this.#limits.spareSizeBytes);
-      await this.#to.write(changes, position);
+      await this.#to.write(changes, position, installedAt);
     } catch (error) {
       throw await diskErrorOf(error, this.#to.path);
     }

@@ -41,6 +41,7 @@ const metaPages = 2;
 /** LMDB takes keys of 1,978 bytes; below a level, 8 of them name the level, and a pointer has its mark. */
 const chunkSizeBytes = 1960;
 const positionKey = Buffer.from('position');
+const installedKey = Buffer.from('installed');
 const levelsKey = Buffer.from('levels');
 const formatKey = Buffer.from('format');
 /** Of what stands below the state's own rows: keys, long keys, sums. */
@@ -103,9 +104,27 @@ export class LmdbEnvironment implements FlushTarget {
   /** The newest, or the one that a read transaction sees. */
   position(transaction?: ReadTransaction): AppliedPosition {
     const bytes = this.#get(this.#own, positionKey, transaction);
-    if (bytes === undefined) return { index: 0, term: 0 };
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    return { index: Number(view.getBigUint64(0)), term: Number(view.getBigUint64(8)) };
+    return bytes === undefined ? { index: 0, term: 0 } : decodePosition(bytes);
+  }
+
+  /** Of what it was made of, if that came from another member. */
+  installedAt(): AppliedPosition | undefined {
+    const bytes = this.#get(this.#own, installedKey, undefined);
+    return bytes === undefined ? undefined : decodePosition(bytes);
+  }
+
+  /** Of the tables, without what long keys need besides. Costs no walk. */
+  rowCount(): number {
+    const tables = Object.values(this.#tables);
+    return tables.reduce(
+      (sum, { plain }) => sum + (plain.getStats() as { entryCount: number }).entryCount,
+      0,
+    );
+  }
+
+  /** Some row has a key that stands in chunks. */
+  get hasLongKeys(): boolean {
+    return this.#newestLevel() > topLevel;
   }
 
   /** @throws KvorumError DATA_FOLDER_MISMATCH, for a layout that this version does not read */
@@ -205,8 +224,15 @@ export class LmdbEnvironment implements FlushTarget {
     throw damaged(join(this.path, databaseFile), 'holds a row that is not as it was written');
   }
 
-  /** Makes `changes` and `position` durable together, or neither. Off the event loop. */
-  async write(changes: readonly Change[], position: AppliedPosition): Promise<void> {
+  /**
+   * Makes `changes` and `position` durable together, or neither. Off the event loop.
+   * @param installedAt of what came from another member, once all of it is there
+   */
+  async write(
+    changes: readonly Change[],
+    position: AppliedPosition,
+    installedAt?: AppliedPosition,
+  ): Promise<void> {
     // What this throws must not be thrown in the middle of the batch, which would keep what it has so far.
     const longRows = this.#longRows(changes);
     const written = this.#root.batch(() => {
@@ -215,10 +241,8 @@ export class LmdbEnvironment implements FlushTarget {
       }
       for (const { table, key, value } of longRows) put(table, key, value);
       if (!this.#saysLayout) put(this.#own, formatKey, Uint8Array.of(layoutVersion));
-      const bytes = Buffer.alloc(16);
-      bytes.writeBigUInt64BE(BigInt(position.index), 0);
-      bytes.writeBigUInt64BE(BigInt(position.term), 8);
-      put(this.#own, positionKey, bytes);
+      if (installedAt !== undefined) put(this.#own, installedKey, encodePosition(installedAt));
+      put(this.#own, positionKey, encodePosition(position));
     });
     try {
       await written;
@@ -275,6 +299,18 @@ export class LmdbEnvironment implements FlushTarget {
     this.#closed ??= this.#root.close();
     return this.#closed;
   }
+}
+
+function encodePosition({ index, term }: AppliedPosition): Uint8Array {
+  const bytes = Buffer.alloc(16);
+  bytes.writeBigUInt64BE(BigInt(index), 0);
+  bytes.writeBigUInt64BE(BigInt(term), 8);
+  return bytes;
+}
+
+function decodePosition(bytes: Uint8Array): AppliedPosition {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return { index: Number(view.getBigUint64(0)), term: Number(view.getBigUint64(8)) };
 }
 
 function put(table: Table, key: Uint8Array, value: Uint8Array | undefined): void {

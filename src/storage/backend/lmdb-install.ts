@@ -1,19 +1,27 @@
-import type { AppliedPosition, BackendInstall, TableName } from '../../ports/backend.js';
+import { assert } from '../../base/assert.js';
+import type { AppliedPosition, BackendInstall, TableRow } from '../../ports/backend.js';
 import { DiskError } from '../../ports/disk.js';
 import type { Change } from './backlog.js';
 import { diskErrorOf, requireWritable } from './disk-failure.js';
 import { checkPair } from './limits.js';
+import { damaged } from './lmdb-database-file.js';
 import type { LmdbEnvironment } from './lmdb-environment.js';
 
 /** Pairs that an installation hands to LMDB in one transaction. */
 const batchPairsMax = 4096;
 const batchSizeBytesMax = 4 * 1024 * 1024;
+/** Written between two syncs, so that the last one is short, and the log's syncs between them too. */
+const syncSizeBytes = 64 * 1024 * 1024;
 
 const nowhere: AppliedPosition = { index: 0, term: 0 };
 
 interface InstallEnd {
-  /** The environment is filled and closed: it becomes the current one. */
-  activate(position: AppliedPosition, switched: () => void): Promise<void>;
+  /** What is written so far becomes durable. */
+  sync(): Promise<void>;
+  /** The environment is filled and closed: it is made durable, and opened for use. */
+  prepare(): Promise<LmdbEnvironment>;
+  /** It becomes the current one. */
+  activate(next: LmdbEnvironment, position: AppliedPosition, switched: () => void): Promise<void>;
   /** It is given up, and closed. */
   abort(): Promise<void>;
   /** Whichever came. */
@@ -26,8 +34,11 @@ export class LmdbInstall implements BackendInstall {
   readonly #end: InstallEnd;
   #batch: Change[] = [];
   #batchSizeBytes = 0;
-  /** Of the last batch, or the activation. */
+  #unsyncedSizeBytes = 0;
+  /** Of the last batch, the preparation, or the activation. */
   #running: Promise<void> = Promise.resolve();
+  #prepared: { readonly next: LmdbEnvironment; readonly position: AppliedPosition } | undefined;
+  #isPreparing = false;
   #ended = false;
 
   constructor(environment: LmdbEnvironment, end: InstallEnd) {
@@ -35,11 +46,14 @@ export class LmdbInstall implements BackendInstall {
     this.#end = end;
   }
 
-  async add(table: TableName, key: Uint8Array, value: Uint8Array): Promise<void> {
-    checkPair(key, value);
+  async add(rows: readonly TableRow[]): Promise<void> {
     this.#checkOpen();
-    this.#batch.push({ table, key, value });
-    this.#batchSizeBytes += key.length + value.length;
+    assert(!this.#isPreparing, 'rows come before the preparation');
+    for (const { table, key, value } of rows) {
+      checkPair(key, value);
+      this.#batch.push({ table, key, value });
+      this.#batchSizeBytes += key.length + value.length;
+    }
     if (this.#batch.length < batchPairsMax && this.#batchSizeBytes < batchSizeBytesMax) return;
     this.#running = this.#write(nowhere);
     await this.#running;
@@ -49,44 +63,65 @@ export class LmdbInstall implements BackendInstall {
     if (this.#ended) throw new DiskError('failed', 'the installation has ended');
   }
 
-  async #write(position: AppliedPosition): Promise<void> {
+  async #write(position: AppliedPosition, installedAt?: AppliedPosition): Promise<void> {
     const changes = this.#batch;
     const sizeBytes = this.#batchSizeBytes;
     this.#batch = [];
     this.#batchSizeBytes = 0;
     try {
       await requireWritable(this.#environment.path, sizeBytes);
-      await this.#environment.write(changes, position);
+      await this.#environment.write(changes, position, installedAt);
     } catch (error) {
       throw await diskErrorOf(error, this.#environment.path);
     }
+    this.#unsyncedSizeBytes += sizeBytes;
+    if (this.#unsyncedSizeBytes < syncSizeBytes) return;
+    this.#unsyncedSizeBytes = 0;
+    await this.#end.sync();
   }
 
-  async activate(position: AppliedPosition, switched: () => void): Promise<void> {
+  async prepare(position: AppliedPosition, rowCount: number): Promise<void> {
     this.#checkOpen();
-    this.#running = this.#finish(position, switched);
-    await this.#running;
+    assert(!this.#isPreparing, 'it is prepared once');
+    this.#isPreparing = true;
+    const preparing = this.#prepare(position, rowCount);
+    this.#running = preparing;
+    await preparing;
   }
 
-  async #finish(position: AppliedPosition, switched: () => void): Promise<void> {
-    await this.#write(position);
+  async #prepare(position: AppliedPosition, rowCount: number): Promise<void> {
+    await this.#write(position, position);
+    const { path, hasLongKeys } = this.#environment;
+    const found = this.#environment.rowCount();
+    // Rows with long keys are not counted, and what they need besides is.
+    if (!hasLongKeys && found !== rowCount) throw damaged(path, `holds ${found} rows instead of ${rowCount}`);
+    await this.#environment.close();
+    this.#prepared = { next: await this.#end.prepare(), position };
+  }
+
+  async activate(switched: () => void): Promise<void> {
+    this.#checkOpen();
+    const prepared = this.#prepared;
+    assert(prepared !== undefined, 'what is activated was prepared');
     this.#ended = true;
+    this.#running = this.#end.activate(prepared.next, prepared.position, switched);
     try {
-      await this.#environment.close();
-      await this.#end.activate(position, switched);
+      await this.#running;
     } finally {
       this.#end.ended();
     }
   }
 
   async abort(): Promise<void> {
+    const wasEnded = this.#ended;
+    this.#ended = true;
     await this.#running.catch(() => {
       // Told to whoever began it.
     });
-    if (this.#ended) return;
-    this.#ended = true;
+    if (wasEnded) return;
     try {
       await this.#environment.close();
+      await this.#prepared?.next.close();
       await this.#end.abort();
     } finally {
       this.#end.ended();

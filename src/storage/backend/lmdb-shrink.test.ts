@@ -290,8 +290,9 @@ describe('while a state file gets smaller', () => {
     while (states(folder).length === 1) await turn();
     const install = await backend.beginInstall();
     assert.equal((await cancelled).outcome, 'cancelled');
-    await install.add('current', numbered(1), Buffer.from('installed'));
-    await install.activate({ index: 9000, term: 2 }, () => {});
+    await install.add([{ table: 'current', key: numbered(1), value: Buffer.from('installed') }]);
+    await install.prepare({ index: 9000, term: 2 }, 1);
+    await install.activate(() => {});
     assert.deepEqual(digest(backend.range('current', {})), ['key-000001=9/105']);
     assert.deepEqual([...backend.range('history', {})], []);
     await backend.close();

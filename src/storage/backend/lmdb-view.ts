@@ -1,9 +1,10 @@
+import { keyAfter } from '../../base/bytes.js';
 import {
   tableNames,
   type AppliedPosition,
   type BackendView,
   type Row,
-  type TableName,
+  type TableRow,
 } from '../../ports/backend.js';
 import { DiskError } from '../../ports/disk.js';
 import type { LmdbEnvironment, ReadTransaction } from './lmdb-environment.js';
@@ -14,10 +15,13 @@ import type { LmdbEnvironment, ReadTransaction } from './lmdb-environment.js';
  */
 export class LmdbView implements BackendView {
   readonly position: AppliedPosition;
+  readonly sizeBytesEstimated: number;
   readonly #environment: LmdbEnvironment;
   readonly #transaction: ReadTransaction;
   readonly #onClose: () => void;
   readonly #iterators = new Set<Iterator<Row>>();
+  /** As it was opened. */
+  readonly #fileSizeBytes: number;
   #closed = false;
 
   constructor(environment: LmdbEnvironment, onClose: () => void) {
@@ -26,12 +30,15 @@ export class LmdbView implements BackendView {
     this.#onClose = onClose;
     // Another batch may be on disk already, and not yet reported.
     this.position = environment.position(this.#transaction);
+    this.sizeBytesEstimated = environment.usedSizeBytes();
+    this.#fileSizeBytes = environment.sizeBytes();
   }
 
-  *rows(): Generator<Row & { readonly table: TableName }> {
-    for (const table of tableNames) {
+  *rows(behind?: Pick<TableRow, 'table' | 'key'>): Generator<TableRow> {
+    for (const table of tableNames.slice(behind && tableNames.indexOf(behind.table))) {
       this.#checkOpen();
-      const rows = this.#environment.range(table, {}, this.#transaction)[Symbol.iterator]();
+      const start = behind?.table === table ? keyAfter(behind.key) : undefined;
+      const rows = this.#environment.range(table, { start }, this.#transaction)[Symbol.iterator]();
       this.#iterators.add(rows);
       try {
         for (let row = rows.next(); row.done !== true; row = rows.next()) {
@@ -42,6 +49,14 @@ export class LmdbView implements BackendView {
         if (this.#iterators.delete(rows)) rows.return?.();
       }
     }
+  }
+
+  /** What the file has grown by, and the state in it has not. */
+  pinnedSizeBytes(): number {
+    if (this.#closed) return 0;
+    const grownBytes = this.#environment.sizeBytes() - this.#fileSizeBytes;
+    if (grownBytes <= 0) return 0;
+    return Math.max(0, grownBytes - Math.max(0, this.#environment.usedSizeBytes() - this.sizeBytesEstimated));
   }
 
   #checkOpen(): void {

@@ -7,11 +7,13 @@ import type {
   RangeOptions,
   Row,
   TableName,
+  TableRow,
 } from '../../ports/backend.js';
 import { DiskError } from '../../ports/disk.js';
 import type { Change } from './backlog.js';
 import { closedError, Flusher } from './flusher.js';
 import { checkPair } from './limits.js';
+import { MemoryInstall } from './memory-install.js';
 import { MemoryRows } from './memory-rows.js';
 
 /** A batch that a crash may keep although it was not flushed. */
@@ -22,7 +24,7 @@ interface Commit {
 
 const nowhere: AppliedPosition = { index: 0, term: 0 };
 
-export type BackendOperation = 'flush' | 'add' | 'activate';
+export type BackendOperation = 'flush' | 'add' | 'prepare' | 'activate';
 
 /**
  * Lets a test or the simulator decide about each operation before it takes effect: return an error to make it
@@ -53,7 +55,8 @@ export class MemoryBackend implements Backend {
   #closed = false;
   /** The machine is gone: whatever is still under way has no effect and never ends. */
   #crashed = false;
-  #installing = false;
+  /** What a replacement has so far. */
+  #arriving: MemoryRows | undefined;
   readonly #views = new Set<() => void>();
   faults: BackendFaults = () => undefined;
   /** Stands between a range and what is on disk of it, for who counts the rows there. */
@@ -107,12 +110,26 @@ export class MemoryBackend implements Backend {
     return this.#applied;
   }
 
+  get installedAt(): AppliedPosition | undefined {
+    return this.#flusher.target.installedAt;
+  }
+
+  /** Of the replacement that is being made; undefined: none is. */
+  get arrivingSizeBytes(): number | undefined {
+    return this.#arriving?.sizeBytes();
+  }
+
   get flushed(): AppliedPosition {
     return this.#flusher.flushed;
   }
 
   get backlogSizeBytes(): number {
     return this.#flusher.backlog.sizeBytes;
+  }
+
+  /** Views that are open. */
+  get viewCount(): number {
+    return this.#views.size;
   }
 
   get unflushedCommits(): number {
@@ -182,14 +199,22 @@ export class MemoryBackend implements Backend {
   async view(): Promise<BackendView> {
     await this.flush();
     await this.#checkOpen();
-    const rows = this.#flusher.target.copy();
+    const { target } = this.#flusher;
+    const rows = target.copy();
+    const { writtenBytes } = target;
     const state = { ended: false };
     const end = (): void => {
       state.ended = true;
       this.#views.delete(end);
     };
     this.#views.add(end);
-    return { position: rows.position(), rows: () => viewRows(rows, state), close: end };
+    return {
+      position: rows.position(),
+      sizeBytesEstimated: rows.sizeBytes(),
+      rows: (behind) => viewRows(rows.all(behind), state),
+      pinnedSizeBytes: () => (state.ended ? 0 : target.writtenBytes - writtenBytes),
+      close: end,
+    };
   }
 
   async #checkOpen(): Promise<void> {
@@ -202,47 +227,31 @@ export class MemoryBackend implements Backend {
   }
 
   async beginInstall(): Promise<BackendInstall> {
-    assert(!this.#installing, 'one installation at a time');
-    this.#installing = true;
-    await this.#checkOpen();
+    assert(this.#arriving === undefined, 'one installation at a time');
     const rows = this.#emptyRows();
-    let ended = false;
-    const checkNotEnded = (): void => {
-      if (ended) throw new DiskError('failed', 'the installation has ended');
-    };
-    const end = (): void => {
-      if (!ended) this.#installing = false;
-      ended = true;
-    };
-    return {
-      add: async (table, key, value) => {
-        checkPair(key, value);
-        checkNotEnded();
-        await this.#begin('add');
-        checkNotEnded();
-        rows.set(table, key, value);
+    this.#arriving = rows;
+    try {
+      await this.#checkOpen();
+    } catch (error) {
+      this.#arriving = undefined;
+      throw error;
+    }
+    return new MemoryInstall(rows, {
+      begin: (operation) => this.#begin(operation),
+      activate: (switched) => this.#activate(rows, switched),
+      ended: () => {
+        if (this.#arriving === rows) this.#arriving = undefined;
       },
-      activate: async (position, switched) => {
-        checkNotEnded();
-        await rows.write([], position);
-        await this.#activate(rows, checkNotEnded, () => {
-          end();
-          switched();
-        });
-      },
-      abort: async () => {
-        await Promise.resolve();
-        end();
-      },
-    };
+    });
   }
 
-  async #activate(rows: MemoryRows, checkNotEnded: () => void, switched: () => void): Promise<void> {
+  async #activate(rows: MemoryRows, switched: () => void): Promise<void> {
     await this.#flusher.hold(async () => {
       await this.#begin('activate').catch(async (error: unknown) => {
         throw this.#closed ? error : await this.#flusher.fail(error);
       });
-      checkNotEnded();
+      // In use, they count no more as what arrives.
+      this.#arriving = undefined;
       this.#replace(rows, switched);
     });
     this.#listener();
@@ -279,11 +288,8 @@ function diskErrorOf(error: unknown): DiskError {
   return new DiskError('failed', `the state in memory: ${String(error)}`, { cause: error });
 }
 
-function* viewRows(
-  rows: MemoryRows,
-  state: { readonly ended: boolean },
-): Generator<Row & { readonly table: TableName }> {
-  for (const row of rows.all()) {
+function* viewRows(rows: Iterable<TableRow>, state: { readonly ended: boolean }): Generator<TableRow> {
+  for (const row of rows) {
     if (state.ended) throw new DiskError('failed', 'the view is closed, or the state below it was');
     yield row;
   }

@@ -1,3 +1,4 @@
+import { keyAfter } from '../../base/bytes.js';
 import { KvorumError } from '../../base/errors.js';
 import {
   tableNames,
@@ -5,6 +6,7 @@ import {
   type RangeOptions,
   type Row,
   type TableName,
+  type TableRow,
 } from '../../ports/backend.js';
 import type { Change } from './backlog.js';
 import type { FlushTarget } from './flusher.js';
@@ -18,6 +20,12 @@ export class MemoryRows implements FlushTarget {
   readonly #keySizeBytesMax: number;
   readonly #tables: Tables;
   #position: AppliedPosition;
+  /** Of keys and values. */
+  #sizeBytes = 0;
+  /** Of all that was ever written. */
+  #writtenBytes = 0;
+  /** As of Backend. */
+  installedAt: AppliedPosition | undefined;
   /** Values that were changed since they were written. */
   readonly #rotten: Set<Uint8Array>;
   /** Called when a read meets a row that has changed, before it is refused. */
@@ -39,6 +47,7 @@ export class MemoryRows implements FlushTarget {
       for (const [key, value] of this.#tables[name].range({})) copy.set(name, key, value);
     }
     copy.damageMet = this.damageMet;
+    copy.installedAt = this.installedAt;
     return copy;
   }
 
@@ -47,11 +56,11 @@ export class MemoryRows implements FlushTarget {
   }
 
   sizeBytes(): number {
-    let sizeBytes = 0;
-    for (const name of tableNames) {
-      for (const [key, value] of this.#tables[name].range({})) sizeBytes += key.length + value.length;
-    }
-    return sizeBytes;
+    return this.#sizeBytes;
+  }
+
+  get writtenBytes(): number {
+    return this.#writtenBytes;
   }
 
   get(table: TableName, key: Uint8Array): Uint8Array | undefined {
@@ -68,21 +77,36 @@ export class MemoryRows implements FlushTarget {
     }
   }
 
-  *all(): Generator<Row & { readonly table: TableName }> {
-    for (const table of tableNames) for (const row of this.range(table, {})) yield { table, ...row };
+  *all(behind?: Pick<TableRow, 'table' | 'key'>): Generator<TableRow> {
+    for (const table of tableNames.slice(behind && tableNames.indexOf(behind.table))) {
+      const start = behind?.table === table ? keyAfter(behind.key) : undefined;
+      for (const { key, value } of this.range(table, { start })) yield { table, key, value };
+    }
   }
 
-  /** Outside of transactions: of what is made as a whole. */
-  set(table: TableName, key: Uint8Array, value: Uint8Array): void {
-    this.#tables[table].set(key, value);
+  /** Outside of transactions: of what is made as a whole. @returns whether the key is new */
+  set(table: TableName, key: Uint8Array, value: Uint8Array): boolean {
+    const before = this.#tables[table].set(key, value);
+    this.#sizeChanged(key, before, value);
+    return before === undefined;
+  }
+
+  #sizeChanged(key: Uint8Array, before: Uint8Array | undefined, after: Uint8Array | undefined): void {
+    const sizeOf = (value: Uint8Array | undefined): number =>
+      value === undefined ? 0 : key.length + value.length;
+    this.#sizeBytes += sizeOf(after) - sizeOf(before);
+    this.#writtenBytes += sizeOf(after);
   }
 
   write(changes: readonly Change[], position: AppliedPosition): Promise<void> {
     for (const { table, key, value } of changes) {
       const rows = this.#tables[table];
-      if (rows instanceof LongKeyTable) rows.add(key, value);
-      else if (value === undefined) rows.delete(key);
-      else rows.set(key, value);
+      let before: Uint8Array | undefined;
+      if (rows instanceof LongKeyTable) {
+        before = rows.get(key);
+        rows.add(key, value);
+      } else before = value === undefined ? rows.delete(key) : rows.set(key, value);
+      this.#sizeChanged(key, before, value);
     }
     for (const name of tableNames) {
       const rows = this.#tables[name];

@@ -20,6 +20,8 @@ export class MemoryDisk implements Disk {
   readonly #folders = new Set<string>(['']);
   /** Bytes that fit; more is a full disk. */
   capacityBytes = Infinity;
+  /** Bytes of the same disk that others have taken. */
+  takenByOthers: () => number = () => 0;
   faults: DiskFaults = () => undefined;
   report: DiskReport = () => undefined;
   /** Of what a failed write or sync leaves behind; undefined: a failed one leaves everything as it was. */
@@ -87,6 +89,11 @@ export class MemoryDisk implements Disk {
     return used;
   }
 
+  get freeBytes(): number {
+    if (this.capacityBytes === Infinity) return Infinity;
+    return this.capacityBytes - this.usedBytes - this.takenByOthers();
+  }
+
   /** Of one file; 0 if there is none. */
   sizeOf(path: string): number {
     return this.#files.get(path)?.bytes.length ?? 0;
@@ -132,7 +139,7 @@ export class MemoryDisk implements Disk {
   }
 
   #room(path: string, sizeBytes: number): void {
-    if (this.usedBytes + sizeBytes > this.capacityBytes) {
+    if (sizeBytes > this.freeBytes) {
       throw new DiskError('full', `write ${path}: no space left on the disk`);
     }
   }
@@ -211,6 +218,11 @@ export class MemoryDisk implements Disk {
     await this.#check('remove', path);
     this.#removeTree(path);
     await this.#done('remove', path);
+  }
+
+  async space(): Promise<number> {
+    await this.#check('read', '');
+    return Math.max(0, this.freeBytes);
   }
 
   #removeTree(path: string): void {

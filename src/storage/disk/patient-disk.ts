@@ -38,4 +38,8 @@ export class PatientDisk implements Disk {
   remove(path: string): Promise<void> {
     return this.#descriptors.run(() => this.#disk.remove(path));
   }
+
+  space(): Promise<number> {
+    return this.#descriptors.run(() => this.#disk.space());
+  }
 }

@@ -128,6 +128,13 @@ export class RealDisk implements Disk {
       }
     });
   }
+
+  space(): Promise<number> {
+    return attempt('free space', async () => {
+      const { bavail, bsize } = await fs.statfs(this.#root);
+      return bavail * bsize;
+    });
+  }
 }
 
 function codeOf(error: unknown): string | undefined {

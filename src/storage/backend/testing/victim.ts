@@ -62,10 +62,12 @@ async function install(): Promise<never> {
   for (;;) {
     const index = backend.applied.index + 1;
     const replacement = await backend.beginInstall();
-    for (const [key, value] of installedAt(index)) {
-      await replacement.add('current', Buffer.from(key), Buffer.from(value));
-    }
-    await replacement.activate({ index, term: 1 }, () => {});
+    const rows = [...installedAt(index)].map(
+      ([key, value]) => ({ table: 'current', key: Buffer.from(key), value: Buffer.from(value) }) as const,
+    );
+    await replacement.add(rows);
+    await replacement.prepare({ index, term: 1 }, rows.length);
+    await replacement.activate(() => {});
     tell({ safe: index });
   }
 }
@@ -97,7 +99,8 @@ async function installUntilFull(): Promise<void> {
   const replacement = await backend.beginInstall();
   let rejected = '';
   for (let at = 0; rejected === ''; at++) {
-    await replacement.add('current', Buffer.from(`i${at}`), Buffer.alloc(1000)).catch((error: unknown) => {
+    const row = { table: 'current', key: Buffer.from(`i${at}`), value: Buffer.alloc(1000) } as const;
+    await replacement.add([row]).catch((error: unknown) => {
       rejected = message(error);
     });
   }

@@ -66,7 +66,8 @@ await outlasts(async (descriptors) => {
 await outlasts(async (descriptors) => {
   const backend = await LmdbBackend.open(stateFolder, { clock, descriptors });
   const install = await backend.beginInstall();
-  await install.activate({ index: 5, term: 1 }, () => {});
+  await install.prepare({ index: 5, term: 1 }, 0);
+  await install.activate(() => {});
   await backend.close();
 });
 assert.deepEqual(await new RealDisk(folder).list(''), ['g', 'new', 'state']);

@@ -1,0 +1,97 @@
+import { assert } from '../base/assert.js';
+import { isDamage } from '../base/errors.js';
+import type { FeatureLevel } from '../base/feature-levels.js';
+import type { Index } from '../base/ids.js';
+import { randomId, type RandomSource } from '../base/prng.js';
+import type { Backend, BackendView } from '../ports/backend.js';
+import type { OutgoingSnapshot, SnapshotOffer } from '../ports/peers.js';
+import type { Raft } from '../raft/raft.js';
+import { RowEncoder } from '../storage/backend/row-stream.js';
+import type { TransferProgress } from './transfer-progress.js';
+
+interface Source {
+  readonly raft: Raft;
+  readonly backend: Backend;
+  readonly random: RandomSource;
+  /** Of the cluster, as of what is applied here. */
+  readonly featureLevel: () => FeatureLevel;
+  readonly chunkSizeBytes: number;
+  /** The state cannot be read. */
+  readonly damaged: (error: unknown) => void;
+}
+
+/** A view of the state that is brought to one member, with what is known of how far that member has it. */
+export class SnapshotView {
+  readonly offer: SnapshotOffer;
+  readonly #view: BackendView;
+  readonly #rows: RowEncoder;
+  readonly #damaged: (error: unknown) => void;
+  /** The other end stands where this view has nothing for it. */
+  #isUseless = false;
+  #takenChunks = 0;
+
+  private constructor(view: BackendView, offer: SnapshotOffer, source: Source) {
+    this.#view = view;
+    this.offer = offer;
+    this.#rows = new RowEncoder(view, source.chunkSizeBytes);
+    this.#damaged = source.damaged;
+  }
+
+  static async open(source: Source): Promise<SnapshotView> {
+    const { raft, backend, random, featureLevel } = source;
+    const view = await backend.view();
+    const meta = raft.snapshotMetaAt(view.position.index);
+    assert(meta?.term === view.position.term, 'the log reaches back to what is flushed');
+    const { sizeBytesEstimated } = view;
+    // The level is that of the view, or one that was raised since: no less.
+    const offer = { id: randomId(random), meta, featureLevel: featureLevel(), sizeBytesEstimated };
+    return new SnapshotView(view, offer, source);
+  }
+
+  get index(): Index {
+    return this.offer.meta.index;
+  }
+
+  get isUseless(): boolean {
+    return this.#isUseless;
+  }
+
+  get takenChunks(): number {
+    return this.#takenChunks;
+  }
+
+  pinnedSizeBytes(): number {
+    return this.#view.pinnedSizeBytes();
+  }
+
+  transfer(signal: AbortSignal, progress: TransferProgress): OutgoingSnapshot {
+    return {
+      offer: this.offer,
+      signal,
+      resume: (place) => {
+        this.#isUseless = !this.#rows.resume(place);
+        if (this.#isUseless) throw new Error(`the other end has ${place.chunks} chunks of something else`);
+      },
+      next: () => {
+        try {
+          const next = this.#rows.next();
+          progress.moved(this.#rows.sizeBytes);
+          return next;
+        } catch (error) {
+          this.#isUseless = true;
+          if (isDamage(error)) this.#damaged(error);
+          throw error;
+        }
+      },
+      taken: (chunks) => {
+        this.#takenChunks = chunks;
+        this.#rows.taken(chunks);
+      },
+    };
+  }
+
+  close(): void {
+    this.#isUseless = true;
+    this.#view.close();
+  }
+}
