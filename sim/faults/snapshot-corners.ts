@@ -51,7 +51,7 @@ export const brokenTransfer: Fault = (scene) => {
   const { cluster, dice } = scene;
   play(scene, playMsMax, async (stage) => {
     await comeBackBehind(stage, away, [leader, next]);
-    for (let at = 0; at < breaksMax; at++) {
+    for (let left = dice.below(breaksMax + 1); left > 0; left--) {
       await stage.until(() => isArriving(away), playMsMax);
       const before = away.backend.arrivingSizeBytes ?? 0;
       const hasMore = (): boolean => (away.backend.arrivingSizeBytes ?? Infinity) > before;
