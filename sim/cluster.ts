@@ -26,7 +26,7 @@ import { DiskModel, injectedError } from './disk-model.js';
 import { GatedPeers } from './gated-peers.js';
 import { disturbHalfEntries } from './half-entries.js';
 import { join, joinTimeoutMs } from './joining.js';
-import { LivenessWatch } from './liveness-watch.js';
+import type { LivenessObserver } from './liveness-observer.js';
 import { Machine, type Life } from './machine.js';
 import { MembershipCalls } from './membership-calls.js';
 import { Observer } from './observer.js';
@@ -54,7 +54,7 @@ export class Cluster {
   readonly history = new History();
   readonly membershipCalls = new MembershipCalls(this);
   readonly compactions: Compactions;
-  readonly liveness: LivenessWatch;
+  readonly liveness: LivenessObserver;
   readonly options: MemberOptions;
   /** Chance of what is not a part with a stream of its own. */
   readonly dice: Dice;
@@ -82,7 +82,8 @@ export class Cluster {
   #touchedCount = 0;
   #ids = 0;
 
-  constructor(plan: Plan, sink: TraceSink | undefined) {
+  /** @param watch looks on at the liveness of the new cluster */
+  constructor(plan: Plan, sink: TraceSink | undefined, watch: (cluster: Cluster) => LivenessObserver) {
     this.plan = plan;
     this.#sink = sink;
     this.dice = Dice.of(plan.seed, 'cluster');
@@ -95,7 +96,7 @@ export class Cluster {
       sink === undefined ? undefined : (where, event, text) => this.trace(where, event, text),
       rowUnits(plan),
     );
-    this.liveness = new LivenessWatch(this);
+    this.liveness = watch(this);
     if (sink !== undefined) {
       this.network.watch = (event, message) => {
         this.trace('network', event === 'arrives' ? 'deliver' : 'drop', describeMessage(message));

@@ -3,23 +3,15 @@ import type { Call, Outcome } from './checkers/history.js';
 import { Liveness, type CallEnd, type CallKind } from './checkers/liveness.js';
 import { livenessBounds, type LivenessBounds } from './checkers/liveness-bounds.js';
 import type { Cluster } from './cluster.js';
+import type { Arrival, LivenessObserver } from './liveness-observer.js';
 import { Standings } from './standings.js';
-
-/** A call as it comes to a member. */
-interface Arrival {
-  /** The run of the member's process, as operations name it. */
-  readonly server: string;
-  readonly id: number;
-  readonly request: Request;
-  readonly timeoutMs: number;
-}
 
 const notServedCodes: readonly string[] = ['NO_LEADER', 'OUTCOME_UNKNOWN', 'DEADLINE_EXCEEDED'];
 /** What the state machine answers. */
 const servedCodes: readonly string[] = ['REVISION_COMPACTED', 'REVISION_IN_FUTURE'];
 
-/** Shows the checker of liveness what the cluster and its clients do. Looks on only: it sets no timers. */
-export class LivenessWatch {
+/** Shows the checker of liveness what the cluster and its clients do. */
+export class LivenessWatch implements LivenessObserver {
   readonly #cluster: Cluster;
   readonly #standings: Standings;
   readonly #checker: Liveness;
@@ -41,18 +33,15 @@ export class LivenessWatch {
     return livenessBounds({ ...plan, options, network: network.conditions });
   }
 
-  /** The network is another for good. */
   networkChanged(): void {
     this.#checker.bounds = this.#bounds();
     this.disturb();
   }
 
-  /** A fault begins or ends: what it left is to be got over from now on. */
   disturb(): void {
     this.#checker.disturb();
   }
 
-  /** Looks if it is time to: called again and again. */
   pass(): void {
     const nowMs = this.#cluster.clock.monotonicMs();
     if (nowMs < this.#nextLookMs) return;

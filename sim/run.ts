@@ -6,6 +6,7 @@ import { Clients } from './clients.js';
 import { Cluster } from './cluster.js';
 import { Faults } from './faults/faults.js';
 import { LivenessProbes } from './liveness-probes.js';
+import { LivenessWatch } from './liveness-watch.js';
 import type { Plan } from './plan.js';
 import { Recovery } from './recovery.js';
 import type { TraceSink } from './trace.js';
@@ -42,7 +43,7 @@ export class Run {
 
   constructor(plan: Plan, sink?: TraceSink) {
     this.#plan = plan;
-    this.cluster = new Cluster(plan, sink);
+    this.cluster = new Cluster(plan, sink, (cluster) => new LivenessWatch(cluster));
     this.#clients = new Clients(this.cluster);
     this.#faults = new Faults(this.cluster);
   }

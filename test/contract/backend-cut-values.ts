@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import type { BackendKind } from './backend.js';
+import type { BackendKind } from './backend-kind.js';
 
 /** Ranges that want little of each value. */
 export function cutValuesContract(kind: BackendKind): void {

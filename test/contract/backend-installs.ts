@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { Backend, Row, TableRow } from '../../src/ports/backend.js';
 import { DiskError } from '../../src/ports/disk.js';
-import type { BackendKind } from './backend.js';
+import type { BackendKind } from './backend-kind.js';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 const show = (rows: Iterable<Row>): string[] =>

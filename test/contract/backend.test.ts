@@ -6,7 +6,8 @@ import { RealClock } from '../../src/ports/real-clock.js';
 import { LmdbBackend } from '../../src/storage/backend/lmdb-backend.js';
 import { MemoryBackend } from '../../src/storage/backend/memory-backend.js';
 import type { Backend } from '../../src/ports/backend.js';
-import { backendContract, type BackendKind } from './backend.js';
+import type { BackendKind } from './backend-kind.js';
+import { backendContract } from './backend.js';
 import { cutValuesContract } from './backend-cut-values.js';
 import { openBatchesContract } from './backend-open-batches.js';
 

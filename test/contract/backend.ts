@@ -12,15 +12,7 @@ import {
 } from '../../src/ports/backend.js';
 import { DiskError } from '../../src/ports/disk.js';
 import { row, testInstalls } from './backend-installs.js';
-
-/** One kind of backend under test. */
-export interface BackendKind {
-  readonly name: string;
-  /** A new, empty one. */
-  create(): Promise<Backend>;
-  /** Closes it and opens what it left on disk. */
-  reopen(backend: Backend, how?: { readonly flush: boolean }): Promise<Backend>;
-}
+import type { BackendKind } from './backend-kind.js';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 const show = (rows: Iterable<Row>): string[] =>
