@@ -1,9 +1,12 @@
 import type { ClusterConfig } from '../src/raft/types.js';
-import type { Cluster } from './cluster.js';
 import type { Machine } from './machine.js';
 
+interface Machines {
+  readonly machines: readonly Machine[];
+}
+
 /** The configurations that may be, or become, the one that counts: those in the logs of all that can still run. */
-export function possibleConfigs(cluster: Cluster): ClusterConfig[] {
+export function possibleConfigs(cluster: Machines): ClusterConfig[] {
   return cluster.machines.flatMap((machine) => machine.configs());
 }
 
@@ -12,7 +15,7 @@ export function possibleConfigs(cluster: Cluster): ClusterConfig[] {
  * that `mayVote` accepts become voters.
  */
 export function holdMajority(
-  cluster: Cluster,
+  cluster: Machines,
   counts: (machine: Machine) => boolean,
   mayVote: (machine: Machine) => boolean = () => false,
 ): boolean {
@@ -36,7 +39,7 @@ export function isSound(machine: Machine): boolean {
  * majority of what it leads to is not known. A learner that is lost may be made a voter yet: its last
  * acknowledgements may be on their way.
  */
-export function mayLoseOne(cluster: Cluster, victim: Machine): boolean {
+export function mayLoseOne(cluster: Machines & { readonly removals: number }, victim: Machine): boolean {
   if (cluster.removals > 0) return false;
   const holds = (machine: Machine): boolean => machine !== victim && isSound(machine);
   return holdMajority(cluster, holds, (machine) => !holds(machine));

@@ -1,9 +1,14 @@
+import type { VirtualClock } from '../src/ports/virtual-clock.js';
 import type { Request } from './calls.js';
 import type { Call, Outcome } from './checkers/history.js';
 import { Liveness, type CallEnd, type CallKind } from './checkers/liveness.js';
 import { livenessBounds, type LivenessBounds } from './checkers/liveness-bounds.js';
-import type { Cluster } from './cluster.js';
-import { Standings } from './standings.js';
+import { Standings, type Surroundings } from './standings.js';
+
+interface Scene extends Surroundings {
+  readonly clock: VirtualClock;
+  fail(error: unknown): void;
+}
 
 /** A call as it comes to a member. */
 interface Arrival {
@@ -20,13 +25,13 @@ const servedCodes: readonly string[] = ['REVISION_COMPACTED', 'REVISION_IN_FUTUR
 
 /** Shows the checker of liveness what the cluster and its clients do. Looks on only: it sets no timers. */
 export class LivenessWatch {
-  readonly #cluster: Cluster;
+  readonly #cluster: Scene;
   readonly #standings: Standings;
   readonly #checker: Liveness;
   readonly #lookEveryMs: number;
   #nextLookMs = 0;
 
-  constructor(cluster: Cluster) {
+  constructor(cluster: Scene) {
     this.#cluster = cluster;
     this.#lookEveryMs = cluster.options.heartbeatIntervalMs;
     this.#standings = new Standings(cluster);

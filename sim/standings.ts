@@ -1,22 +1,36 @@
 import { noMember, type Index } from '../src/base/ids.js';
+import type { MemberOptions } from '../src/member/options.js';
+import type { MemoryNetwork } from '../src/peer/memory-network.js';
 import { isMember } from '../src/raft/config-change.js';
 import { holdMajority, isSound, possibleConfigs } from './budget.js';
 import type { Standing } from './checkers/liveness.js';
 import { snapshotMsMax } from './checkers/liveness-bounds.js';
-import type { Cluster } from './cluster.js';
 import type { Machine } from './machine.js';
+import type { Observer } from './observer.js';
+import type { Plan } from './plan.js';
 
 /** What was committed before is asked for of the members: so many looks before. */
 const lagLooks = 10;
 
+/** The cluster, as far as it bears on who is healthy. */
+export interface Surroundings {
+  readonly machines: readonly Machine[];
+  readonly network: MemoryNetwork;
+  readonly observer: Observer;
+  readonly options: MemberOptions;
+  readonly plan: Plan;
+  readonly removals: number;
+  readonly hiddenFaults: number;
+}
+
 /** What is true of each member, seen from outside: who is healthy, and who then leads whom. */
 export class Standings {
-  readonly #cluster: Cluster;
+  readonly #cluster: Surroundings;
   /** The newest index that was committed at each of the last looks, oldest first. */
   readonly #commits: Index[] = [];
   #condition = '';
 
-  constructor(cluster: Cluster) {
+  constructor(cluster: Surroundings) {
     this.#cluster = cluster;
   }
 
