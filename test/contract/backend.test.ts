@@ -8,6 +8,7 @@ import { MemoryBackend } from '../../src/storage/backend/memory-backend.js';
 import type { Backend } from '../../src/ports/backend.js';
 import { backendContract, type BackendKind } from './backend.js';
 import { cutValuesContract } from './backend-cut-values.js';
+import { installsContract } from './backend-installs.js';
 import { openBatchesContract } from './backend-open-batches.js';
 
 const memory: BackendKind = {
@@ -52,4 +53,5 @@ for (const kind of [memory, memoryOfChunks, lmdb]) {
   backendContract(kind);
   cutValuesContract(kind);
   openBatchesContract(kind);
+  installsContract(kind);
 }

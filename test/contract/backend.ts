@@ -8,10 +8,10 @@ import {
   tableNames,
   type Backend,
   type Row,
+  type TableRow,
   type TableName,
 } from '../../src/ports/backend.js';
 import { DiskError } from '../../src/ports/disk.js';
-import { row, testInstalls } from './backend-installs.js';
 
 /** One kind of backend under test. */
 export interface BackendKind {
@@ -184,7 +184,6 @@ export function backendContract(kind: BackendKind): void {
 
     testBatches(kind);
     testViews(kind);
-    testInstalls(kind);
 
     itHoldsForSeeds('does what a plain sorted map does', 30, [], (seed) => compareWithModel(kind, seed));
   });
@@ -306,6 +305,10 @@ function testBatches(kind: BackendKind): void {
 
 function isDiskError(error: unknown): boolean {
   return error instanceof DiskError && error.reason === 'failed';
+}
+
+function row(key: string, value: string): TableRow {
+  return { table: 'current', key: bytes(key), value: bytes(value) };
 }
 
 function testViews(kind: BackendKind): void {
