@@ -1,4 +1,5 @@
 import type { Ready } from '../../src/raft/types.js';
+import { Dice } from '../dice.js';
 import type { Machine } from '../machine.js';
 import { castOf, playMsMax } from './cast.js';
 import type { Fault, FaultScene } from './scene.js';
@@ -42,14 +43,22 @@ const breaksMax = 6;
 
 /**
  * A transfer breaks off again and again, and goes on where it stopped; or the break is so long that the one end, or both, have
- * given it up; or the machine that receives is started anew in between.
+ * given it up; or the machine that receives is started anew in between, or its disk is full. In some of these runs bits of chunks
+ * change on their way.
  */
 export const brokenTransfer: Fault = (scene) => {
   const roles = rolesOf(scene);
   if (roles === undefined) return undefined;
   const { leader, away, next } = roles;
   const { cluster, dice } = scene;
+  // The number was chosen so that the seeds that are written down for other mutants run without.
+  const rot = Dice.of(cluster.plan.seed, 'chunks that rot 2126');
+  const rots = rot.chance(0.6);
   play(scene, playMsMax, async (stage) => {
+    if (rots) leader.rotsChunk = () => rot.chance(0.05);
+    stage.lasts(() => {
+      leader.rotsChunk = () => false;
+    });
     await comeBackBehind(stage, away, [leader, next]);
     for (let left = dice.below(breaksMax + 1); left > 0; left--) {
       await stage.until(() => isArriving(away), playMsMax);
