@@ -12,7 +12,8 @@ import { assertSaidDiskFailed, assertSaidDiskIsFull, isCrashOfLmdb } from './sto
 const skip = skipUnlessRoot({ commands: diskCommands });
 const diskSizeMebibytes = 160;
 const otherSizeMebibytes = 60;
-const valueSizeBytes = 64 * 1024;
+/** So large that few writes fill a disk: each of them waits for several syncs. */
+const valueSizeBytes = 512 * 1024;
 
 /** Writes one key after the other until it is stopped, and knows what was acknowledged. */
 class Writer {
