@@ -41,40 +41,11 @@ export const faultKinds = [
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
-/**
- * What they do shows in the machines, their disks and links, so that it is known who is healthy meanwhile (standings.ts).
- * While another kind lasts, nobody is.
- */
-export const visibleKinds: ReadonlySet<string> = new Set<FaultKind>([
-  ...([
-    'power-loss',
-    'power-loss-everywhere',
-    'kill',
-    'restart-gracefully',
-    'rolling-upgrade',
-    'roll-back',
-  ] as const),
-  ...(['pause', 'partition', 'isolate-leader', 'cut-one-way', 'bridge', 'slow-link', 'lossy-link'] as const),
-  ...(['late-answers', 'straggler', 'disconnect', 'drift', 'wall-jump', 'slow-disk', 'full-disk'] as const),
-  ...([
-    'failing-sync',
-    'failing-write',
-    'failing-read',
-    'failing-state',
-    'lying-sync',
-    'lost-syncs',
-  ] as const),
-  ...([
-    'lost-sector',
-    'rot-log',
-    'rot-snapshot',
-    'rot-state',
-    'transfer-leadership',
-    'join',
-    'remove',
-  ] as const),
-  ...(['remove-at-once', 'replace'] as const),
-]);
+/** What they do does not show as long as they last: nobody is known to be healthy then. */
+const hiddenKinds: ReadonlySet<FaultKind> = new Set(['chase-leaders', 'flap', 'narrow-link']);
+
+/** What they do shows in the machines, their disks and links, so that it is known who is healthy meanwhile (standings.ts). */
+export const visibleKinds: ReadonlySet<string> = new Set(faultKinds.filter((kind) => !hiddenKinds.has(kind)));
 
 /** As faultThemes, of runs that chance gives none of those to take its place. */
 export const stragglerThemes: readonly (readonly FaultKind[])[] = [

@@ -64,10 +64,7 @@ export const transferMutants: readonly Mutant[] = [
     'view-kept-for-ever',
     'a view whose transfer broke off, and is not gone on with, stays open',
     'src/member/outgoing-snapshots.ts',
-    `      this.#drop(transfer);
-      this.#transfers.delete(transfer.to);
-    });`,
-    `      this.#transfers.delete(transfer.to);
-    });`,
+    'setTimer(options.snapshotKeptMs, () => this.#drop(transfer));',
+    'setTimer(options.snapshotKeptMs, () => void this.#transfers.delete(transfer.to));',
   ),
 ];

@@ -13,6 +13,7 @@ import type { Message } from '../raft/types.js';
 import { SnapshotArrival } from './snapshot-arrival.js';
 import { TransferProgress } from './transfer-progress.js';
 import type { TransferSpace } from './transfer-space.js';
+import { UnderWay } from './under-way.js';
 
 interface Parts {
   readonly id: MemberId;
@@ -38,7 +39,7 @@ export class IncomingSnapshots {
   /** It is here as a whole, and Raft has decided to take it. */
   #whole: { readonly index: Index; readonly install: BackendInstall } | undefined;
   /** What touches the disk until it has ended. */
-  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #underWay = new UnderWay();
   #closed = false;
 
   constructor(parts: Parts) {
@@ -70,7 +71,7 @@ export class IncomingSnapshots {
       this.#tellResumed(underWay);
       return underWay.connect();
     }
-    return await this.#track(this.#begin(from, offer, underWay));
+    return await this.#underWay.track(this.#begin(from, offer, underWay));
   }
 
   #tellResumed({ from, offer, place }: SnapshotArrival): void {
@@ -162,7 +163,7 @@ export class IncomingSnapshots {
     if (raft.installing) return;
     // The log came faster than the snapshot.
     this.#whole = undefined;
-    void this.#track(install.abort().catch(() => {}));
+    void this.#underWay.track(install.abort().catch(() => {}));
   }
 
   /** The snapshot that Raft decided to install: prepared, and to be activated. */
@@ -172,18 +173,11 @@ export class IncomingSnapshots {
     return whole?.index === index ? whole.install : undefined;
   }
 
-  #track<T>(work: Promise<T>): Promise<T> {
-    const end = (): void => void this.#underWay.delete(work);
-    this.#underWay.add(work);
-    work.then(end, end);
-    return work;
-  }
-
   /** Ends them all. Nothing of them touches the disk any more when it resolves. */
   async close(): Promise<void> {
     this.#closed = true;
-    if (this.#arrival instanceof SnapshotArrival) void this.#track(this.#arrival.abort());
-    if (this.#whole !== undefined) void this.#track(this.#whole.install.abort().catch(() => {}));
-    while (this.#underWay.size > 0) await Promise.allSettled([...this.#underWay]);
+    if (this.#arrival instanceof SnapshotArrival) void this.#underWay.track(this.#arrival.abort());
+    if (this.#whole !== undefined) void this.#underWay.track(this.#whole.install.abort().catch(() => {}));
+    await this.#underWay.ended();
   }
 }

@@ -11,6 +11,7 @@ import type { MemberOptions } from './options.js';
 import { SnapshotView } from './snapshot-view.js';
 import { TransferProgress, type Progress } from './transfer-progress.js';
 import type { TransferSpace } from './transfer-space.js';
+import { UnderWay } from './under-way.js';
 
 type OutgoingOptions = Pick<
   MemberOptions,
@@ -66,7 +67,7 @@ export class OutgoingSnapshots {
    */
   readonly #catchingUp = new Map<MemberId, { readonly index: Index; readonly lagSizeBytes: number }>();
   /** Views that are being opened, and what else must end before the state is closed. */
-  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #underWay = new UnderWay();
   #isLooking = false;
   #closed = false;
 
@@ -134,7 +135,7 @@ export class OutgoingSnapshots {
     }
     transfer.abort = new AbortController();
     transfer.phase = 'sending';
-    void this.#track(this.#attempt(transfer)).then(
+    void this.#underWay.track(this.#attempt(transfer)).then(
       (index) => this.#arrived(transfer, index),
       (error: unknown) => this.#brokeOff(transfer, error),
     );
@@ -222,10 +223,7 @@ export class OutgoingSnapshots {
     if (this.#closed) return;
     transfer.phase = 'kept';
     const { clock, options } = this.#parts;
-    transfer.keptTimer = clock.setTimer(options.snapshotKeptMs, () => {
-      this.#drop(transfer);
-      this.#transfers.delete(transfer.to);
-    });
+    transfer.keptTimer = clock.setTimer(options.snapshotKeptMs, () => this.#drop(transfer));
     this.#tellRaft(transfer.to, false);
   }
 
@@ -245,7 +243,7 @@ export class OutgoingSnapshots {
         this.#giveUp(transfer, `the state has grown by ${pinnedBytes} bytes because of it`);
       }
     }
-    if (!this.#isLooking) void this.#track(this.#lookAtSpace());
+    if (!this.#isLooking) void this.#underWay.track(this.#lookAtSpace());
   }
 
   async #lookAtSpace(): Promise<void> {
@@ -273,13 +271,6 @@ export class OutgoingSnapshots {
     transfer.abort.abort();
   }
 
-  #track<T>(work: Promise<T>): Promise<T> {
-    const end = (): void => void this.#underWay.delete(work);
-    this.#underWay.add(work);
-    work.then(end, end);
-    return work;
-  }
-
   /** Ends them all. Nothing reads the state any more when it resolves. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -287,7 +278,7 @@ export class OutgoingSnapshots {
       this.#drop(transfer);
       transfer.abort.abort();
     }
-    while (this.#underWay.size > 0) await Promise.allSettled([...this.#underWay]);
+    await this.#underWay.ended();
     for (const { view } of this.#transfers.values()) view?.close();
   }
 }

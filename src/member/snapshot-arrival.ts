@@ -126,7 +126,8 @@ export class SnapshotArrival {
       throw error;
     }
     if (this.#hasEnded()) throw new KvorumError('MEMBER_STOPPING', 'this member is stopping');
-    this.#end();
+    this.#phase = 'ended';
+    this.#around.ended();
     this.#around.arrived(this.#install);
   }
 
@@ -135,18 +136,10 @@ export class SnapshotArrival {
     return this.#phase === 'ended';
   }
 
-  #end(): void {
-    this.#keptTimer?.cancel();
-    if (this.#hasEnded()) return;
-    this.#phase = 'ended';
-    this.#around.ended();
-  }
-
   /** Gives it up: nothing of it is left when this resolves. Never rejects. */
   async abort(): Promise<void> {
-    const wasFinished = this.#hasEnded();
+    if (this.#hasEnded()) return;
     this.#keptTimer?.cancel();
-    if (wasFinished) return;
     this.#phase = 'ended';
     try {
       await this.#install.abort();
