@@ -25,12 +25,19 @@ export const latestCornerKinds = ['corner-slow-links'] as const;
 export const lastCornerKinds = ['corner-vote-while-installing'] as const;
 /** Of seeds that are led to none of those before. */
 export const movingCornerKinds = ['corner-moves'] as const;
+/** Of seeds that are led to none of those before. */
+export const livenessCornerKinds = [
+  'corner-distant-member',
+  'corner-hung-leader',
+  'corner-lost-proposals',
+] as const;
 export const allCornerKinds = [
   ...cornerKinds,
   ...laterCornerKinds,
   ...latestCornerKinds,
   ...lastCornerKinds,
   ...movingCornerKinds,
+  ...livenessCornerKinds,
 ] as const;
 export type CornerKind = (typeof allCornerKinds)[number];
 
@@ -55,6 +62,8 @@ export interface Corner {
     readonly valueSizeBytesMax: number;
   };
   readonly turnMsMax?: number;
+  /** Clients who wait for their answers are at all members. */
+  readonly probes?: boolean;
 }
 
 /** Of each run that is led to a corner. */
@@ -77,6 +86,16 @@ const quickAnswers: Corner = {
   network: { ...network, latencyMsMin: 0.05, latencyMsMax: 1 },
   disk: quickDisk,
   clients: { count: 5, callsPerSecond: 20, valueSizeBytesMax: 50 },
+};
+
+/** Whoever waits is soon served where nothing is wrong. */
+const watched: Corner = {
+  members: 3,
+  heartbeatIntervalMs: 20,
+  network: { ...network, latencyMsMin: 0.05, latencyMsMax: 2 },
+  disk: { syncMsMin: 0.1, syncMsMax: 5, flushIntervalMsMin: 20, flushIntervalMsMax: 50 },
+  clients: { count: 5, callsPerSecond: 20, valueSizeBytesMax: 50 },
+  probes: true,
 };
 
 export const corners: Readonly<Record<CornerKind, Corner>> = {
@@ -188,6 +207,9 @@ export const corners: Readonly<Record<CornerKind, Corner>> = {
     disk: quickDisk,
     clients: { count: 5, callsPerSecond: 60, valueSizeBytesMax: 50 },
   },
+  'corner-distant-member': watched,
+  'corner-hung-leader': watched,
+  'corner-lost-proposals': watched,
   'corner-late-proposal': {
     members: 3,
     heartbeatIntervalMs: 20,

@@ -111,24 +111,25 @@ export class DiskModel {
     if (operation === 'sync') delayMs = dice.ms(plan.syncMsMin, plan.syncMsMax);
     else if (dice.chance(plan.writeDelayProbability)) delayMs = dice.ms(0, Math.max(1, plan.syncMsMax));
     if (delayMs === 0) return error;
+    const end = this.#beginSlow(operation, path);
+    return this.#after(delayMs, error).finally(end);
+  }
+
+  /** @returns what is called when the operation has ended, where the log may be at it for long */
+  #beginSlow(operation: DiskOperation, path: string): () => void {
     const isOfLog =
       (operation === 'write' || operation === 'sync') && path.startsWith('wal/') && !path.endsWith('.tmp');
-    return isOfLog && this.slowness > 1 ? this.#slowLog(delayMs, error) : this.#after(delayMs, error);
+    if (!isOfLog || this.slowness === 1) return () => {};
+    const operations = this.#slowLogOperations;
+    const slow = { beganMs: this.#around.clock.monotonicMs() };
+    operations.add(slow);
+    return () => void operations.delete(slow);
   }
 
   #failure(operation: DiskOperation, path: string): DiskError | undefined {
     const kind = operation === 'open' || operation === 'list' ? 'read' : operation;
     if (this.#failing.size === 0 || !this.#failing.delete(kind as FailingOperation)) return undefined;
     return new DiskError('failed', `${operation} ${path}: ${injectedError}`);
-  }
-
-  async #slowLog(delayMs: number, error: DiskError | undefined): Promise<DiskError | undefined> {
-    const operations = this.#slowLogOperations;
-    const operation = { beganMs: this.#around.clock.monotonicMs() };
-    operations.add(operation);
-    await this.#after(delayMs, undefined);
-    operations.delete(operation);
-    return error;
   }
 
   /** What a slow disk has begun goes on as slowly when it is fast again, but not for ever. */
@@ -150,8 +151,12 @@ export class DiskModel {
     const { plan, dice, clock, done } = this.#around;
     done(operation, path);
     if (!dice.chance(plan.reportDelayProbability)) return process.paused ? process.entering() : undefined;
+    const end = this.#beginSlow(operation, path);
     return new Promise((resolve) => {
-      clock.setTimer(this.#slowed(dice.ms(0, Math.max(1, plan.syncMsMax))), () => process.enter(resolve));
+      clock.setTimer(this.#slowed(dice.ms(0, Math.max(1, plan.syncMsMax))), () => {
+        end();
+        process.enter(resolve);
+      });
     });
   }
 

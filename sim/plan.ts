@@ -8,6 +8,7 @@ import {
   lastCornerKinds,
   latestCornerKinds,
   laterCornerKinds,
+  livenessCornerKinds,
   movingCornerKinds,
   type Corner,
   type CornerKind,
@@ -92,6 +93,7 @@ const laterCornerKnob = 'later corner 6';
 const latestCornerKnob = 'latest corner 8';
 const lastCornerKnob = 'last corner 1';
 const movingCornerKnob = 'moving corner 9';
+const livenessCornerKnob = 'liveness corner 18';
 const installKnob = 'slow installations 161';
 const stragglerKnob = 'straggler theme 1';
 const sixKnob = 'six 103';
@@ -112,6 +114,7 @@ const laterCornerPart = 0.04;
 const latestCornerPart = 0.02;
 const lastCornerPart = 0.02;
 const movingCornerPart = 0.02;
+const livenessCornerPart = 0.03;
 const slowInstallPart = 0.05;
 const stragglerThemePart = 0.06;
 const probesPart = 0.05;
@@ -156,7 +159,8 @@ class Draft {
       this.#drawn(laterCornerKnob, laterCornerPart, laterCornerKinds) ??
       this.#drawn(cornerKnob, cornerPart, cornerKinds) ??
       this.#drawn(lastCornerKnob, lastCornerPart, lastCornerKinds) ??
-      this.#drawn(movingCornerKnob, movingCornerPart, movingCornerKinds);
+      this.#drawn(movingCornerKnob, movingCornerPart, movingCornerKinds) ??
+      this.#drawn(livenessCornerKnob, livenessCornerPart, livenessCornerKinds);
     this.#corner = this.#cornerKind === undefined ? undefined : corners[this.#cornerKind];
   }
 
@@ -218,7 +222,7 @@ class Draft {
   }
 
   #probes(): boolean {
-    return this.#dice(probesKnob).chance(probesPart);
+    return this.#corner?.probes ?? this.#dice(probesKnob).chance(probesPart);
   }
 
   #members(): number {

@@ -3,6 +3,7 @@ import type { Cluster } from '../cluster.js';
 import type { Machine } from '../machine.js';
 import { castOf, playMsMax } from './cast.js';
 import { leaseGiven } from './lease-given.js';
+import { livenessCorners } from './liveness-corners.js';
 import { moves } from './moves.js';
 import { slowLinks } from './narrow-links.js';
 import { orderTransfer } from './order.js';
@@ -147,4 +148,5 @@ export const cornerFaults = {
   'corner-slow-links': slowLinks,
   'corner-moves': moves,
   ...successionCorners,
+  ...livenessCorners,
 };

@@ -45,7 +45,11 @@ export type FaultKind = (typeof faultKinds)[number];
 const hiddenKinds: ReadonlySet<FaultKind> = new Set(['chase-leaders', 'flap', 'narrow-link']);
 
 /** What they do shows in the machines, their disks and links, so that it is known who is healthy meanwhile (standings.ts). */
-export const visibleKinds: ReadonlySet<string> = new Set(faultKinds.filter((kind) => !hiddenKinds.has(kind)));
+export const visibleKinds: ReadonlySet<string> = new Set([
+  ...faultKinds.filter((kind) => !hiddenKinds.has(kind)),
+  'corner-distant-member',
+  'corner-hung-leader',
+]);
 
 /** As faultThemes, of runs that chance gives none of those to take its place. */
 export const stragglerThemes: readonly (readonly FaultKind[])[] = [

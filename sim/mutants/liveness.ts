@@ -10,6 +10,13 @@ export const livenessMutants: readonly Mutant[] = [
     '    return [];\n',
   ),
   mutant(
+    'answer-to-an-earlier-asking-thrown-away',
+    'a round of reads takes only the answer to its newest asking: where that takes longer than the wait, none is good',
+    'src/member/reads.ts',
+    'if (context < this.#roundContext || this.#inRound.length === 0) return;',
+    'if (context !== this.#context || this.#inRound.length === 0) return;',
+  ),
+  mutant(
     'lost-round-asked-for-once',
     'a round of reads whose message was lost is never asked for again',
     'src/member/reads.ts',
@@ -29,6 +36,13 @@ export const livenessMutants: readonly Mutant[] = [
     'src/member/reads.ts',
     'this.#idleTicks = this.#waitingCount === 0 ? 0 : this.#idleTicks + 1;',
     'this.#idleTicks++;',
+  ),
+  mutant(
+    'hung-disk-goes-on-leading',
+    'a leader whose disk hangs goes on leading, though others could',
+    'src/member/disk-watch.ts',
+    "if (this.#hungSinceMs === undefined || raft.role !== 'leader') return;",
+    "if (raft.role !== '') return;",
   ),
   mutant(
     'hung-disk-says-serving',
@@ -78,6 +92,13 @@ export const livenessMutants: readonly Mutant[] = [
     'src/member/watches.ts',
     'reaches: (each) => this.reachability.of(each)?.reachable !== false,\n      installing',
     'reaches: (each) => !(this[`lost ${each}`] ||= this.reachability.of(each)?.reachable === false),\n      installing',
+  ),
+  mutant(
+    'resent-ever-more-rarely',
+    'each wait before lost proposals are sent again is twice as long as the one before, without an end (it was so once)',
+    'src/raft/forwarded-proposals.ts',
+    'Math.min(this.#resends, doublingsMax)',
+    'this.#resends',
   ),
   mutant(
     'waits-behind-what-is-forgotten',

@@ -38,7 +38,7 @@ export class MemoryDisk implements Disk {
     const after = new MemoryDisk();
     for (const folder of this.#folders) after.#folders.add(folder);
     for (const [path, content] of this.#files) {
-      const found = new Content();
+      const found = new Content(path);
       found.bytes = found.durable = new Uint8Array(content.afterCrash(random));
       after.#files.set(path, found);
     }
@@ -149,17 +149,17 @@ export class MemoryDisk implements Disk {
     this.#refuseFolder(`open ${path}`, path);
     if (options?.create === true && !this.#files.has(path)) {
       if (!this.#folders.has(parentOf(path))) throw new DiskError('failed', `open ${path}: no such folder`);
-      this.#files.set(path, new Content());
+      this.#files.set(path, new Content(path));
     }
     const content = this.#file(path);
     this.#openCount++;
     return new MemoryFile(content, {
-      begin: (operation) => this.#begin(operation, path),
-      done: (operation) => this.#done(operation, path),
+      begin: (operation) => this.#begin(operation, content.path),
+      done: (operation) => this.#done(operation, content.path),
       closed: () => {
         this.#openCount--;
       },
-      room: (sizeBytes) => this.#room(path, sizeBytes),
+      room: (sizeBytes) => this.#room(content.path, sizeBytes),
       damage: () => this.damage,
       lies: () => this.lies,
     });
@@ -176,7 +176,7 @@ export class MemoryDisk implements Disk {
     this.#refuseFolder(`write ${path}`, path);
     if (!this.#folders.has(parentOf(path))) throw new DiskError('failed', `write ${path}: no such folder`);
     this.#room(path, bytes.length);
-    const content = new Content();
+    const content = new Content(path);
     content.write(0, [bytes]);
     content.sync();
     this.#files.set(path, content);
@@ -211,6 +211,7 @@ export class MemoryDisk implements Disk {
     if (!this.#folders.has(parentOf(to))) throw new DiskError('failed', `rename ${from}: no such folder`);
     this.#files.delete(from);
     this.#files.set(to, content);
+    content.path = to;
     await this.#done('rename', from);
   }
 

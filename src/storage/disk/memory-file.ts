@@ -8,12 +8,18 @@ export const sectorSizeBytes = 512;
 
 /** The bytes of one file: what is durable, and what a crash may take. */
 export class Content {
+  /** Where it is found; as it was where it is not any more. */
+  path: string;
   /** As programs see it. */
   bytes = new Uint8Array(0);
   /** As the platters have it. */
   durable = new Uint8Array(0);
   /** Sectors that differ, maybe. */
   readonly dirty = new Set<number>();
+
+  constructor(path: string) {
+    this.path = path;
+  }
 
   write(position: number, chunks: readonly Uint8Array[]): void {
     let end = position;
