@@ -52,6 +52,13 @@ export class IncomingSnapshots {
     return this.#whole !== undefined || arrival === 'opening' || arrival?.isKept === false;
   }
 
+  /** Whether this member lacks a state that is on its way here, or broke off and may go on. */
+  get isAwaited(): boolean {
+    const arrival = this.#arrival;
+    if (this.#whole !== undefined || arrival === 'opening') return true;
+    return arrival !== undefined && arrival.offer.meta.index > this.#parts.raft.commit;
+  }
+
   /** @returns undefined when it is not wanted */
   async receive(from: MemberId, offer: SnapshotOffer): Promise<IncomingSnapshot | undefined> {
     const { id, raft, step } = this.#parts;
