@@ -349,6 +349,52 @@ void test('a view that keeps too much on disk is given up, and the transfer begi
   await caughtUp(lag);
 });
 
+/** Takes its place in the log, and leaves the state as it is. */
+async function writeLogOnly(cluster: MemoryCluster, times: number): Promise<void> {
+  for (let at = 0; at < times; at++) {
+    const { member } = cluster.leaderMachine();
+    const row = { type: 'put', key: encodeUtf8('k0'), value: new Uint8Array(1000) } as const;
+    await cluster.settled(
+      member.write({ ...row, lease: 0n, previous: false, expectedModRevision: 1_000_000 }),
+    );
+  }
+}
+
+void test('a leader whose disk runs full of what it keeps of the log for one that lags keeps it no longer', async () => {
+  const kept = { logSizeBytesKept: 20_000, logMarkSizeBytes: 1000, diskReserveSizeBytes: 150_000 };
+  const lag = await lagging(81, kept);
+  const { cluster, leader, away } = lag;
+  const gate = new Gate();
+  away.backend.faults = (operation) => (operation === 'add' ? gate.pass() : undefined);
+  await cluster.start(away);
+  await cluster.until(() => gate.arrivals > 0);
+  leader.disk.capacityBytes = leader.disk.usedBytes + 400_000;
+  await writeLogOnly(cluster, 800);
+  assert.equal(leader.running, true);
+  assert.ok(count(cluster, 'is given up') > 0);
+  gate.open();
+  leader.disk.capacityBytes = Infinity;
+  await caughtUp(lag);
+});
+
+void test('nor for one that was brought a snapshot and catches up too slowly', async () => {
+  const kept = { logSizeBytesKept: 80_000, logMarkSizeBytes: 1000, diskReserveSizeBytes: 150_000 };
+  const lag = await lagging(82, kept);
+  const { cluster, leader, away } = lag;
+  await cluster.start(away);
+  await cluster.until(() => count(cluster, 'snapshot installed') > 2);
+  const end = cluster.network.hold(({ to, message }) => {
+    return to === away.id && message?.type === 'append' && message.entries.length > 0;
+  });
+  leader.disk.capacityBytes = leader.disk.usedBytes + 330_000;
+  await writeLogOnly(cluster, 800);
+  assert.equal(leader.running, true);
+  assert.ok(count(cluster, 'the log is kept no longer') > 0);
+  end();
+  leader.disk.capacityBytes = Infinity;
+  await caughtUp(lag);
+});
+
 void test('a joining member takes in a state whose rows are larger than a chunk', async () => {
   const cluster = await MemoryCluster.of(1, 80, { snapshotChunkSizeBytes: 10_000 });
   const leader = cluster.leaderMachine();
