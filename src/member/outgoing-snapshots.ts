@@ -5,7 +5,7 @@ import type { Log } from '../base/log.js';
 import type { RandomSource } from '../base/prng.js';
 import type { Backend } from '../ports/backend.js';
 import type { Clock, Timer } from '../ports/clock.js';
-import type { Peers } from '../ports/peers.js';
+import { SnapshotRefusedError, type Peers } from '../ports/peers.js';
 import type { Raft } from '../raft/raft.js';
 import type { MemberOptions } from './options.js';
 import { SnapshotView } from './snapshot-view.js';
@@ -212,6 +212,8 @@ export class OutgoingSnapshots {
   #brokeOff(transfer: Transfer, error: unknown): void {
     const { log, clock } = this.#parts;
     if (transfer.view?.isUseless === true || isDamage(error)) this.#drop(transfer);
+    const isRefused = error instanceof SnapshotRefusedError;
+    if (isRefused) transfer.progress?.lost();
     transfer.phase = 'waiting';
     if (this.#closed) {
       this.#drop(transfer);
@@ -219,7 +221,7 @@ export class OutgoingSnapshots {
     }
     log.warn(
       { to: formatId(transfer.to), reason: error instanceof Error ? error.message : String(error) },
-      transfer.view === undefined
+      transfer.view === undefined || isRefused
         ? 'sending a snapshot failed; it begins anew'
         : 'sending a snapshot broke off; it goes on where it stopped',
     );

@@ -244,6 +244,9 @@ void test('a snapshot that does not fit is not begun, and one that no longer fit
   });
   await cluster.until(() => refused() > before);
   assert.equal(away.backend.arrivingSizeBytes, undefined);
+  const told = leader.member.peers().find(({ id }) => id === away.id)!.snapshot;
+  assert.ok(told === undefined || told.doneBytes === 0, 'nothing of it is there');
+  assert.equal(count(cluster, 'goes on where it stopped'), 0);
   assert.equal(away.running, true);
   assert.ok(away.disk.usedBytes - log < 100_000);
 
