@@ -231,7 +231,7 @@ void test('a snapshot that does not fit is not begun, and one that no longer fit
   limitSpace(lag, 150_000);
   const log = away.disk.usedBytes;
   const refused = (): number => count(cluster, "are the log's");
-  await cluster.until(() => refused() > 0);
+  await cluster.until(() => refused() > 0 && !away.member.serving);
   assert.equal(away.backend.arrivingSizeBytes, undefined);
 
   limitSpace(lag, 1_000_000);
@@ -247,6 +247,7 @@ void test('a snapshot that does not fit is not begun, and one that no longer fit
   const told = leader.member.peers().find(({ id }) => id === away.id)!.snapshot;
   assert.ok(told === undefined || told.doneBytes === 0, 'nothing of it is there');
   assert.equal(count(cluster, 'goes on where it stopped'), 0);
+  assert.equal(away.member.serving, false, 'what it lacks it still lacks');
   assert.equal(away.running, true);
   assert.ok(away.disk.usedBytes - log < 100_000);
 
