@@ -38,6 +38,8 @@ export class IncomingSnapshots {
   #arrival: SnapshotArrival | 'opening' | undefined;
   /** It is here as a whole, and Raft has decided to take it. */
   #whole: { readonly index: Index; readonly install: BackendInstall } | undefined;
+  /** Of the newest one that was to be brought here. */
+  #offeredIndex: Index = 0;
   /** What touches the disk until it has ended. */
   readonly #underWay = new UnderWay();
   #closed = false;
@@ -50,6 +52,11 @@ export class IncomingSnapshots {
   get isReceiving(): boolean {
     const arrival = this.#arrival;
     return this.#whole !== undefined || arrival === 'opening' || arrival?.isKept === false;
+  }
+
+  /** Whether this member lacks a state that it was offered, even if it could not take it, or that broke off. */
+  get isAwaited(): boolean {
+    return this.#whole !== undefined || this.#offeredIndex > this.#parts.raft.commit;
   }
 
   /** @returns undefined when it is not wanted */
@@ -66,6 +73,7 @@ export class IncomingSnapshots {
       return undefined;
     }
     if (!this.#mayOffer(from)) return undefined;
+    this.#offeredIndex = Math.max(this.#offeredIndex, offer.meta.index);
     this.#requireKnown(offer);
     if (underWay instanceof SnapshotArrival && underWay.isKept && underWay.offer.id === offer.id) {
       this.#tellResumed(underWay);

@@ -67,6 +67,12 @@ export class LogRetention {
     return this.#totalBytes - (mark?.totalBytes ?? this.#forgottenBytes);
   }
 
+  /** Bytes between `index` and what is kept for everybody: forgettable, were they not kept behind `index`. */
+  heldSizeBytes(index: Index, firstIndex: Index, appliedIndex: Index): number {
+    const needless = this.forgettable(firstIndex, appliedIndex);
+    return needless > index ? this.sizeBytesBehind(index) - this.sizeBytesBehind(needless) : 0;
+  }
+
   /**
    * The newest index that is not kept even for a follower that was brought a snapshot and catches up too slowly.
    * @param lagSizeBytes how far it lay behind when it had been brought it: were that not kept, no snapshot that takes

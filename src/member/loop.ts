@@ -87,6 +87,7 @@ export class Loop {
       ...{ ...parts, space, failed },
       featureLevel: () => machine.featureLevel,
       sizeBytesBehind: (index) => this.#retention.sizeBytesBehind(index),
+      heldLogSizeBytes: (index) => this.#retention.heldSizeBytes(index, raft.firstIndex, raft.appliedIndex),
       schedule: () => this.schedule(),
     });
     this.incoming = new IncomingSnapshots({

@@ -5,7 +5,7 @@ import type { Log } from '../base/log.js';
 import type { RandomSource } from '../base/prng.js';
 import type { Backend } from '../ports/backend.js';
 import type { Clock, Timer } from '../ports/clock.js';
-import type { Peers } from '../ports/peers.js';
+import { SnapshotRefusedError, type Peers } from '../ports/peers.js';
 import type { Raft } from '../raft/raft.js';
 import type { MemberOptions } from './options.js';
 import { SnapshotView } from './snapshot-view.js';
@@ -31,6 +31,8 @@ interface Parts {
   readonly featureLevel: () => FeatureLevel;
   /** What was appended to the log behind an index. */
   readonly sizeBytesBehind: (index: Index) => number;
+  /** Of the log, what would be forgotten if it were not kept behind an index. */
+  readonly heldLogSizeBytes: (index: Index) => number;
   /** Runs the member's loop soon. */
   readonly schedule: () => void;
   /** Stops the member: its own state is damaged. */
@@ -53,6 +55,8 @@ interface Transfer {
 /** Between two attempts to bring a snapshot to one member: after one that brought nothing, twice as long as before. */
 const retryDelayMs = 500;
 const retryDelayMsMax = 4000;
+
+const diskIsShort = 'the disk is nearly full';
 
 /**
  * This member's state on its way to members whose entries are gone from the log: to each from a view of its own, without a
@@ -100,6 +104,10 @@ export class OutgoingSnapshots {
       else oldest = Math.min(oldest, Math.max(index, row.match));
     }
     return oldest;
+  }
+
+  #neededBehind(id: MemberId, index: Index): Index {
+    return Math.max(index, this.#parts.raft.status().progress.get(id)?.match ?? 0);
   }
 
   /** Of those that were brought a snapshot and have not caught up, how far the last of them lay behind it. */
@@ -204,6 +212,8 @@ export class OutgoingSnapshots {
   #brokeOff(transfer: Transfer, error: unknown): void {
     const { log, clock } = this.#parts;
     if (transfer.view?.isUseless === true || isDamage(error)) this.#drop(transfer);
+    const isRefused = error instanceof SnapshotRefusedError;
+    if (isRefused) transfer.progress?.lost();
     transfer.phase = 'waiting';
     if (this.#closed) {
       this.#drop(transfer);
@@ -211,7 +221,7 @@ export class OutgoingSnapshots {
     }
     log.warn(
       { to: formatId(transfer.to), reason: error instanceof Error ? error.message : String(error) },
-      transfer.view === undefined
+      transfer.view === undefined || isRefused
         ? 'sending a snapshot failed; it begins anew'
         : 'sending a snapshot broke off; it goes on where it stopped',
     );
@@ -249,18 +259,35 @@ export class OutgoingSnapshots {
   async #lookAtSpace(): Promise<void> {
     this.#isLooking = true;
     try {
-      if (!(await this.#parts.space.isShort())) return;
-      let most: Transfer | undefined;
-      let mostBytes = 0;
-      for (const transfer of this.#transfers.values()) {
-        const pinnedBytes = transfer.view?.pinnedSizeBytes() ?? 0;
-        if (pinnedBytes > mostBytes) [most, mostBytes] = [transfer, pinnedBytes];
-      }
-      if (most !== undefined) this.#giveUp(most, 'the disk is nearly full');
+      if (await this.#parts.space.isShort()) this.#freeSpace();
     } catch {
       // Not known: whoever writes finds out.
     } finally {
       this.#isLooking = false;
+    }
+  }
+
+  /** The one that costs most is given up; where none costs anything, the log is kept no longer for those that catch up. */
+  #freeSpace(): void {
+    const { heldLogSizeBytes, log } = this.#parts;
+    let most: Transfer | undefined;
+    let mostBytes = 0;
+    for (const transfer of this.#transfers.values()) {
+      const { view } = transfer;
+      const heldBytes = view === undefined ? 0 : view.pinnedSizeBytes() + heldLogSizeBytes(view.index);
+      if (heldBytes > mostBytes) [most, mostBytes] = [transfer, heldBytes];
+    }
+    if (most !== undefined) {
+      this.#giveUp(most, diskIsShort);
+      return;
+    }
+    for (const [id, { index }] of this.#catchingUp) {
+      if (heldLogSizeBytes(this.#neededBehind(id, index)) === 0) continue;
+      log.warn(
+        { to: formatId(id), reason: diskIsShort },
+        'the log is kept no longer for a member that catches up',
+      );
+      this.#catchingUp.delete(id);
     }
   }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { noMember } from '../base/ids.js';
 import { memberDefaults } from './options.js';
-import { hang } from './testing/gate.js';
+import { Gate, hang } from './testing/gate.js';
 import { put } from './testing/key-values.js';
 import { MemoryCluster } from './testing/memory-cluster.js';
 
@@ -49,6 +49,29 @@ describe('whether a member serves', () => {
     end();
     await cluster.settled(write);
     await cluster.until(() => cut!.member.serving);
+  });
+
+  it('is told by one that lacks a state that is brought to it, between two attempts too', async () => {
+    const cluster = await MemoryCluster.of(3, 514, { logEntriesKept: 20, snapshotChunkSizeBytes: 1000 });
+    const away = cluster.followers()[0]!;
+    const leader = cluster.leaderMachine();
+    cluster.crash(away);
+    for (let at = 0; at < 40; at++) {
+      await cluster.settled(put(leader.member, `k${at}`, 'x'.repeat(1000)));
+    }
+    const gate = new Gate();
+    away.backend.faults = (operation) => (operation === 'add' ? gate.pass() : undefined);
+    await cluster.start(away);
+    await cluster.until(() => gate.arrivals > 0 && !away.member.serving);
+    cluster.network.disconnect(leader.id, away.id);
+    gate.open();
+    const told: boolean[] = [];
+    away.member.onChange(() => told.push(away.member.serving));
+    const { commitIndex } = leader.member.status();
+    await cluster.until(() => away.member.serving);
+    assert.ok(cluster.events.some((event) => event.includes('goes on where it broke off')));
+    assert.ok(away.member.status().appliedIndex >= commitIndex);
+    assert.equal(told.indexOf(true), told.length - 1);
   });
 
   it('is told when it ends, however long its disk takes for that', async () => {

@@ -7,7 +7,8 @@ interface Options {
   readonly leader: () => MemberId;
   /** False: messages to it are being lost. */
   readonly reaches: (id: MemberId) => boolean;
-  readonly installing: () => boolean;
+  /** A snapshot is being brought to it, or installed. */
+  readonly lacksState: () => boolean;
   readonly diskHung: () => boolean;
   /** For so many ticks calls have waited, and none of them was answered. */
   readonly readsIdleTicks: () => number;
@@ -35,11 +36,11 @@ export class Serviceability {
   }
 
   #isServing(): boolean {
-    const { id, patienceTicks, leader, reaches, installing, diskHung, readsIdleTicks, writesIdleTicks } =
+    const { id, patienceTicks, leader, reaches, lacksState, diskHung, readsIdleTicks, writesIdleTicks } =
       this.#options;
     const leads = leader();
     if (leads === noMember || (leads !== id && !reaches(leads))) return false;
-    if (installing() || diskHung()) return false;
+    if (lacksState() || diskHung()) return false;
     return readsIdleTicks() <= patienceTicks && writesIdleTicks() <= patienceTicks;
   }
 }

@@ -71,6 +71,7 @@ export class SnapshotView {
       resume: (place) => {
         this.#isUseless = !this.#rows.resume(place);
         if (this.#isUseless) throw new Error(`the other end has ${place.chunks} chunks of something else`);
+        progress.moved(this.#rows.sizeBytes);
       },
       next: () => {
         try {

@@ -231,7 +231,7 @@ void test('a snapshot that does not fit is not begun, and one that no longer fit
   limitSpace(lag, 150_000);
   const log = away.disk.usedBytes;
   const refused = (): number => count(cluster, "are the log's");
-  await cluster.until(() => refused() > 0);
+  await cluster.until(() => refused() > 0 && !away.member.serving);
   assert.equal(away.backend.arrivingSizeBytes, undefined);
 
   limitSpace(lag, 1_000_000);
@@ -244,6 +244,10 @@ void test('a snapshot that does not fit is not begun, and one that no longer fit
   });
   await cluster.until(() => refused() > before);
   assert.equal(away.backend.arrivingSizeBytes, undefined);
+  const told = leader.member.peers().find(({ id }) => id === away.id)!.snapshot;
+  assert.ok(told === undefined || told.doneBytes === 0, 'nothing of it is there');
+  assert.equal(count(cluster, 'goes on where it stopped'), 0);
+  assert.equal(away.member.serving, false, 'what it lacks it still lacks');
   assert.equal(away.running, true);
   assert.ok(away.disk.usedBytes - log < 100_000);
 
@@ -346,6 +350,52 @@ void test('a view that keeps too much on disk is given up, and the transfer begi
   await cluster.until(() => count(cluster, 'is given up') > 0);
   assert.equal(leader.backend.viewCount, 0);
   gate.open();
+  await caughtUp(lag);
+});
+
+/** Takes its place in the log, and leaves the state as it is. */
+async function writeLogOnly(cluster: MemoryCluster, times: number): Promise<void> {
+  for (let at = 0; at < times; at++) {
+    const { member } = cluster.leaderMachine();
+    const row = { type: 'put', key: encodeUtf8('k0'), value: new Uint8Array(1000) } as const;
+    await cluster.settled(
+      member.write({ ...row, lease: 0n, previous: false, expectedModRevision: 1_000_000 }),
+    );
+  }
+}
+
+void test('a leader whose disk runs full of what it keeps of the log for one that lags keeps it no longer', async () => {
+  const kept = { logSizeBytesKept: 20_000, logMarkSizeBytes: 1000, diskReserveSizeBytes: 150_000 };
+  const lag = await lagging(81, kept);
+  const { cluster, leader, away } = lag;
+  const gate = new Gate();
+  away.backend.faults = (operation) => (operation === 'add' ? gate.pass() : undefined);
+  await cluster.start(away);
+  await cluster.until(() => gate.arrivals > 0);
+  leader.disk.capacityBytes = leader.disk.usedBytes + 400_000;
+  await writeLogOnly(cluster, 800);
+  assert.equal(leader.running, true);
+  assert.ok(count(cluster, 'is given up') > 0);
+  gate.open();
+  leader.disk.capacityBytes = Infinity;
+  await caughtUp(lag);
+});
+
+void test('nor for one that was brought a snapshot and catches up too slowly', async () => {
+  const kept = { logSizeBytesKept: 80_000, logMarkSizeBytes: 1000, diskReserveSizeBytes: 150_000 };
+  const lag = await lagging(82, kept);
+  const { cluster, leader, away } = lag;
+  await cluster.start(away);
+  await cluster.until(() => count(cluster, 'snapshot installed') > 2);
+  const end = cluster.network.hold(({ to, message }) => {
+    return to === away.id && message?.type === 'append' && message.entries.length > 0;
+  });
+  leader.disk.capacityBytes = leader.disk.usedBytes + 330_000;
+  await writeLogOnly(cluster, 800);
+  assert.equal(leader.running, true);
+  assert.ok(count(cluster, 'the log is kept no longer') > 0);
+  end();
+  leader.disk.capacityBytes = Infinity;
   await caughtUp(lag);
 });
 

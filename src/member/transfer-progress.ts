@@ -38,6 +38,11 @@ export class TransferProgress implements Progress {
     return Math.max(this.#sizeBytesEstimated, this.#doneBytes);
   }
 
+  /** The other end has nothing of it. */
+  lost(): void {
+    this.#doneBytes = 0;
+  }
+
   moved(doneBytes: number): void {
     this.#doneBytes = doneBytes;
     const nowMs = this.#clock.monotonicMs();

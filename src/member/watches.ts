@@ -9,7 +9,7 @@ import type { Reads } from './reads.js';
 import { Serviceability } from './serviceability.js';
 
 interface Watched {
-  readonly loop: Pick<Loop, 'oldestLogWorkMs'>;
+  readonly loop: Pick<Loop, 'oldestLogWorkMs' | 'incoming'>;
   readonly proposals: Pick<Proposals, 'idleTicks'>;
   readonly reads: Pick<Reads, 'idleTicks'>;
   readonly nameOf: (id: MemberId) => string;
@@ -47,7 +47,7 @@ export class Watches {
       patienceTicks: Math.ceil(electionTimeoutMs / heartbeatIntervalMs),
       leader: () => raft.leader,
       reaches: (each) => this.reachability.of(each)?.reachable !== false,
-      installing: () => raft.installing,
+      lacksState: () => raft.installing || loop.incoming.isAwaited,
       diskHung: () => this.#disk.hung,
       readsIdleTicks: () => reads.idleTicks,
       writesIdleTicks: () => proposals.idleTicks,

@@ -1,18 +1,20 @@
 import { MalformedBytesError } from '../base/byte-stream.js';
 import { emptyBytes } from '../base/bytes.js';
-import { KvorumError } from '../base/errors.js';
+import { isDamage, KvorumError } from '../base/errors.js';
 import type { MemberId, Term } from '../base/ids.js';
 import type { Timer } from '../ports/clock.js';
-import type {
-  IncomingSnapshot,
-  OutgoingSnapshot,
-  PeerAddress,
-  PeerIdentity,
-  Peers,
-  PeersHandler,
-  SnapshotChunk,
-  SnapshotEnd,
-  SnapshotOffer,
+import { DiskError } from '../ports/disk.js';
+import {
+  SnapshotRefusedError,
+  type IncomingSnapshot,
+  type OutgoingSnapshot,
+  type PeerAddress,
+  type PeerIdentity,
+  type Peers,
+  type PeersHandler,
+  type SnapshotChunk,
+  type SnapshotEnd,
+  type SnapshotOffer,
 } from '../ports/peers.js';
 import type { Message } from '../raft/types.js';
 import { AddressBook } from './address-book.js';
@@ -64,6 +66,13 @@ class SnapshotConnection {
       // Its disk failed, which ends the receiver by itself.
     });
   }
+}
+
+/** What the receiving end says of what failed there. */
+function asAnswered(error: unknown): unknown {
+  if (isDamage(error)) return error;
+  const isSaid = error instanceof DiskError || error instanceof KvorumError;
+  return isSaid ? new SnapshotRefusedError(error.message) : error;
 }
 
 /** One member's side of a MemoryNetwork; keeps the same rules as TcpPeers. */
@@ -311,6 +320,8 @@ export class MemoryPeers implements Peers, Station {
     });
     try {
       await Promise.race([sent, broken]);
+    } catch (error) {
+      throw asAnswered(error);
     } finally {
       end();
     }

@@ -1,7 +1,7 @@
 import { MalformedBytesError } from '../base/byte-stream.js';
 import { KvorumError } from '../base/errors.js';
 import type { Clock } from '../ports/clock.js';
-import type { OutgoingSnapshot } from '../ports/peers.js';
+import { SnapshotRefusedError, type OutgoingSnapshot } from '../ports/peers.js';
 import { dial, type Call } from './dial.js';
 import { FrameLine } from './frame-line.js';
 import {
@@ -14,7 +14,7 @@ import {
 /**
  * Offers the snapshot, sends what the other end lacks of it, and waits until it is taken, as long as the other end says that
  * it is there. Rejects when it is not wanted, or the connection broke: the same call later goes on where this one stopped.
- * @throws KvorumError DATA_DAMAGED when it arrived damaged
+ * @throws SnapshotRefusedError, KvorumError DATA_DAMAGED when it arrived damaged
  */
 export async function sendSnapshot(
   call: Omit<Call, 'purpose' | 'signal'>,
@@ -48,7 +48,7 @@ async function nextAnswer(line: FrameLine): Promise<FromReceiver> {
 
 function answerError(answer: FromReceiver): Error {
   if (answer.type === 'damaged') return new KvorumError('DATA_DAMAGED', answer.reason);
-  if (answer.type === 'refused') return new Error(`the snapshot was refused: ${answer.reason}`);
+  if (answer.type === 'refused') return new SnapshotRefusedError(answer.reason);
   return new Error(
     answer.type === 'not-wanted' ? 'the snapshot is not wanted now' : 'no answer to a snapshot',
   );

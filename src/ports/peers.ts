@@ -22,7 +22,10 @@ export interface Peers {
   setRemoved(removed: ReadonlySet<MemberId>): void;
   /** Queues; never throws. Messages of one turn leave together. Unknown receivers are dropped. */
   send(messages: readonly Message[]): void;
-  /** Sends a snapshot on a connection of its own; resumes where the receiver says it stands. */
+  /**
+   * Sends a snapshot on a connection of its own; resumes where the receiver says it stands. Rejects when it breaks off, too.
+   * @throws SnapshotRefusedError, KvorumError DATA_DAMAGED when it arrived damaged: the receiver has nothing of it any more
+   */
   sendSnapshot(to: MemberId, transfer: OutgoingSnapshot): Promise<void>;
   close(): Promise<void>;
 }
@@ -54,6 +57,15 @@ export interface SnapshotChunk {
 /** What all chunks together are. */
 export interface SnapshotEnd extends SnapshotPlace {
   readonly rows: number;
+}
+
+/** The receiver cannot take it, for its disk is full, say, and has kept nothing of it. */
+export class SnapshotRefusedError extends Error {
+  override readonly name = 'SnapshotRefusedError';
+
+  constructor(reason: string) {
+    super(`the snapshot was refused: ${reason}`);
+  }
 }
 
 export interface OutgoingSnapshot {

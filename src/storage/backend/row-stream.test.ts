@@ -76,7 +76,9 @@ describe('the stream of rows', () => {
     assert.equal(encoder.resume({ chunks: 100_000, sum: 0 }), false);
     assert.equal(encoder.resume(place(6)), true);
     assert.equal(encoder.next().sum, chunks[6]!.sum);
+    assert.equal(encoder.sizeBytes, 700, 'what is made again counts once');
     assert.equal(encoder.resume({ chunks: 0, sum: 0 }), true, 'or it has begun anew');
+    assert.equal(encoder.sizeBytes, 0);
     assert.equal(encoder.next().sum, chunks[0]!.sum);
   });
 

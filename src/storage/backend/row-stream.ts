@@ -38,13 +38,14 @@ interface Mark {
   readonly chunks: number;
   readonly sum: number;
   readonly rows: number;
+  readonly sizeBytes: number;
   /** The last row that is in it as a whole. */
   readonly behind: RowKey | undefined;
   /** Of the next row, so much is in it. */
   readonly partBytes: number;
 }
 
-const begin: Mark = { chunks: 0, sum: 0, rows: 0, behind: undefined, partBytes: 0 };
+const begin: Mark = { chunks: 0, sum: 0, rows: 0, sizeBytes: 0, behind: undefined, partBytes: 0 };
 
 /**
  * The rows of a view as chunks, each with the sum of all so far. The same view gives the same chunks again, and can be gone
@@ -59,7 +60,6 @@ export class RowEncoder {
   #rows: Iterator<TableRow>;
   /** The row that did not fit, and how much of it is sent. */
   #part: { readonly row: TableRow; readonly bytes: Uint8Array; sentBytes: number } | undefined;
-  #sizeBytes = 0;
 
   constructor(view: BackendView, chunkSizeBytes: number) {
     assert(chunkSizeBytes > 0, 'a chunk holds something');
@@ -68,9 +68,9 @@ export class RowEncoder {
     this.#rows = view.rows()[Symbol.iterator]();
   }
 
-  /** Of all chunks that were made, one that was made again counted again. */
+  /** Of the stream, up to where it stands: what is gone back over is made again. */
   get sizeBytes(): number {
-    return this.#sizeBytes;
+    return this.#at.sizeBytes;
   }
 
   /** @returns false: this stream was never there, or that is long ago */
@@ -133,9 +133,9 @@ export class RowEncoder {
   #made(bytes: Uint8Array, rows: number, last: RowKey | undefined): SnapshotChunk {
     const behind = last && { table: last.table, key: last.key };
     const [chunks, sum] = [this.#at.chunks + 1, crc32(bytes, this.#at.sum)];
-    this.#at = { chunks, sum, rows, behind, partBytes: this.#part?.sentBytes ?? 0 };
+    const sizeBytes = this.#at.sizeBytes + bytes.length;
+    this.#at = { chunks, sum, rows, sizeBytes, behind, partBytes: this.#part?.sentBytes ?? 0 };
     this.#marks.push(this.#at);
-    this.#sizeBytes += bytes.length;
     return { number: chunks, bytes, sum };
   }
 }
