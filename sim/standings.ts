@@ -99,23 +99,27 @@ export class Standings {
   #standing(machine: Machine, group: readonly Machine[]): Standing {
     const { name, life, storage } = machine;
     const { raft, machine: state } = machine.parts;
-    const { index } = state.applied;
     const diskSinceMs = storage.slowLogSinceMs;
     const healthy = group.includes(machine) && !this.#followsAnother(machine, group);
-    const behind = index < this.#commits[0]!;
+    const behind = this.#isBehind(machine);
     return {
       life: `${name}.${life!.number}`,
       runs: !life!.process.paused,
       healthy,
       led: healthy && this.#isLed(machine, group),
       behind,
+      joined: holdMajority(this.#cluster, (each) => group.includes(each) && !this.#isBehind(each)),
       transferMs: behind ? this.#transferMs() : 0,
-      appliedIndex: index,
+      appliedIndex: state.applied.index,
       serving: life!.member!.serving,
       diskSinceMs,
       replaceable: diskSinceMs !== undefined && raft.role === 'leader' && group.length > 0,
       slowerMs: healthy ? this.#slowerMs(group) : 0,
     };
+  }
+
+  #isBehind({ parts }: Machine): boolean {
+    return parts.machine.applied.index < this.#commits[0]!;
   }
 
   #leaderOf({ parts }: Machine, machines: readonly Machine[]): Machine | undefined {

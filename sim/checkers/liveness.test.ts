@@ -23,6 +23,7 @@ const fine: Standing = {
   healthy: true,
   led: true,
   behind: false,
+  joined: true,
   transferMs: 0,
   appliedIndex: 7,
   serving: true,
@@ -122,6 +123,7 @@ describe('a healthy member', () => {
       watch.end(id, 'served');
     }
     assert.deepEqual(watch.goesOn(900, { behind: true, serving: false }), []);
+    assert.deepEqual(watch.goesOn(900, { joined: false, serving: false }), []);
     assert.deepEqual(watch.goesOn(1000, { serving: false }), []);
     assert.deepEqual(watch.goesOn(500, { serving: false, slowerMs: 500 }), []);
     const found = watch.goesOn(100, { serving: false, slowerMs: 500 });

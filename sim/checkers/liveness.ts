@@ -12,6 +12,8 @@ export interface Standing {
   readonly led: boolean;
   /** It lacks what was committed a while ago. */
   readonly behind: boolean;
+  /** With it a majority is healthy that does not lack that: something can be committed. */
+  readonly joined: boolean;
   /** What a snapshot takes to it, where it may need one. */
   readonly transferMs: number;
   readonly appliedIndex: number;
@@ -48,7 +50,7 @@ interface Times {
   runs?: number | undefined;
   healthy?: number | undefined;
   led?: number | undefined;
-  /** Healthy, led and not behind: nothing keeps it from serving. */
+  /** Healthy, led and not behind, with a majority that is not: nothing keeps it from serving. */
   fit?: number | undefined;
   serving?: number | undefined;
   notServing?: number | undefined;
@@ -63,14 +65,14 @@ class Watched {
   appliedMs = -Infinity;
 
   take(standing: Standing, nowMs: number): void {
-    const { runs, healthy, led, behind, serving, appliedIndex } = standing;
+    const { runs, healthy, led, behind, joined, serving, appliedIndex } = standing;
     const { since } = this;
     const from = (before: number | undefined, holds: boolean): number | undefined =>
       holds ? (before ?? nowMs) : undefined;
     since.runs = from(since.runs, runs);
     since.healthy = from(since.healthy, healthy);
     since.led = from(since.led, healthy && led);
-    since.fit = from(since.fit, healthy && led && !behind);
+    since.fit = from(since.fit, healthy && led && !behind && joined);
     since.serving = from(since.serving, runs && serving);
     since.notServing = from(since.notServing, runs && !serving);
     this.slowerMs = standing.slowerMs;

@@ -76,8 +76,8 @@ export const livenessMutants: readonly Mutant[] = [
     'installs-for-ever',
     'a member into which a snapshot was brought once says for ever that it does not serve',
     'src/member/watches.ts',
-    'installing: () => raft.installing,',
-    "installing: () => (this['installedOnce'] ||= raft.installing),",
+    'lacksState: () => raft.installing ||',
+    "lacksState: () => (this['installedOnce'] ||= raft.installing) ||",
   ),
   mutant(
     'serving-while-it-ends',
@@ -90,8 +90,8 @@ export const livenessMutants: readonly Mutant[] = [
     'unreachable-for-ever',
     'a leader that could not be reached once is taken for unreachable: health is bad for good',
     'src/member/watches.ts',
-    'reaches: (each) => this.reachability.of(each)?.reachable !== false,\n      installing',
-    'reaches: (each) => !(this[`lost ${each}`] ||= this.reachability.of(each)?.reachable === false),\n      installing',
+    'reaches: (each) => this.reachability.of(each)?.reachable !== false,\n      lacksState',
+    'reaches: (each) => !(this[`lost ${each}`] ||= this.reachability.of(each)?.reachable === false),\n      lacksState',
   ),
   mutant(
     'resent-ever-more-rarely',

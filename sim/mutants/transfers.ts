@@ -50,8 +50,8 @@ export const transferMutants: readonly Mutant[] = [
     'second-snapshot-beside-the-first',
     'a second snapshot may begin to arrive while the first is put in place',
     'src/member/incoming-snapshots.ts',
-    'this.#closed || raft.installing || !this.#givesWay',
-    'this.#closed || !this.#givesWay',
+    'if (this.#closed || raft.installing || this.#whole !== undefined) return undefined;',
+    'if (this.#closed) return undefined;',
   ),
   mutant(
     'reserve-taken-for-a-snapshot',
