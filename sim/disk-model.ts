@@ -169,6 +169,7 @@ export class DiskModel {
       if (!this.#isReserveLeft()) this.#around.reserveTouched();
       return undefined;
     }
+    if (operation === 'abort') return undefined;
     if (operation === 'activate') await this.#beginInstall();
     await this.#after(dice.ms(plan.syncMsMin, plan.syncMsMax * 3), undefined);
     if (process.paused) await process.entering();

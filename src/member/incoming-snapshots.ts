@@ -36,7 +36,7 @@ export class IncomingSnapshots {
   readonly #parts: Parts;
   /** The one on its way here, or what there is of one that broke off. One is being opened while its sender has no answer yet. */
   #arrival: SnapshotArrival | 'opening' | undefined;
-  /** It is here as a whole, and Raft has decided to take it. */
+  /** It is here as a whole: Raft takes it, or it is being removed. */
   #whole: { readonly index: Index; readonly install: BackendInstall } | undefined;
   /** What touches the disk until it has ended. */
   readonly #underWay = new UnderWay();
@@ -57,7 +57,8 @@ export class IncomingSnapshots {
     const { id, raft, step } = this.#parts;
     const underWay = this.#arrival;
     // The one that came last may be about to take effect.
-    if (this.#closed || raft.installing || !this.#givesWay(underWay, from)) return undefined;
+    if (this.#closed || raft.installing || this.#whole !== undefined) return undefined;
+    if (!this.#givesWay(underWay, from)) return undefined;
     const objection = raft.objectionToSnapshot(offer.meta);
     if (objection !== undefined) throw new MalformedBytesError(objection);
     if (offer.meta.index <= raft.commit) {
@@ -162,8 +163,17 @@ export class IncomingSnapshots {
     step({ type: 'snapshot', from, to: id, term: 0, snapshot: meta });
     if (raft.installing) return;
     // The log came faster than the snapshot.
+    void this.#underWay.track(this.#remove(install));
+  }
+
+  /** No other begins to arrive before: a state has room for one beside it. */
+  async #remove(install: BackendInstall): Promise<void> {
+    try {
+      await install.abort();
+    } catch {
+      // What is left of it is removed at the next start.
+    }
     this.#whole = undefined;
-    void this.#underWay.track(install.abort().catch(() => {}));
   }
 
   /** The snapshot that Raft decided to install: prepared, and to be activated. */
@@ -177,7 +187,7 @@ export class IncomingSnapshots {
   async close(): Promise<void> {
     this.#closed = true;
     if (this.#arrival instanceof SnapshotArrival) void this.#underWay.track(this.#arrival.abort());
-    if (this.#whole !== undefined) void this.#underWay.track(this.#whole.install.abort().catch(() => {}));
+    if (this.#whole !== undefined) void this.#underWay.track(this.#remove(this.#whole.install));
     await this.#underWay.ended();
   }
 }

@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.js';
 import type { Term, MemberId } from '../base/ids.js';
 import type { Clock } from '../ports/clock.js';
 import { addAnswer } from '../raft/outbox.js';
@@ -64,9 +65,13 @@ export class LogWrites {
   /** As the log was handed them last. */
   #term: Term = -1;
   #vote: MemberId = 0n;
+  /** Of term and vote, as the log was handed them last. */
+  #termWriting: Promise<void> = Promise.resolve();
+  #durableTerm: Term;
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#durableTerm = parts.raft.term;
   }
 
   get installing(): boolean {
@@ -92,7 +97,7 @@ export class LogWrites {
   take(ready: Ready, install: (() => Promise<void>) | undefined): void {
     const { persistMark: mark, hardState, entries } = ready;
     const { messagesAfterHardState, messagesAfterPersist } = ready;
-    if (install !== undefined) this.#waiting.push(install);
+    if (install !== undefined) this.#waiting.push(() => this.#behindTerm(install, ready.snapshot!));
     const waits = this.#installing !== undefined || this.#waiting.length > 0;
     if (mark === undefined || waits) {
       if (hardState !== undefined) this.#overtake(hardState);
@@ -122,6 +127,18 @@ export class LogWrites {
     return { mark, snapshot, after: [...messagesAfterPersist], sizeBytes, ...unbegun };
   }
 
+  /**
+   * A state of a term that this member has forgotten after a crash would fit no log of it. The term comes with the Ready
+   * that installs, or shortly before.
+   */
+  #behindTerm(install: () => Promise<void>, { term }: SnapshotMeta): Promise<void> {
+    if (term <= this.#durableTerm) return install();
+    return this.#termWriting.then(() => {
+      assert(term <= this.#durableTerm, 'who takes in a state is in its term');
+      return install();
+    });
+  }
+
   #note(hardState: HardState | undefined): void {
     if (hardState === undefined) return;
     this.#term = hardState.term;
@@ -138,10 +155,10 @@ export class LogWrites {
     if (term === this.#term && vote === this.#vote) return;
     this.#term = term;
     this.#vote = vote;
-    const { raft, wal, send, told } = this.#parts;
+    const { raft, send, told } = this.#parts;
     const begun: Begun = { after: [], told: false };
     this.#last = begun;
-    this.#ending(wal.append({ hardState: { term, vote }, entries: [] }), () => {
+    this.#ending(this.#written({ hardState: { term, vote }, entries: [] }), () => {
       raft.hardStatePersisted({ term, vote });
       begun.told = true;
       send(begun.after);
@@ -153,10 +170,23 @@ export class LogWrites {
   #begin(write: LogWrite, batch: WalBatch): undefined {
     this.#last = write;
     write.beganMs = this.#parts.clock.monotonicMs();
-    this.#ending(this.#parts.wal.append(batch), () => {
+    this.#ending(this.#written(batch), () => {
       write.done = true;
       this.#persisted();
     });
+  }
+
+  #written(batch: WalBatch): Promise<void> {
+    const term = batch.hardState?.term;
+    const writing = this.#parts.wal.append(batch);
+    if (term === undefined) return writing;
+    this.#termWriting = writing.then(() => {
+      this.#durableTerm = term;
+    });
+    this.#termWriting.catch(() => {
+      // Told to whoever wrote it.
+    });
+    return writing;
   }
 
   #ending(writing: Promise<void>, ended: () => void): void {

@@ -129,12 +129,12 @@ export class OutgoingSnapshots {
     before?.keptTimer?.cancel();
     const transfer = before ?? newTransfer(to);
     this.#transfers.set(to, transfer);
+    transfer.abort = new AbortController();
+    transfer.phase = 'sending';
     // The other end could not go on from a state that the log does not reach back to.
     if (transfer.view !== undefined && transfer.view.index + 1 < this.#parts.raft.firstIndex) {
       this.#drop(transfer);
     }
-    transfer.abort = new AbortController();
-    transfer.phase = 'sending';
     void this.#underWay.track(this.#attempt(transfer)).then(
       (index) => this.#arrived(transfer, index),
       (error: unknown) => this.#brokeOff(transfer, error),

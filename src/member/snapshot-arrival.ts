@@ -42,6 +42,7 @@ export class SnapshotArrival {
   /** Which of its connections counts. */
   #connection = 0;
   #keptTimer: Timer | undefined;
+  #removing: Promise<void> | undefined;
 
   constructor(from: MemberId, offer: SnapshotOffer, install: BackendInstall, around: Surroundings) {
     this.from = from;
@@ -138,9 +139,15 @@ export class SnapshotArrival {
 
   /** Gives it up: nothing of it is left when this resolves. Never rejects. */
   async abort(): Promise<void> {
-    if (this.#hasEnded()) return;
-    this.#keptTimer?.cancel();
-    this.#phase = 'ended';
+    if (!this.#hasEnded()) {
+      this.#keptTimer?.cancel();
+      this.#phase = 'ended';
+      this.#removing = this.#remove();
+    }
+    await this.#removing;
+  }
+
+  async #remove(): Promise<void> {
     try {
       await this.#install.abort();
     } catch {

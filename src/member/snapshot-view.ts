@@ -38,14 +38,23 @@ export class SnapshotView {
   }
 
   static async open(source: Source): Promise<SnapshotView> {
-    const { raft, backend, random, featureLevel } = source;
-    const view = await backend.view();
-    const meta = raft.snapshotMetaAt(view.position.index);
-    assert(meta?.term === view.position.term, 'the log reaches back to what is flushed');
-    const { sizeBytesEstimated } = view;
+    const view = await source.backend.view();
+    try {
+      return new SnapshotView(view, SnapshotView.#offerOf(view, source), source);
+    } catch (error) {
+      view.close();
+      throw error;
+    }
+  }
+
+  static #offerOf(view: BackendView, { raft, random, featureLevel }: Source): SnapshotOffer {
+    const { position, sizeBytesEstimated } = view;
+    const meta = raft.snapshotMetaAt(position.index);
+    // The log reaches back to what is flushed, but where it begins anew already and the state does not.
+    if (meta === undefined) throw new Error('another state is being put in the place of this one');
+    assert(meta.term === position.term, 'log and state are of one history');
     // The level is that of the view, or one that was raised since: no less.
-    const offer = { id: randomId(random), meta, featureLevel: featureLevel(), sizeBytesEstimated };
-    return new SnapshotView(view, offer, source);
+    return { id: randomId(random), meta, featureLevel: featureLevel(), sizeBytesEstimated };
   }
 
   get index(): Index {

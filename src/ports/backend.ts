@@ -133,6 +133,6 @@ export interface BackendInstall {
    * @param switched called when reads begin to see it, before any can: what was read before is to be forgotten
    */
   activate(switched: () => void): Promise<void>;
-  /** Throws the replacement away. Nothing happens once it is activated. */
+  /** Throws the replacement away: nothing of it is left when this resolves. Nothing happens once it is activated. */
   abort(): Promise<void>;
 }

@@ -40,6 +40,7 @@ export class LmdbInstall implements BackendInstall {
   #prepared: { readonly next: LmdbEnvironment; readonly position: AppliedPosition } | undefined;
   #isPreparing = false;
   #ended = false;
+  #removing: Promise<void> | undefined;
 
   constructor(environment: LmdbEnvironment, end: InstallEnd) {
     this.#environment = environment;
@@ -113,12 +114,22 @@ export class LmdbInstall implements BackendInstall {
   }
 
   async abort(): Promise<void> {
-    const wasEnded = this.#ended;
-    this.#ended = true;
+    if (!this.#ended) {
+      this.#ended = true;
+      this.#removing = this.#remove();
+    }
+    await this.#removing;
+    await this.#whenIdle();
+  }
+
+  async #whenIdle(): Promise<void> {
     await this.#running.catch(() => {
       // Told to whoever began it.
     });
-    if (wasEnded) return;
+  }
+
+  async #remove(): Promise<void> {
+    await this.#whenIdle();
     try {
       await this.#environment.close();
       await this.#prepared?.next.close();

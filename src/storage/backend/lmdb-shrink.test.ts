@@ -276,6 +276,7 @@ describe('while a state file gets smaller', () => {
     while (rows.next().done !== true) seen++;
     assert.equal(seen, count);
     assert.deepEqual(states(folder), ['state-1', 'state-2']);
+    assert.ok(view.pinnedSizeBytes() > backend.sizeBytes(), 'all of the larger file is there for the view');
     view.close();
     await backend.close();
     assert.deepEqual(states(folder), ['state-2']);

@@ -22,16 +22,22 @@ export class LmdbView implements BackendView {
   readonly #iterators = new Set<Iterator<Row>>();
   /** As it was opened. */
   readonly #fileSizeBytes: number;
+  #isFormer = false;
   #closed = false;
 
   constructor(environment: LmdbEnvironment, onClose: () => void) {
     this.#environment = environment;
     this.#transaction = environment.beginRead();
     this.#onClose = onClose;
-    // Another batch may be on disk already, and not yet reported.
-    this.position = environment.position(this.#transaction);
-    this.sizeBytesEstimated = environment.usedSizeBytes();
-    this.#fileSizeBytes = environment.sizeBytes();
+    try {
+      // Another batch may be on disk already, and not yet reported.
+      this.position = environment.position(this.#transaction);
+      this.sizeBytesEstimated = environment.usedSizeBytes();
+      this.#fileSizeBytes = environment.sizeBytes();
+    } catch (error) {
+      this.#transaction.done();
+      throw error;
+    }
   }
 
   *rows(behind?: Pick<TableRow, 'table' | 'key'>): Generator<TableRow> {
@@ -51,9 +57,15 @@ export class LmdbView implements BackendView {
     }
   }
 
-  /** What the file has grown by, and the state in it has not. */
+  /** Another environment took the place of this one, which is kept for its views alone. */
+  outlived(): void {
+    this.#isFormer = true;
+  }
+
+  /** What the file has grown by, and the state in it has not; all of a file that is kept for views alone. */
   pinnedSizeBytes(): number {
     if (this.#closed) return 0;
+    if (this.#isFormer) return this.#environment.sizeBytes();
     const grownBytes = this.#environment.sizeBytes() - this.#fileSizeBytes;
     if (grownBytes <= 0) return 0;
     return Math.max(0, grownBytes - Math.max(0, this.#environment.usedSizeBytes() - this.sizeBytesEstimated));

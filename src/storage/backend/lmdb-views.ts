@@ -22,7 +22,9 @@ export class LmdbViews {
 
   /** No view of it is opened any more. Resolves when the last one is closed. */
   async whenUnused(environment: LmdbEnvironment): Promise<void> {
-    if (!this.#views.has(environment)) return;
+    const views = this.#views.get(environment);
+    if (views === undefined) return;
+    for (const view of views) view.outlived();
     await new Promise<void>((resolve) => this.#waiting.set(environment, resolve));
   }
 

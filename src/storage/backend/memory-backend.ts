@@ -24,7 +24,7 @@ interface Commit {
 
 const nowhere: AppliedPosition = { index: 0, term: 0 };
 
-export type BackendOperation = 'flush' | 'add' | 'prepare' | 'activate';
+export type BackendOperation = 'flush' | 'add' | 'prepare' | 'activate' | 'abort';
 
 /**
  * Lets a test or the simulator decide about each operation before it takes effect: return an error to make it
@@ -239,10 +239,17 @@ export class MemoryBackend implements Backend {
     return new MemoryInstall(rows, {
       begin: (operation) => this.#begin(operation),
       activate: (switched) => this.#activate(rows, switched),
+      remove: () => this.#remove(),
       ended: () => {
         if (this.#arriving === rows) this.#arriving = undefined;
       },
     });
+  }
+
+  /** What stays of it is removed at the next start. */
+  async #remove(): Promise<void> {
+    await this.faults('abort');
+    if (this.#crashed) await new Promise<never>(() => {});
   }
 
   async #activate(rows: MemoryRows, switched: () => void): Promise<void> {

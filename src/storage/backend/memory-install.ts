@@ -9,6 +9,8 @@ interface InstallEnd {
   /** What the disk has to say to that. */
   begin(operation: 'add' | 'prepare'): Promise<void>;
   activate(switched: () => void): Promise<void>;
+  /** What was written is removed. */
+  remove(): Promise<void>;
   /** Its rows are given up, or in use. */
   ended(): void;
 }
@@ -19,6 +21,7 @@ export class MemoryInstall implements BackendInstall {
   readonly #end: InstallEnd;
   #rowCount = 0;
   #phase: 'open' | 'prepared' | 'ended' = 'open';
+  #removing: Promise<void> | undefined;
 
   constructor(rows: MemoryRows, end: InstallEnd) {
     this.#rows = rows;
@@ -63,8 +66,10 @@ export class MemoryInstall implements BackendInstall {
 
   async abort(): Promise<void> {
     await Promise.resolve();
-    if (this.#phase === 'ended') return;
-    this.#phase = 'ended';
-    this.#end.ended();
+    if (this.#phase !== 'ended') {
+      this.#phase = 'ended';
+      this.#removing = this.#end.remove().finally(() => this.#end.ended());
+    }
+    await this.#removing;
   }
 }
