@@ -131,10 +131,12 @@ export class LogWrites {
    * A state of a term that this member has forgotten after a crash would fit no log of it. The term comes with the Ready
    * that installs, or shortly before.
    */
-  async #behindTerm(install: () => Promise<void>, { term }: SnapshotMeta): Promise<void> {
-    if (term > this.#durableTerm) await this.#termWriting;
-    assert(term <= this.#durableTerm, 'who takes in a state is in its term');
-    await install();
+  #behindTerm(install: () => Promise<void>, { term }: SnapshotMeta): Promise<void> {
+    if (term <= this.#durableTerm) return install();
+    return this.#termWriting.then(() => {
+      assert(term <= this.#durableTerm, 'who takes in a state is in its term');
+      return install();
+    });
   }
 
   #note(hardState: HardState | undefined): void {
@@ -181,7 +183,10 @@ export class LogWrites {
     this.#termWriting = writing.then(() => {
       this.#durableTerm = term;
     });
-    return this.#termWriting;
+    this.#termWriting.catch(() => {
+      // Told to whoever wrote it.
+    });
+    return writing;
   }
 
   #ending(writing: Promise<void>, ended: () => void): void {

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { crc32 } from 'node:zlib';
 import { Prng, randomInt } from '../../base/prng.js';
 import { itHoldsForSeeds } from '../../base/testing/seeds.js';
 import { tableNames, type BackendView, type TableRow } from '../../ports/backend.js';
 import type { SnapshotChunk, SnapshotEnd } from '../../ports/peers.js';
-import { chunkRowsMax, RowDecoder, RowEncoder } from './row-stream.js';
+import { chunkRowsMax, RowDecoder, RowEncoder, writeRow } from './row-stream.js';
 
 function viewOf(rows: readonly TableRow[]): BackendView {
   return {
@@ -115,6 +118,46 @@ describe('the stream of rows', () => {
     assert.throws(() => take(chunks, { ...end, rows: end.rows + 1 }), damaged);
     assert.throws(() => take(chunks, { ...end, sum: end.sum ^ 1 }), damaged);
     assert.throws(() => take(chunks, { ...end, chunks: end.chunks + 1 }), damaged);
+  });
+
+  it('refuses a chunk without anything in it, and one with more rows than are put in one', () => {
+    const chunkOf = (number: number, bytes: Uint8Array) => ({ number, bytes, sum: crc32(bytes) });
+    assert.throws(() => new RowDecoder().push(chunkOf(1, new Uint8Array(0))), { code: 'DATA_DAMAGED' });
+    for (const count of [chunkRowsMax, chunkRowsMax + 1]) {
+      const bytes = new Uint8Array(100 * count);
+      let end = 0;
+      for (let at = 0; at < count; at++) {
+        end = writeRow(bytes, end, { table: 'current', key: numbered(at), value: new Uint8Array(0) });
+      }
+      const push = (): TableRow[] => new RowDecoder().push(chunkOf(1, bytes.subarray(0, end)));
+      if (count > chunkRowsMax) assert.throws(push, { code: 'DATA_DAMAGED' });
+      else assert.equal(push().length, count);
+    }
+  });
+
+  it('takes no more memory for a row than what has come of it, however it comes', () => {
+    const value = new Uint8Array(1_000_000);
+    const { chunks } = all(new RowEncoder(viewOf([{ table: 'current', key: numbered(1), value }]), 1000));
+    const whole = Buffer.concat(chunks.map(({ bytes }) => bytes));
+    const count = 300_000;
+    const decoder = new RowDecoder();
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const heldBytes = (): number => {
+      collect();
+      const { heapUsed, external } = process.memoryUsage();
+      return heapUsed + external;
+    };
+    const before = heldBytes();
+    for (let number = 1, sum = 0; number <= count; number++) {
+      const bytes = whole.subarray(number - 1, number);
+      sum = crc32(bytes, sum);
+      assert.deepEqual(decoder.push({ number, bytes, sum }), []);
+    }
+    const grownBytes = heldBytes() - before;
+    assert.deepEqual(decoder.place.chunks, count);
+    // Twice as much, and what the test itself takes; a piece of memory for each byte would be a hundred times as much.
+    assert.ok(grownBytes < 20 * count, `${grownBytes} bytes for ${count}`);
   });
 
   it('refuses rows that are not in order, twice the same, or cannot be', () => {

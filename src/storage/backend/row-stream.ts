@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { assert } from '../../base/assert.js';
-import { compareBytes, readUint32, uninitialisedBytes, writeUint32 } from '../../base/bytes.js';
+import { compareBytes, emptyBytes, readUint32, uninitialisedBytes, writeUint32 } from '../../base/bytes.js';
 import { KvorumError } from '../../base/errors.js';
 import {
   keySizeBytesMax,
@@ -153,8 +153,8 @@ export class RowDecoder {
   #rows = 0;
   #sizeBytes = 0;
   #last: RowKey | undefined;
-  /** Of a row that is not whole yet. */
-  #held: Uint8Array[] = [];
+  /** Of a row that is not whole yet, with room behind it. */
+  #held: Uint8Array = emptyBytes;
   #heldBytes = 0;
   /** Nothing can be cut from what is held before there is so much. */
   #neededBytes = rowHeadSizeBytes;
@@ -172,27 +172,28 @@ export class RowDecoder {
    * @throws KvorumError DATA_DAMAGED
    */
   push({ number, bytes, sum }: SnapshotChunk): TableRow[] {
+    if (bytes.length === 0) throw damaged(`chunk ${number} is empty`);
     if (number !== this.#chunks + 1) throw damaged(`chunk ${number} follows chunk ${this.#chunks}`);
     const found = crc32(bytes, this.#sum);
     if (found !== sum) throw damaged(`the sum of chunk ${number} is wrong`);
     this.#chunks = number;
     this.#sum = found;
     this.#sizeBytes += bytes.length;
-    this.#held.push(Uint8Array.prototype.slice.call(bytes));
-    this.#heldBytes += bytes.length;
+    this.#hold(bytes);
     if (this.#heldBytes < this.#neededBytes) return [];
-    return this.#cut(this.#whole());
+    return this.#cut(this.#held.subarray(0, this.#heldBytes));
   }
 
-  #whole(): Uint8Array {
-    if (this.#held.length === 1) return this.#held[0]!;
-    const all = uninitialisedBytes(this.#heldBytes);
-    let at = 0;
-    for (const each of this.#held) {
-      all.set(each, at);
-      at += each.length;
+  /** In one piece, that grows by what comes: pieces as they come may be of a byte each. */
+  #hold(bytes: Uint8Array): void {
+    const sizeBytes = this.#heldBytes + bytes.length;
+    if (sizeBytes > this.#held.length) {
+      const grown = uninitialisedBytes(Math.max(sizeBytes, Math.min(this.#neededBytes, 2 * sizeBytes)));
+      grown.set(this.#held.subarray(0, this.#heldBytes));
+      this.#held = grown;
     }
-    return all;
+    this.#held.set(bytes, this.#heldBytes);
+    this.#heldBytes = sizeBytes;
   }
 
   #cut(bytes: Uint8Array): TableRow[] {
@@ -219,11 +220,11 @@ export class RowDecoder {
       rows.push(row);
       at = end;
     }
+    if (rows.length > chunkRowsMax) throw damaged(`chunk ${this.#chunks} ends ${rows.length} rows`);
     this.#rows += rows.length;
     // Little of it: it must not hold the memory of what is done with.
-    const left = Uint8Array.prototype.slice.call(bytes, at);
-    this.#held = left.length > 0 ? [left] : [];
-    this.#heldBytes = left.length;
+    this.#held = Uint8Array.prototype.slice.call(bytes, at);
+    this.#heldBytes = this.#held.length;
     return rows;
   }
 
