@@ -154,11 +154,11 @@ export class OutgoingSnapshots {
     const { peers, log } = this.#parts;
     const view = transfer.view ?? (await this.#open(transfer));
     const fields = { to: formatId(transfer.to), index: view.index };
-    const { takenChunks } = view;
+    const { advances } = view;
     try {
       await peers.sendSnapshot(transfer.to, view.transfer(transfer.abort.signal, transfer.progress!));
     } finally {
-      transfer.failures = view.takenChunks > takenChunks ? 0 : transfer.failures + 1;
+      transfer.failures = view.advances > advances ? 0 : transfer.failures + 1;
     }
     log.info(fields, 'snapshot sent');
     return view.index;
@@ -184,11 +184,15 @@ export class OutgoingSnapshots {
     return view;
   }
 
-  /** A view that nobody reads gives way. @throws Error: all are being read */
+  /**
+   * A view that nobody asks for gives way. Not where it is soon tried again: links that break now and then, and more of
+   * them than views, would let none of them come to its end.
+   * @throws Error: none does
+   */
   #makeRoom(): void {
     if (this.viewCount < this.#parts.options.snapshotViewsMax) return;
     const kept = [...this.#transfers.values()].find(
-      ({ phase, view }) => view !== undefined && (phase === 'kept' || phase === 'waiting'),
+      ({ phase, view }) => phase === 'kept' && view !== undefined,
     );
     if (kept === undefined) throw new Error('as many snapshots are on their way as there may be');
     this.#drop(kept);

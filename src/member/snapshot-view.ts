@@ -28,7 +28,9 @@ export class SnapshotView {
   readonly #damaged: (error: unknown) => void;
   /** The other end stands where this view has nothing for it. */
   #isUseless = false;
-  #takenChunks = 0;
+  /** That the other end is known to have. */
+  #heldChunks = 0;
+  #advances = 0;
 
   private constructor(view: BackendView, offer: SnapshotOffer, source: Source) {
     this.#view = view;
@@ -65,8 +67,9 @@ export class SnapshotView {
     return this.#isUseless;
   }
 
-  get takenChunks(): number {
-    return this.#takenChunks;
+  /** So often the other end was heard to have more than before, at the begin of an attempt or in it. */
+  get advances(): number {
+    return this.#advances;
   }
 
   pinnedSizeBytes(): number {
@@ -81,6 +84,7 @@ export class SnapshotView {
         this.#isUseless = !this.#rows.resume(place);
         if (this.#isUseless) throw new Error(`the other end has ${place.chunks} chunks of something else`);
         progress.moved(this.#rows.sizeBytes);
+        this.#holds(place.chunks);
       },
       next: () => {
         try {
@@ -94,10 +98,15 @@ export class SnapshotView {
         }
       },
       taken: (chunks) => {
-        this.#takenChunks = chunks;
+        this.#holds(chunks);
         this.#rows.taken(chunks);
       },
     };
+  }
+
+  #holds(chunks: number): void {
+    if (chunks > this.#heldChunks) this.#advances++;
+    this.#heldChunks = chunks;
   }
 
   close(): void {

@@ -40,6 +40,8 @@ class SnapshotConnection {
   async write(chunk: SnapshotChunk): Promise<void> {
     this.#writing = this.#receiver().write(chunk);
     await this.#writing;
+    // The sender hears of it by this connection alone, and makes the next chunk when it does.
+    this.#receiver();
   }
 
   async finish(end: SnapshotEnd): Promise<void> {

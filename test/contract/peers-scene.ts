@@ -34,6 +34,8 @@ class Told extends EventEmitter implements PeersHandler {
     ...{ bytes: new Uint8Array(0), chunks: 0, sum: 0 },
     offer: undefined as SnapshotOffer | undefined,
   };
+  /** Holds up each chunk of a snapshot. */
+  takes: () => Promise<void> = () => Promise.resolve();
   /** Holds up the end of a snapshot. */
   finishes: () => Promise<void> = () => Promise.resolve();
   findsDamage = false;
@@ -106,7 +108,7 @@ class Told extends EventEmitter implements PeersHandler {
         grown.set(held.bytes);
         grown.set(bytes, held.bytes.length);
         Object.assign(held, { bytes: grown, chunks: number, sum });
-        return Promise.resolve();
+        return this.takes();
       },
       finish: async ({ chunks, sum }) => {
         assert.deepEqual([chunks, sum], [held.chunks, held.sum]);

@@ -282,6 +282,28 @@ export function testPeers(kind: PeersKind): void {
     assert.deepEqual(two.told.snapshot.bytes, transfer.bytes);
   });
 
+  check('a transfer that has broken off asks for no more of its snapshot', async (make) => {
+    const [one, two] = [await make(1n), await make(2n)];
+    acquaint(one, two);
+    const transfer = outgoing(500_000, 20n);
+    let go = (): void => {};
+    const taken = new Promise<void>((resolve) => (go = resolve));
+    const begun = new Promise<void>((resolve) => {
+      two.told.takes = () => {
+        resolve();
+        return taken;
+      };
+    });
+    const sent = one.peers.sendSnapshot(2n, transfer);
+    await begun;
+    await Promise.all([two.peers.close(), assert.rejects(sent)]);
+    const made = transfer.made.length;
+    go();
+    // The next attempt may be under way by then, and goes on from the same place.
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual([transfer.made.length, transfer.takenChunks], [made, []]);
+  });
+
   check('what cannot be kept there is refused, with the reason', async (make) => {
     const [one, two] = [await make(1n), await make(2n)];
     acquaint(one, two);
