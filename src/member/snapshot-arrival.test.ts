@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { VirtualClock } from '../ports/virtual-clock.js';
+import type { SnapshotChunk, SnapshotEnd } from '../ports/peers.js';
+import { MemoryBackend } from '../storage/backend/memory-backend.js';
+import { RowEncoder } from '../storage/backend/row-stream.js';
+import { MemoryDisk } from '../storage/disk/memory-disk.js';
+import { SnapshotArrival } from './snapshot-arrival.js';
+import { Gate } from './testing/gate.js';
+import { TransferSpace } from './transfer-space.js';
+
+const keptMs = 1000;
+
+async function chunksOfState(): Promise<{
+  readonly chunks: readonly SnapshotChunk[];
+  readonly end: SnapshotEnd;
+}> {
+  const backend = new MemoryBackend();
+  for (let at = 0; at < 10; at++) backend.put('current', Buffer.from(`k${at}`), Buffer.alloc(50, at));
+  backend.commit({ index: 9, term: 2 });
+  const rows = new RowEncoder(await backend.view(), 60);
+  const chunks: SnapshotChunk[] = [];
+  for (;;) {
+    const next = rows.next();
+    if (!('bytes' in next)) return { chunks, end: next };
+    chunks.push(next);
+  }
+}
+
+async function arriving() {
+  const config = { voters: [1n], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
+  const meta = { index: 9, term: 2, configIndex: 1, config };
+  const [backend, clock, told] = [new MemoryBackend(), new VirtualClock(), [] as string[]];
+  const install = await backend.beginInstall();
+  const arrival = new SnapshotArrival(1n, { id: 1n, meta, featureLevel: 1, sizeBytesEstimated: 0 }, install, {
+    ...{ clock, keptMs, space: new TransferSpace(new MemoryDisk(), 0), moved: () => {} },
+    ended: () => void told.push('ended'),
+    arrived: () => void told.push('arrived'),
+  });
+  return { arrival, backend, clock, told, ...(await chunksOfState()) };
+}
+
+void test('what comes late by an earlier connection gets no further, and does no harm', async () => {
+  const { arrival, told, chunks, end } = await arriving();
+  const first = arrival.connect();
+  await first.write(chunks[0]!);
+  await first.suspend();
+  const second = arrival.connect();
+  await assert.rejects(first.write(chunks[1]!), { code: 'CANCELLED' });
+  await assert.rejects(first.finish(end), { code: 'CANCELLED' });
+  await first.suspend();
+  assert.equal(arrival.isKept, false);
+  for (const chunk of chunks.slice(1)) await second.write(chunk);
+  await second.finish(end);
+  assert.deepEqual(told, ['ended', 'arrived']);
+});
+
+void test('what is kept is given up after a time, and not once it is gone on with', async () => {
+  const { arrival, backend, clock, told, chunks } = await arriving();
+  const first = arrival.connect();
+  await first.write(chunks[0]!);
+  await first.suspend();
+  await clock.advanceAsync(keptMs - 1);
+  const second = arrival.connect();
+  await clock.advanceAsync(10 * keptMs);
+  assert.deepEqual(told, []);
+  await second.write(chunks[1]!);
+  await second.suspend();
+  await clock.advanceAsync(keptMs);
+  await arrival.abort();
+  assert.deepEqual(told, ['ended']);
+  assert.equal(backend.arrivingSizeBytes, undefined);
+});
+
+void test('once all of it is here it gives way to no other, and whoever ends it waits until it is removed', async () => {
+  const { arrival, backend, told, chunks, end } = await arriving();
+  const [prepare, removal] = [new Gate(), new Gate()];
+  const connection = arrival.connect();
+  assert.equal(arrival.mayGiveWay, true);
+  for (const chunk of chunks) await connection.write(chunk);
+  backend.faults = (operation) => (operation === 'prepare' ? prepare : removal).pass();
+  const finished = assert.rejects(connection.finish(end));
+  assert.deepEqual([arrival.mayGiveWay, arrival.isKept], [false, false]);
+  const ends = [arrival.abort(), arrival.abort()].map((each) => each.then(() => backend.arrivingSizeBytes));
+  prepare.open();
+  assert.deepEqual(told, []);
+  removal.open();
+  assert.deepEqual(await Promise.all(ends), [undefined, undefined]);
+  await finished;
+  assert.deepEqual(told, ['ended']);
+});
