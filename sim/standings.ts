@@ -29,7 +29,10 @@ export class Standings {
     const condition = machines.map((each) => this.#conditionOf(each, well, healthy)).join(' ');
     const changed = condition !== this.#condition;
     this.#condition = condition;
-    const standings = machines.flatMap((each) => (each.running ? [this.#standing(each, healthy)] : []));
+    const joined = holdMajority(this.#cluster, (each) => healthy.includes(each) && !this.#isBehind(each));
+    const standings = machines.flatMap((each) => {
+      return each.running ? [{ ...this.#standing(each, healthy), joined }] : [];
+    });
     return { standings, changed };
   }
 
@@ -96,7 +99,7 @@ export class Standings {
     return !isLost && link.latencyMsMax <= options.electionTimeoutMs;
   }
 
-  #standing(machine: Machine, group: readonly Machine[]): Standing {
+  #standing(machine: Machine, group: readonly Machine[]): Omit<Standing, 'joined'> {
     const { name, life, storage } = machine;
     const { raft, machine: state } = machine.parts;
     const diskSinceMs = storage.slowLogSinceMs;
@@ -108,7 +111,6 @@ export class Standings {
       healthy,
       led: healthy && this.#isLed(machine, group),
       behind,
-      joined: holdMajority(this.#cluster, (each) => group.includes(each) && !this.#isBehind(each)),
       transferMs: behind ? this.#transferMs() : 0,
       appliedIndex: state.applied.index,
       serving: life!.member!.serving,

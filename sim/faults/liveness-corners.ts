@@ -1,4 +1,4 @@
-import type { Parcel } from '../../src/peer/memory-network.js';
+import type { NetworkConditions, Parcel } from '../../src/peer/memory-network.js';
 import { castOf, playMsMax } from './cast.js';
 import type { Fault } from './scene.js';
 import { play } from './stage.js';
@@ -9,7 +9,7 @@ import { play } from './stage.js';
 const distantTicks = { min: 3, max: 9 };
 const distantElections = { min: 8, max: 20 };
 /** The disk hangs until others lead, and for a while behind that. */
-const hungMsMax = 4500;
+const hungMs = 4500;
 /** Whoever doubles the wait before each resend has come to one that is longer than any write may take. */
 const lostElections = { min: 2, max: 20 };
 
@@ -21,22 +21,19 @@ const distantMember: Fault = (scene) => {
   const distant = dice.pick(cast.others);
   const { heartbeatIntervalMs, electionTimeoutMs } = cluster.options;
   const latencyMsMin = heartbeatIntervalMs * dice.between(distantTicks.min, distantTicks.max);
-  const conditions = { latencyMsMin, latencyMsMax: latencyMsMin };
   const lastsMs = Math.min(
     playMsMax,
     electionTimeoutMs * dice.between(distantElections.min, distantElections.max),
   );
   const others = cluster.machines.filter((each) => each !== distant);
-  for (const { id } of others) {
-    cluster.network.setLink(id, distant.id, conditions);
-    cluster.network.setLink(distant.id, id, conditions);
-  }
-  scene.lasts(lastsMs, () => {
+  const setLinks = (conditions: Partial<NetworkConditions> | undefined): void => {
     for (const { id } of others) {
-      cluster.network.setLink(id, distant.id, undefined);
-      cluster.network.setLink(distant.id, id, undefined);
+      cluster.network.setLink(id, distant.id, conditions);
+      cluster.network.setLink(distant.id, id, conditions);
     }
-  });
+  };
+  setLinks({ latencyMsMin, latencyMsMax: latencyMsMin });
+  scene.lasts(lastsMs, () => setLinks(undefined));
   return `${distant.name}, ${latencyMsMin} ms`;
 };
 
@@ -47,7 +44,7 @@ const hungLeader: Fault = (scene) => {
   if (cast === undefined) return undefined;
   const { storage, name } = cast.leader;
   storage.slowness = Infinity;
-  scene.lasts(hungMsMax, () => {
+  scene.lasts(hungMs, () => {
     storage.slowness = 1;
   });
   return name;

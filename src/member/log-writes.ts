@@ -179,7 +179,7 @@ export class LogWrites {
   #written(batch: WalBatch): Promise<void> {
     const term = batch.hardState?.term;
     const writing = this.#parts.wal.append(batch);
-    if (term === undefined) return writing;
+    if (term === undefined || term <= this.#durableTerm) return writing;
     this.#termWriting = writing.then(() => {
       this.#durableTerm = term;
     });

@@ -58,6 +58,11 @@ const retryDelayMsMax = 4000;
 
 const diskIsShort = 'the disk is nearly full';
 
+/** What a member lacks that was brought the state at `index`. */
+function neededBehind(index: Index, row: { readonly match: Index } | undefined): Index {
+  return Math.max(index, row?.match ?? 0);
+}
+
 /**
  * This member's state on its way to members whose entries are gone from the log: to each from a view of its own, without a
  * file. A transfer that breaks off goes on from the same view, as long as that is kept.
@@ -101,13 +106,9 @@ export class OutgoingSnapshots {
     for (const [id, { index }] of this.#catchingUp) {
       const row = progress.get(id);
       if (row === undefined || !row.recentActive || row.match >= commit) this.#catchingUp.delete(id);
-      else oldest = Math.min(oldest, Math.max(index, row.match));
+      else oldest = Math.min(oldest, neededBehind(index, row));
     }
     return oldest;
-  }
-
-  #neededBehind(id: MemberId, index: Index): Index {
-    return Math.max(index, this.#parts.raft.status().progress.get(id)?.match ?? 0);
   }
 
   /** Of those that were brought a snapshot and have not caught up, how far the last of them lay behind it. */
@@ -273,7 +274,7 @@ export class OutgoingSnapshots {
 
   /** The one that costs most is given up; where none costs anything, the log is kept no longer for those that catch up. */
   #freeSpace(): void {
-    const { heldLogSizeBytes, log } = this.#parts;
+    const { heldLogSizeBytes, log, raft } = this.#parts;
     let most: Transfer | undefined;
     let mostBytes = 0;
     for (const transfer of this.#transfers.values()) {
@@ -285,8 +286,9 @@ export class OutgoingSnapshots {
       this.#giveUp(most, diskIsShort);
       return;
     }
+    const { progress } = raft.status();
     for (const [id, { index }] of this.#catchingUp) {
-      if (heldLogSizeBytes(this.#neededBehind(id, index)) === 0) continue;
+      if (heldLogSizeBytes(neededBehind(index, progress.get(id))) === 0) continue;
       log.warn(
         { to: formatId(id), reason: diskIsShort },
         'the log is kept no longer for a member that catches up',
