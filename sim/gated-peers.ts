@@ -116,7 +116,10 @@ export class GatedPeers implements Peers {
       if (isDamage(error)) this.#damaged.add(id);
       throw error;
     } finally {
-      this.#process.setTimer(this.#sending.keptMs + attemptMsMax, () => this.#forget(id));
+      // In two steps, as the sender does it: of one that is stopped each begins when the one before is noticed.
+      this.#process.setTimer(attemptMsMax, () => {
+        this.#process.setTimer(this.#sending.keptMs, () => this.#forget(id));
+      });
     }
   }
 
