@@ -235,7 +235,7 @@ export class MembershipChanges {
         if (outcome.reason === 'quorum-would-be-lost') {
           throw new KvorumError(
             'QUORUM_WOULD_BE_LOST',
-            'refused: too few voters of the changed cluster are alive to reach a majority',
+            'refused: too few voters of the changed cluster are alive, with the state already there, for a majority',
           );
         }
         if (outcome.reason === 'learner-behind') {

@@ -1,4 +1,4 @@
-import { noMember } from '../base/ids.js';
+import { noMember, type MemberId } from '../base/ids.js';
 import { MalformedBytesError } from '../base/byte-stream.js';
 import type { Core, MessageOf } from './core.js';
 import {
@@ -150,12 +150,15 @@ function objectionToConfig(core: Core, data: Uint8Array, basedOn: Index): DropRe
     }
     throw error;
   }
-  const active = configVote(config, (id) => {
-    const progress = core.tracker.others.get(id);
-    return id === core.id || (progress !== undefined && isActive(core, progress));
-  });
-  if (active !== 'won') return 'quorum-would-be-lost';
+  if (configVote(config, (id) => canAcknowledge(core, id)) !== 'won') return 'quorum-would-be-lost';
   return hasEmptyVoter(core, config) ? 'learner-behind' : undefined;
+}
+
+/** One that is being brought a snapshot answers, and acknowledges no entry before it has it: minutes, if it is large. */
+function canAcknowledge(core: Core, id: MemberId): boolean {
+  if (id === core.id) return true;
+  const progress = core.tracker.others.get(id);
+  return progress !== undefined && progress.state !== 'snapshot' && isActive(core, progress);
 }
 
 /** A voter that holds nothing cannot help to elect anyone, should it be needed, and may not even find the others. */
