@@ -116,11 +116,15 @@ export class GatedPeers implements Peers {
       if (isDamage(error)) this.#damaged.add(id);
       throw error;
     } finally {
-      // In two steps, as the sender does it: of one that is stopped each begins when the one before is noticed.
-      this.#process.setTimer(attemptMsMax, () => {
-        this.#process.setTimer(this.#sending.keptMs, () => this.#forget(id));
+      this.#afterOthers(attemptMsMax, () => {
+        this.#afterOthers(this.#sending.keptMs, () => this.#forget(id));
       });
     }
+  }
+
+  /** After `delayMs`, and behind all else that is due by then: one that was stopped notices that in any order. */
+  #afterOthers(delayMs: number, action: () => void): void {
+    this.#process.setTimer(delayMs, () => this.#process.setTimer(1, action));
   }
 
   /** Whoever sends a snapshot holds on to what it sees, and must let go of that some time. */

@@ -26,6 +26,7 @@ const fine: Standing = {
   joined: true,
   transferMs: 0,
   appliedIndex: 7,
+  ownWrites: Infinity,
   serving: true,
   diskSinceMs: undefined,
   replaceable: false,
@@ -149,6 +150,16 @@ describe('any member', () => {
     assert.deepEqual(watch.goesOn(500, cutOff), []);
     assert.deepEqual(watch.goesOn(100, cutOff), ['n1.1 says that it serves, and a write waits']);
     assert.deepEqual(watch.goesOn(2000, { ...cutOff, serving: false }), []);
+  });
+
+  it('serves while writes of its own are answered that nobody waits for', () => {
+    const watch = new Watch();
+    watch.call(1, 'write');
+    for (const ownWrites of [3, 4, 5]) {
+      assert.deepEqual(watch.goesOn(400, { healthy: false, led: false, ownWrites }), []);
+    }
+    const waits = watch.goesOn(200, { healthy: false, led: false, ownWrites: 5 });
+    assert.deepEqual(waits, ['n1.1 says that it serves, and a write waits']);
   });
 
   it('need not know how long it was stopped', () => {

@@ -17,6 +17,8 @@ export interface Standing {
   /** What a snapshot takes to it, where it may need one. */
   readonly transferMs: number;
   readonly appliedIndex: number;
+  /** What writes of its own move on, that no client waits for: how much is compacted. Of who leads alone. */
+  readonly ownWrites: number;
   /** What its health says. */
   readonly serving: boolean;
   /** Its log has been at one operation of the disk since then; undefined: at none. */
@@ -63,9 +65,10 @@ class Watched {
   slowerMs = 0;
   #appliedIndex = -1;
   appliedMs = -Infinity;
+  #ownWrites = Infinity;
 
   take(standing: Standing, nowMs: number): void {
-    const { runs, healthy, led, behind, joined, serving, appliedIndex } = standing;
+    const { runs, healthy, led, behind, joined, serving, appliedIndex, ownWrites } = standing;
     const { since } = this;
     const from = (before: number | undefined, holds: boolean): number | undefined =>
       holds ? (before ?? nowMs) : undefined;
@@ -76,6 +79,8 @@ class Watched {
     since.serving = from(since.serving, runs && serving);
     since.notServing = from(since.notServing, runs && !serving);
     this.slowerMs = standing.slowerMs;
+    if (ownWrites > this.#ownWrites) this.servedMs.write = nowMs;
+    this.#ownWrites = ownWrites;
     if (appliedIndex === this.#appliedIndex) return;
     this.#appliedIndex = appliedIndex;
     this.appliedMs = nowMs;
