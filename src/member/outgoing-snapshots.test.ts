@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { KvorumError } from '../base/errors.js';
 import { formatId } from '../base/ids.js';
 import { Gate } from './testing/gate.js';
 import { caughtUp, count, installations, lagging, watchArrival, write, type Lag } from './testing/lagging.js';
@@ -113,5 +114,14 @@ void test('attempts that bring nothing come ever more slowly, and soon again whe
   await cluster.until(() => offersMs.length === 9);
   isTaken = true;
   assertPauses(offersMs, [500, 1000, 2000, 4000, 4000, 4000, 500, 500]);
+  await caughtUp(lag);
+});
+
+void test('a leader that meets damage as it opens a view stops, and the next one sends its own', async () => {
+  const lag = await lagging(115);
+  const { cluster, leader, away } = lag;
+  leader.backend.view = () => Promise.reject(new KvorumError('DATA_DAMAGED', 'the position is not readable'));
+  await cluster.start(away);
+  await cluster.until(() => leader.life?.stopped?.kind === 'failed');
   await caughtUp(lag);
 });

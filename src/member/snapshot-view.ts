@@ -40,11 +40,13 @@ export class SnapshotView {
   }
 
   static async open(source: Source): Promise<SnapshotView> {
-    const view = await source.backend.view();
+    let view: BackendView | undefined;
     try {
+      view = await source.backend.view();
       return new SnapshotView(view, SnapshotView.#offerOf(view, source), source);
     } catch (error) {
-      view.close();
+      view?.close();
+      if (isDamage(error)) source.damaged(error);
       throw error;
     }
   }
