@@ -105,19 +105,28 @@ export class SnapshotArrival {
 
   /** One that is written finds out by itself that the disk is short, one that is kept does not. */
   #wait(untilMs: number): void {
-    const { clock, space } = this.#around;
+    const { clock } = this.#around;
     const leftMs = untilMs - clock.monotonicMs();
     const connection = this.#connection;
     this.#keptTimer = clock.setTimer(Math.min(leftMs, keptLookIntervalMs), () => {
-      const isOver = leftMs <= keptLookIntervalMs || space.isShort();
-      void Promise.resolve(isOver)
-        // Not known: whoever writes finds out.
-        .catch(() => false)
-        .then((over) => {
-          if (this.#phase !== 'kept' || this.#connection !== connection) return undefined;
-          return over ? this.abort() : this.#wait(untilMs);
-        });
+      void this.#look(leftMs <= keptLookIntervalMs, connection, untilMs);
     });
+  }
+
+  async #look(isLate: boolean, connection: number, untilMs: number): Promise<void> {
+    const isOver = isLate || (await this.#isSpaceShort());
+    if (this.#phase !== 'kept' || this.#connection !== connection) return;
+    if (isOver) await this.abort();
+    else this.#wait(untilMs);
+  }
+
+  async #isSpaceShort(): Promise<boolean> {
+    try {
+      return await this.#around.space.isShort();
+    } catch {
+      // Not known: whoever writes finds out.
+      return false;
+    }
   }
 
   async #write(connection: number, chunk: SnapshotChunk): Promise<void> {
