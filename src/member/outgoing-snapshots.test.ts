@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KvorumError } from '../base/errors.js';
 import { formatId } from '../base/ids.js';
+import { failureLogIntervalMs } from './attempt-failure.js';
 import { Gate } from './testing/gate.js';
 import { caughtUp, count, installations, lagging, watchArrival, write, type Lag } from './testing/lagging.js';
 import { MemoryCluster, type Machine } from './testing/memory-cluster.js';
@@ -124,4 +125,83 @@ void test('a leader that meets damage as it opens a view stops, and the next one
   await cluster.start(away);
   await cluster.until(() => leader.life?.stopped?.kind === 'failed');
   await caughtUp(lag);
+});
+
+void test('a receiver that takes nothing keeps nobody else from being brought the state, and goes on later', async () => {
+  const options = { snapshotViewsMax: 1, snapshotStallMs: 5000, snapshotKeptMs: 20_000 };
+  const lag = await lagging(116, options);
+  const { cluster, leader, away } = lag;
+  const gate = new Gate();
+  let isHung = true;
+  away.backend.faults = (operation) => (operation === 'add' && isHung ? gate.pass() : undefined);
+  const before = begun(cluster, away);
+  await cluster.start(away);
+  await cluster.until(() => gate.arrivals > 0);
+  // Nobody else waits: the view stays.
+  await cluster.until(() => count(cluster, 'has taken nothing for 5000 ms') > 0);
+  await cluster.until(() => failureTo(leader, away).includes('not wanted now'));
+  assert.deepEqual([leader.backend.viewCount, begun(cluster, away) - before], [1, 1]);
+  await cluster.join(cluster.machine(), leader);
+  isHung = false;
+  gate.open();
+  await caughtUp(lag);
+});
+
+void test('a receiver may take any time to make the state durable', async () => {
+  const lag = await lagging(117, { snapshotStallMs: 1000 });
+  const { cluster, away } = lag;
+  const gate = new Gate();
+  away.backend.faults = (operation) => (operation === 'prepare' ? gate.pass() : undefined);
+  const before = installations(cluster);
+  await cluster.start(away);
+  await cluster.until(() => gate.arrivals > 0);
+  await cluster.clock.advanceAsync(600_000);
+  gate.open();
+  await cluster.until(() => installations(cluster) > before);
+  await caughtUp(lag);
+  assert.deepEqual([count(cluster, 'broke off'), gate.arrivals], [0, 1]);
+});
+
+void test('one that is slow, and takes something now and then, is no receiver that takes nothing', async () => {
+  const lag = await lagging(118, { snapshotStallMs: 1000 });
+  const { cluster, away } = lag;
+  await cluster.start(away);
+  watchArrival(lag, async (incoming, chunk) => {
+    await new Promise<void>((resolve) => cluster.clock.setTimer(900, resolve));
+    await incoming.write(chunk);
+  });
+  await cluster.until(() => installations(cluster) > 2, 120_000);
+  await caughtUp(lag);
+  assert.equal(count(cluster, 'broke off'), 0);
+});
+
+function failureTo(leader: Machine, to: Machine): string {
+  return leader.member.peers().find(({ id }) => id === to.id)?.snapshotFailure ?? '';
+}
+
+void test('a refusal is logged once, and then now and then; who asks is told as long as it lasts', async () => {
+  const lag = await lagging(119, { diskReserveSizeBytes: 100_000 });
+  const { cluster, leader, away } = lag;
+  await cluster.start(away);
+  away.disk.capacityBytes = away.disk.usedBytes + 150_000;
+  const told = (): number => count(cluster, 'sending a snapshot failed');
+  await cluster.until(() => told() > 0);
+  const offersMs = watchOffers(lag, () => true);
+  // The reason names what is free.
+  const isEven = (): boolean => offersMs.length % 2 === 0;
+  away.disk.takenByOthers = () => (isEven() ? 1000 : 0);
+  await cluster.clock.advanceAsync(failureLogIntervalMs - 5000);
+  assert.ok(offersMs.length > 10, `${offersMs.length} offers`);
+  assert.equal(told(), 1);
+  assert.match(failureTo(leader, away), /refused.*are the log's/);
+  await cluster.clock.advanceAsync(10_000);
+  assert.equal(told(), 2);
+  away.disk.capacityBytes = Infinity;
+  let inTransfer = 'no third chunk';
+  watchArrival(lag, (incoming, chunk) => {
+    if (chunk.number === 3) inTransfer = failureTo(leader, away);
+    return incoming.write(chunk);
+  });
+  await caughtUp(lag);
+  assert.deepEqual([inTransfer, failureTo(leader, away)], ['', '']);
 });

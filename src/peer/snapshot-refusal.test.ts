@@ -12,7 +12,10 @@ const config = {
 };
 
 /** Without an end. @param beforeNext of the chunk behind so many */
-function endless(beforeNext: (chunks: number) => void): OutgoingSnapshot {
+function endless(
+  beforeNext: (chunks: number) => void = () => {},
+  { signal } = new AbortController(),
+): OutgoingSnapshot {
   let chunks = 0;
   return {
     offer: {
@@ -25,7 +28,7 @@ function endless(beforeNext: (chunks: number) => void): OutgoingSnapshot {
       return { number: ++chunks, sum: 0, bytes: new Uint8Array(256 * 1024) };
     },
     taken: () => {},
-    signal: new AbortController().signal,
+    signal,
   };
 }
 
@@ -51,4 +54,27 @@ void test('a refusal reaches a sender that goes on sending because it has not re
       return true;
     });
   }
+});
+
+void test('a transfer that is ended while the receiver takes nothing rejects with the reason', async (t) => {
+  const [one, two] = [notListening(), notListening({ identity: { ...other, address: '127.0.0.1:2' } })];
+  t.after(() => Promise.all([one.close(), two.close()]));
+  const abort = new AbortController();
+  const reason = new Error('it takes nothing');
+  await two.start({
+    ...ignoring(() => {}),
+    incomingSnapshot: () =>
+      Promise.resolve({
+        place: { chunks: 0, sum: 0 },
+        write: () => {
+          abort.abort(reason);
+          return new Promise<never>(() => {});
+        },
+        suspend: () => Promise.resolve(),
+        finish: () => Promise.reject(new Error('it has no end')),
+      }),
+  });
+  await one.start(ignoring(() => {}));
+  one.setMembers(new Map([[other.memberId, `127.0.0.1:${two.port}`]]));
+  await assert.rejects(one.sendSnapshot(other.memberId, endless(undefined, abort)), reason);
 });
