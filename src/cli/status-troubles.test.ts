@@ -22,7 +22,7 @@ function cluster(
     const raftAddress = `10.0.0.${member}:60051`;
     const [reachable, reason] = isUp(member) ? [true, ''] : [false, reasonOf(member, raftAddress)];
     const known = { reachable, reason, sinceMs: sinceOf(member), matchIndex: undefined, featureLevels };
-    const snapshot = { snapshotSentBytes: undefined, snapshotSizeBytes: undefined };
+    const snapshot = { snapshotSentBytes: undefined, snapshotSizeBytes: undefined, snapshotFailure: '' };
     return { id: BigInt(member), name: `node${member}`, raftAddress, voter: true, ...known, ...snapshot };
   };
   const hasLeader = 2 * (count - down.length) > count;
@@ -92,6 +92,20 @@ describe('what status says below its table', () => {
         [],
         [
           'node3 lacks what is no longer in the log: node1 brings it the state, 3.0 MiB of about 2.0 GiB so far',
+        ],
+      ],
+      [
+        { ...snapshot, snapshotFailure: 'the snapshot was refused: no room' },
+        [],
+        [
+          'node3 lacks what is no longer in the log: node1 brings it the state, 3.0 MiB of about 2.0 GiB so far; nothing of it arrives now: the snapshot was refused: no room',
+        ],
+      ],
+      [
+        { matchIndex: 0, snapshotFailure: 'as many as there may be' },
+        [3n],
+        [
+          'node3 does not serve yet: node1 brings it the state; nothing of it arrives now: as many as there may be',
         ],
       ],
       [

@@ -57,10 +57,11 @@ function waitingMembers(answers: readonly Answer[], starting: readonly bigint[])
       by.peers.filter((peer) => peer.id === id).map((peer) => ({ by, peer })),
     );
     const isStarting = starting.includes(id);
-    const sender = rows.find(({ peer }) => peer.snapshotSizeBytes !== undefined);
+    const sender = rows.find(
+      ({ peer }) => peer.snapshotSizeBytes !== undefined || peer.snapshotFailure !== '',
+    );
     if (sender !== undefined) {
-      const { snapshotSentBytes: sent = 0, snapshotSizeBytes: size = 0 } = sender.peer;
-      const how = `${sender.by.name} brings it the state, ${sizeText(sent)} of about ${sizeText(size)} so far`;
+      const how = transferText(sender.by.name, sender.peer);
       return [`${name} ${isStarting ? 'does not serve yet' : 'lacks what is no longer in the log'}: ${how}`];
     }
     if (!isStarting) return [];
@@ -69,6 +70,12 @@ function waitingMembers(answers: readonly Answer[], starting: readonly bigint[])
     const what = match === 0 ? 'it has no state yet' : `it lacks ${Math.max(0, committed - match)} entries`;
     return [`${name} does not serve yet: ${what}, and has not made its client address known`];
   });
+}
+
+function transferText(by: string, peer: Answer['peers'][number]): string {
+  const { snapshotSentBytes: sent = 0, snapshotSizeBytes: size, snapshotFailure: failure } = peer;
+  const far = size === undefined ? '' : `, ${sizeText(sent)} of about ${sizeText(size)} so far`;
+  return `${by} brings it the state${far}${failure === '' ? '' : `; nothing of it arrives now: ${failure}`}`;
 }
 
 interface Unreachable {

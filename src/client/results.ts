@@ -118,6 +118,8 @@ export interface PeerStatus {
   /** Of the snapshot that the server brings it: what was sent, of how much; undefined: none. */
   readonly snapshotSentBytes: number | undefined;
   readonly snapshotSizeBytes: number | undefined;
+  /** Why nothing of it gets there; empty: it does, there is none, or the server's version does not say. */
+  readonly snapshotFailure: string;
 }
 
 export interface JoinedMember {
@@ -193,9 +195,9 @@ export function toServerStatus(endpoint: string, told: StatusResponse): ServerSt
 }
 
 function toPeerStatus(told: WirePeerStatus): PeerStatus {
-  const { id, name, raftAddr, voter, reachable, reason } = told;
+  const { id, name, raftAddr, voter, reachable, reason, snapshotFailure } = told;
   return {
-    ...{ id, name, voter, reachable, reason },
+    ...{ id, name, voter, reachable, reason, snapshotFailure },
     raftAddress: raftAddr,
     sinceMs: toSafeNumber('sinceMs', told.sinceMs),
     matchIndex: optional('matchIndex', told.matchIndex),

@@ -232,7 +232,11 @@ export interface PeerStatus {
   featureLevelMax: number;
   /** Of the snapshot that the member that is asked brings it. Absent: none. */
   snapshotSentBytes?: bigint | undefined;
-  snapshotSizeBytes?: bigint | undefined;
+  snapshotSizeBytes?:
+    | bigint
+    | undefined;
+  /** Why nothing of it gets there. Empty: it does, or there is none. */
+  snapshotFailure: string;
 }
 
 function createBaseBatchRequest(): BatchRequest {
@@ -2334,6 +2338,7 @@ function createBasePeerStatus(): PeerStatus {
     featureLevelMax: 0,
     snapshotSentBytes: undefined,
     snapshotSizeBytes: undefined,
+    snapshotFailure: "",
   };
 }
 
@@ -2389,6 +2394,9 @@ export const PeerStatus: MessageFns<PeerStatus> = {
         throw new globalThis.Error("value provided for field message.snapshotSizeBytes of type int64 too large");
       }
       writer.uint32(96).int64(message.snapshotSizeBytes);
+    }
+    if (message.snapshotFailure !== "") {
+      writer.uint32(106).string(message.snapshotFailure);
     }
     return writer;
   },
@@ -2500,6 +2508,14 @@ export const PeerStatus: MessageFns<PeerStatus> = {
             }
 
             message.snapshotSizeBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.snapshotFailure = reader.string();
             continue;
           }
         }

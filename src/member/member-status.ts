@@ -35,7 +35,7 @@ export function memberStatus(parts: MemberParts): MemberStatus {
 export function peerStatuses(
   { machine, raft, id }: MemberParts,
   reachOf: (id: MemberId) => Reach | undefined,
-  snapshotTo: (id: MemberId) => Progress | undefined,
+  snapshots: { progressTo(id: MemberId): Progress | undefined; failureTo(id: MemberId): string },
 ): readonly PeerStatus[] {
   const { progress } = raft.status();
   return machine
@@ -49,6 +49,7 @@ export function peerStatuses(
       levels: each.levels,
       reach: reachOf(each.id),
       matchIndex: progress.get(each.id)?.match,
-      snapshot: snapshotTo(each.id),
+      snapshot: snapshots.progressTo(each.id),
+      snapshotFailure: snapshots.failureTo(each.id),
     }));
 }

@@ -57,6 +57,8 @@ export interface MemberOptions extends StateLimits {
   readonly snapshotViewsMax: number;
   /** So long a view, and what has arrived of it, are kept for a transfer that broke off. */
   readonly snapshotKeptMs: number;
+  /** So long the other end of a transfer may take nothing, though it says that it is there; while it makes all of it durable, any time. */
+  readonly snapshotStallMs: number;
   /** A view that keeps more bytes on disk from being used again is given up, and the transfer begins anew. */
   readonly snapshotGrowthSizeBytesMax: number;
   /** Free disk that is left to the log: what is written for others stops before. */
@@ -98,6 +100,7 @@ export const memberDefaults: MemberOptions = {
   snapshotChunkSizeBytes: 256 * 1024,
   snapshotViewsMax: 3,
   snapshotKeptMs: 300_000,
+  snapshotStallMs: 300_000,
   snapshotGrowthSizeBytesMax: 1024 * 1024 * 1024,
   diskReserveSizeBytes: 64 * 1024 * 1024,
   promotionLagEntriesMax: 16,

@@ -7,15 +7,21 @@ import type { Backend } from '../ports/backend.js';
 import type { Clock, Timer } from '../ports/clock.js';
 import { SnapshotRefusedError, type Peers } from '../ports/peers.js';
 import type { Raft } from '../raft/raft.js';
+import { AttemptFailure } from './attempt-failure.js';
 import type { MemberOptions } from './options.js';
 import { SnapshotView } from './snapshot-view.js';
+import { StallWatch } from './stall-watch.js';
 import { TransferProgress, type Progress } from './transfer-progress.js';
 import type { TransferSpace } from './transfer-space.js';
 import { UnderWay } from './under-way.js';
 
 type OutgoingOptions = Pick<
   MemberOptions,
-  'snapshotChunkSizeBytes' | 'snapshotViewsMax' | 'snapshotKeptMs' | 'snapshotGrowthSizeBytesMax'
+  | 'snapshotChunkSizeBytes'
+  | 'snapshotViewsMax'
+  | 'snapshotKeptMs'
+  | 'snapshotStallMs'
+  | 'snapshotGrowthSizeBytesMax'
 >;
 
 interface Parts {
@@ -49,12 +55,18 @@ interface Transfer {
   progress: TransferProgress | undefined;
   /** Attempts, one after the other, that brought nothing. */
   failures: number;
+  readonly failure: AttemptFailure;
+  /** When the other end took something of the view at last, or it was opened. */
+  advancedMs: number;
   keptTimer: Timer | undefined;
 }
 
 /** Between two attempts to bring a snapshot to one member: after one that brought nothing, twice as long as before. */
 const retryDelayMs = 500;
 const retryDelayMsMax = 4000;
+
+/** After one that has brought nothing for long: whoever waits for a view asks before. */
+const idleDelayMs = 2 * retryDelayMsMax;
 
 const diskIsShort = 'the disk is nearly full';
 
@@ -122,6 +134,11 @@ export class OutgoingSnapshots {
     return transfer?.phase === 'kept' ? undefined : transfer?.progress;
   }
 
+  /** Why nothing of it gets there; empty: it does, or there is none. */
+  failureTo(to: MemberId): string {
+    return this.#transfers.get(to)?.failure.reason ?? '';
+  }
+
   /** Views that are open, or being opened. */
   get viewCount(): number {
     let count = 0;
@@ -152,17 +169,49 @@ export class OutgoingSnapshots {
 
   /** @returns of the state that the other end has now */
   async #attempt(transfer: Transfer): Promise<Index> {
-    const { peers, log } = this.#parts;
     const view = transfer.view ?? (await this.#open(transfer));
-    const fields = { to: formatId(transfer.to), index: view.index };
     const { advances } = view;
+    const watch = this.#watchStall(transfer, view);
     try {
-      await peers.sendSnapshot(transfer.to, view.transfer(transfer.abort.signal, transfer.progress!));
+      await this.#bring(transfer, view);
+    } catch (error) {
+      const isLost = error instanceof SnapshotRefusedError || transfer.abort.signal.aborted;
+      transfer.failures = view.advances > advances && !isLost ? 0 : transfer.failures + 1;
+      throw error;
     } finally {
-      transfer.failures = view.advances > advances ? 0 : transfer.failures + 1;
+      watch.end();
     }
-    log.info(fields, 'snapshot sent');
+    this.#parts.log.info({ to: formatId(transfer.to), index: view.index }, 'snapshot sent');
     return view.index;
+  }
+
+  #bring(transfer: Transfer, view: SnapshotView): Promise<void> {
+    const { peers, clock } = this.#parts;
+    const { signal } = transfer.abort;
+    const advanced = (): void => {
+      transfer.advancedMs = clock.monotonicMs();
+      transfer.failure.over();
+    };
+    return peers.sendSnapshot(transfer.to, view.transfer({ signal, progress: transfer.progress!, advanced }));
+  }
+
+  #watchStall(transfer: Transfer, view: SnapshotView): StallWatch {
+    const { clock, options } = this.#parts;
+    const { snapshotStallMs: stallMs } = options;
+    const { abort } = transfer;
+    return new StallWatch({
+      ...{ clock, stallMs },
+      advancedMs: () => transfer.advancedMs,
+      isTaken: () => view.isTaken,
+      stalled: () =>
+        abort.abort(new Error(`the other end is there, and has taken nothing for ${stallMs} ms`)),
+    });
+  }
+
+  /** Nothing of its view has been taken for long, in however many attempts. */
+  #isIdle({ view, advancedMs }: Transfer): boolean {
+    const { clock, options } = this.#parts;
+    return view !== undefined && clock.monotonicMs() - advancedMs >= options.snapshotStallMs;
   }
 
   async #open(transfer: Transfer): Promise<SnapshotView> {
@@ -176,6 +225,7 @@ export class OutgoingSnapshots {
       transfer.phase = 'sending';
     }
     const { view } = transfer;
+    transfer.advancedMs = clock.monotonicMs();
     transfer.abort.signal.throwIfAborted();
     const { sizeBytesEstimated } = view.offer;
     const fields = { to: formatId(transfer.to), index: view.index };
@@ -186,15 +236,16 @@ export class OutgoingSnapshots {
   }
 
   /**
-   * A view that nobody asks for gives way. Not where it is soon tried again: links that break now and then, and more of
-   * them than views, would let none of them come to its end.
+   * A view that nobody asks for gives way. Not where it is soon tried again, as long as something of it is taken now and
+   * then: links that break, and more of them than views, would let none of them come to its end.
    * @throws Error: none does
    */
   #makeRoom(): void {
     if (this.viewCount < this.#parts.options.snapshotViewsMax) return;
-    const kept = [...this.#transfers.values()].find(
-      ({ phase, view }) => phase === 'kept' && view !== undefined,
-    );
+    const kept = [...this.#transfers.values()].find((each) => {
+      const { phase, view } = each;
+      return view !== undefined && (phase === 'kept' || (phase === 'waiting' && this.#isIdle(each)));
+    });
     if (kept === undefined) throw new Error('as many snapshots are on their way as there may be');
     this.#drop(kept);
   }
@@ -224,14 +275,18 @@ export class OutgoingSnapshots {
       this.#drop(transfer);
       return;
     }
-    log.warn(
-      { to: formatId(transfer.to), reason: error instanceof Error ? error.message : String(error) },
-      transfer.view === undefined || isRefused
-        ? 'sending a snapshot failed; it begins anew'
-        : 'sending a snapshot broke off; it goes on where it stopped',
-    );
+    const reason = error instanceof Error ? error.message : String(error);
+    if (transfer.failure.happened(reason, clock.monotonicMs())) {
+      log.warn(
+        { to: formatId(transfer.to), reason },
+        transfer.view === undefined || isRefused
+          ? 'sending a snapshot failed; it begins anew'
+          : 'sending a snapshot broke off; it goes on where it stopped',
+      );
+    }
+    if (transfer.failures === 0 && transfer.view !== undefined) transfer.failure.over();
     const delayMs = Math.min(retryDelayMs * 2 ** Math.max(0, transfer.failures - 1), retryDelayMsMax);
-    clock.setTimer(delayMs, () => this.#keep(transfer));
+    clock.setTimer(this.#isIdle(transfer) ? idleDelayMs : delayMs, () => this.#keep(transfer));
   }
 
   #keep(transfer: Transfer): void {
@@ -301,7 +356,7 @@ export class OutgoingSnapshots {
     const { log } = this.#parts;
     log.warn({ to: formatId(transfer.to), reason }, 'a snapshot that was being sent is given up');
     this.#drop(transfer);
-    transfer.abort.abort();
+    transfer.abort.abort(new Error(reason));
   }
 
   /** Ends them all. Nothing reads the state any more when it resolves. */
@@ -320,5 +375,6 @@ function newTransfer(to: MemberId): Transfer {
   return {
     ...{ to, phase: 'sending', abort: new AbortController(), failures: 0 },
     ...{ view: undefined, progress: undefined, keptTimer: undefined },
+    ...{ failure: new AttemptFailure(), advancedMs: 0 },
   } as const;
 }

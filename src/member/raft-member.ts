@@ -441,11 +441,7 @@ export class RaftMember implements Member {
   }
 
   peers(): readonly PeerStatus[] {
-    return peerStatuses(
-      this.#parts,
-      (id) => this.#watches.reachability.of(id),
-      (id) => this.#loop.outgoing.progressTo(id),
-    );
+    return peerStatuses(this.#parts, (id) => this.#watches.reachability.of(id), this.#loop.outgoing);
   }
 
   async members(options: ReadOptions = {}): Promise<readonly MemberView[]> {

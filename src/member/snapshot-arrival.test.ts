@@ -5,11 +5,11 @@ import type { SnapshotChunk, SnapshotEnd } from '../ports/peers.js';
 import { MemoryBackend } from '../storage/backend/memory-backend.js';
 import { RowEncoder } from '../storage/backend/row-stream.js';
 import { MemoryDisk } from '../storage/disk/memory-disk.js';
-import { SnapshotArrival } from './snapshot-arrival.js';
+import { keptLookIntervalMs, SnapshotArrival } from './snapshot-arrival.js';
 import { Gate } from './testing/gate.js';
 import { TransferSpace } from './transfer-space.js';
 
-const keptMs = 1000;
+const reserveSizeBytes = 1000;
 
 async function chunksOfState(): Promise<{
   readonly chunks: readonly SnapshotChunk[];
@@ -27,17 +27,18 @@ async function chunksOfState(): Promise<{
   }
 }
 
-async function arriving() {
+async function arriving(keptMs = 1000) {
   const config = { voters: [1n], votersOutgoing: [], learners: [], learnersNext: [], autoLeave: false };
   const meta = { index: 9, term: 2, configIndex: 1, config };
   const [backend, clock, told] = [new MemoryBackend(), new VirtualClock(), [] as string[]];
+  const disk = new MemoryDisk();
   const install = await backend.beginInstall();
   const arrival = new SnapshotArrival(1n, { id: 1n, meta, featureLevel: 1, sizeBytesEstimated: 0 }, install, {
-    ...{ clock, keptMs, space: new TransferSpace(new MemoryDisk(), 0), moved: () => {} },
+    ...{ clock, keptMs, space: new TransferSpace(disk, reserveSizeBytes), moved: () => {} },
     ended: () => void told.push('ended'),
     arrived: () => void told.push('arrived'),
   });
-  return { arrival, backend, clock, told, ...(await chunksOfState()) };
+  return { arrival, backend, clock, disk, told, ...(await chunksOfState()) };
 }
 
 void test('what comes late by an earlier connection gets no further, and does no harm', async () => {
@@ -56,7 +57,8 @@ void test('what comes late by an earlier connection gets no further, and does no
 });
 
 void test('what is kept is given up after a time, and not once it is gone on with', async () => {
-  const { arrival, backend, clock, told, chunks } = await arriving();
+  const keptMs = 10_500;
+  const { arrival, backend, clock, told, chunks } = await arriving(keptMs);
   const first = arrival.connect();
   await first.write(chunks[0]!);
   await first.suspend();
@@ -66,8 +68,9 @@ void test('what is kept is given up after a time, and not once it is gone on wit
   assert.deepEqual(told, []);
   await second.write(chunks[1]!);
   await second.suspend();
-  await clock.advanceAsync(keptMs);
-  await arrival.abort();
+  await clock.advanceAsync(keptMs - 1);
+  assert.deepEqual(told, []);
+  await clock.advanceAsync(1);
   assert.deepEqual(told, ['ended']);
   assert.equal(backend.arrivingSizeBytes, undefined);
 });
@@ -88,4 +91,37 @@ void test('once all of it is here it gives way to no other, and whoever ends it 
   assert.deepEqual(await Promise.all(ends), [undefined, undefined]);
   await finished;
   assert.deepEqual(told, ['ended']);
+});
+
+void test('what is kept is given up where the disk becomes short of it, and not while there is just enough', async () => {
+  const { arrival, backend, clock, disk, told, chunks } = await arriving(300_000);
+  const connection = arrival.connect();
+  await connection.write(chunks[0]!);
+  await connection.suspend();
+  disk.capacityBytes = disk.usedBytes + reserveSizeBytes;
+  await clock.advanceAsync(10 * keptLookIntervalMs);
+  assert.deepEqual(told, []);
+  disk.capacityBytes--;
+  await clock.advanceAsync(keptLookIntervalMs);
+  assert.deepEqual(told, ['ended']);
+  assert.equal(backend.arrivingSizeBytes, undefined);
+});
+
+void test('what is gone on with is not given up for what was seen of the disk before', async () => {
+  const { arrival, clock, disk, told, chunks } = await arriving(300_000);
+  const connection = arrival.connect();
+  await connection.write(chunks[0]!);
+  await connection.suspend();
+  const gate = new Gate();
+  disk.space = async () => {
+    await gate.pass();
+    return 0;
+  };
+  await clock.advanceAsync(keptLookIntervalMs);
+  assert.equal(gate.arrivals, 1);
+  arrival.connect();
+  gate.open();
+  await clock.advanceAsync(10 * keptLookIntervalMs);
+  assert.deepEqual(told, []);
+  assert.equal(arrival.isKept, false);
 });

@@ -25,6 +25,9 @@ interface Surroundings {
   arrived(install: BackendInstall): void;
 }
 
+/** What is kept is looked at so often: whether the disk has room for it still. */
+export const keptLookIntervalMs = 1000;
+
 /** A page of the state holds less than it could: so many times the rows' size may be needed. */
 const spaceFactor = 2;
 
@@ -95,8 +98,35 @@ export class SnapshotArrival {
   }
 
   #keep(): void {
+    const { clock, keptMs } = this.#around;
     this.#phase = 'kept';
-    this.#keptTimer = this.#around.clock.setTimer(this.#around.keptMs, () => void this.abort());
+    this.#wait(clock.monotonicMs() + keptMs);
+  }
+
+  /** One that is written finds out by itself that the disk is short, one that is kept does not. */
+  #wait(untilMs: number): void {
+    const { clock } = this.#around;
+    const leftMs = untilMs - clock.monotonicMs();
+    const connection = this.#connection;
+    this.#keptTimer = clock.setTimer(Math.min(leftMs, keptLookIntervalMs), () => {
+      void this.#look(leftMs <= keptLookIntervalMs, connection, untilMs);
+    });
+  }
+
+  async #look(isLate: boolean, connection: number, untilMs: number): Promise<void> {
+    const isOver = isLate || (await this.#isSpaceShort());
+    if (this.#phase !== 'kept' || this.#connection !== connection) return;
+    if (isOver) await this.abort();
+    else this.#wait(untilMs);
+  }
+
+  async #isSpaceShort(): Promise<boolean> {
+    try {
+      return await this.#around.space.isShort();
+    } catch {
+      // Not known: whoever writes finds out.
+      return false;
+    }
   }
 
   async #write(connection: number, chunk: SnapshotChunk): Promise<void> {

@@ -9,6 +9,14 @@ import type { Raft } from '../raft/raft.js';
 import { RowEncoder } from '../storage/backend/row-stream.js';
 import type { TransferProgress } from './transfer-progress.js';
 
+/** What one attempt to bring it is told by. */
+interface Attempt {
+  readonly signal: AbortSignal;
+  readonly progress: TransferProgress;
+  /** The other end has more than before. */
+  readonly advanced: () => void;
+}
+
 interface Source {
   readonly raft: Raft;
   readonly backend: Backend;
@@ -31,6 +39,8 @@ export class SnapshotView {
   /** That the other end is known to have. */
   #heldChunks = 0;
   #advances = 0;
+  /** Of all of it, once they are counted. */
+  #chunks = Infinity;
 
   private constructor(view: BackendView, offer: SnapshotOffer, source: Source) {
     this.#view = view;
@@ -40,11 +50,13 @@ export class SnapshotView {
   }
 
   static async open(source: Source): Promise<SnapshotView> {
-    const view = await source.backend.view();
+    let view: BackendView | undefined;
     try {
+      view = await source.backend.view();
       return new SnapshotView(view, SnapshotView.#offerOf(view, source), source);
     } catch (error) {
-      view.close();
+      view?.close();
+      if (isDamage(error)) source.damaged(error);
       throw error;
     }
   }
@@ -72,11 +84,19 @@ export class SnapshotView {
     return this.#advances;
   }
 
+  /** The other end has all of it, and makes it durable. */
+  get isTaken(): boolean {
+    return this.#heldChunks >= this.#chunks;
+  }
+
   pinnedSizeBytes(): number {
     return this.#view.pinnedSizeBytes();
   }
 
-  transfer(signal: AbortSignal, progress: TransferProgress): OutgoingSnapshot {
+  transfer({ signal, progress, advanced }: Attempt): OutgoingSnapshot {
+    const holds = (chunks: number): void => {
+      if (this.#holds(chunks)) advanced();
+    };
     return {
       offer: this.offer,
       signal,
@@ -84,12 +104,13 @@ export class SnapshotView {
         this.#isUseless = !this.#rows.resume(place);
         if (this.#isUseless) throw new Error(`the other end has ${place.chunks} chunks of something else`);
         progress.moved(this.#rows.sizeBytes);
-        this.#holds(place.chunks);
+        holds(place.chunks);
       },
       next: () => {
         try {
           const next = this.#rows.next();
           progress.moved(this.#rows.sizeBytes);
+          if (!('bytes' in next)) this.#chunks = next.chunks;
           return next;
         } catch (error) {
           this.#isUseless = true;
@@ -98,15 +119,18 @@ export class SnapshotView {
         }
       },
       taken: (chunks) => {
-        this.#holds(chunks);
+        holds(chunks);
         this.#rows.taken(chunks);
       },
     };
   }
 
-  #holds(chunks: number): void {
-    if (chunks > this.#heldChunks) this.#advances++;
+  /** @returns whether it is more than before */
+  #holds(chunks: number): boolean {
+    const isMore = chunks > this.#heldChunks;
+    if (isMore) this.#advances++;
     this.#heldChunks = chunks;
+    return isMore;
   }
 
   close(): void {

@@ -179,16 +179,16 @@ void test('a snapshot that does not fit is not begun, and one that no longer fit
   assert.equal(away.backend.arrivingSizeBytes, undefined);
 
   limitSpace(lag, 1_000_000);
-  const before = refused();
   let isFilled = false;
   watchArrival(lag, (incoming, chunk) => {
     if (chunk.number === 30 && !isFilled) limitSpace(lag, 100_000);
     isFilled ||= chunk.number === 30;
     return incoming.write(chunk);
   });
-  await cluster.until(() => refused() > before);
+  const peer = () => leader.member.peers().find(({ id }) => id === away.id)!;
+  await cluster.until(() => isFilled && peer().snapshotFailure.includes("are the log's"));
   assert.equal(away.backend.arrivingSizeBytes, undefined);
-  const told = leader.member.peers().find(({ id }) => id === away.id)!.snapshot;
+  const told = peer().snapshot;
   assert.ok(told === undefined || told.doneBytes === 0, 'nothing of it is there');
   assert.equal(count(cluster, 'goes on where it stopped'), 0);
   assert.equal(away.member.serving, false, 'what it lacks it still lacks');

@@ -67,6 +67,8 @@ export interface PeerStatus {
   readonly matchIndex: Index | undefined;
   /** Of the snapshot that this member brings it; undefined: none. */
   readonly snapshot: Progress | undefined;
+  /** Why nothing of that gets there; empty: it does, or there is none. */
+  readonly snapshotFailure: string;
 }
 
 /** A member of the table, with its part in consensus. */

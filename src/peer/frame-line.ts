@@ -8,6 +8,9 @@ export const progressTimeoutMs = 30_000;
 /** Whoever has nothing to say for so long says that it is there. */
 export const aliveIntervalMs = 5000;
 
+/** Whoever has said its last word reads on for so long, at most, until the other end hangs up. */
+export const lingerMs = 10_000;
+
 /** Frames one at a time, for the two ends of a snapshot: reading waits for the reader, writing for the socket. */
 export class FrameLine {
   readonly #line: Line;
@@ -17,6 +20,8 @@ export class FrameLine {
   #timer: Timer | undefined;
   #waiting: { resolve(payload: Uint8Array): void; reject(error: Error): void } | undefined;
   #ended: Error | undefined;
+  /** Nothing that comes is looked at any more. */
+  #isOver = false;
   #drained: (() => void) | undefined;
 
   /** @param alive the frame that says that this end is there */
@@ -27,6 +32,7 @@ export class FrameLine {
     const { socket } = line;
     this.#watch(alive);
     socket.on('data', (chunk: Buffer) => {
+      if (this.#isOver) return;
       this.#heardMs = clock.monotonicMs();
       line.parser.push(chunk);
       socket.pause();
@@ -106,10 +112,19 @@ export class FrameLine {
     if (this.#ended !== undefined) throw this.#ended;
   }
 
-  /** Sends what was written, and closes. */
+  /**
+   * Sends what was written, and closes when the other end does: a socket that is closed with unread bytes resets the
+   * connection, and what was said last is lost on its way.
+   */
   close(): void {
+    const { socket } = this.#line;
     this.#timer?.cancel();
-    this.#line.socket.destroySoon();
+    this.#isOver = true;
+    socket.end();
+    socket.resume();
+    const end = this.#clock.setTimer(lingerMs, () => socket.destroy());
+    if (socket.closed) end.cancel();
+    else socket.once('close', () => end.cancel());
   }
 
   destroy(): void {

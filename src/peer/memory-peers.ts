@@ -315,16 +315,27 @@ export class MemoryPeers implements Peers, Station {
         reject(new Error('the connection was closed'));
       });
     });
+    let stop: (reason: Error) => void = () => {};
+    const aborted = new Promise<never>((_, reject) => {
+      stop = reject;
+    });
     const sent = other.offered(this.identity, to, transfer.offer).then((incoming) => {
       if (incoming === undefined) throw new Error('the snapshot is not wanted now');
       connection.open(incoming);
       return this.#sendRows(to, transfer, connection, incoming);
     });
+    const { signal } = transfer;
+    const abort = (): void => {
+      connection.close();
+      stop(signal.reason as Error);
+    };
+    signal.addEventListener('abort', abort, { once: true });
     try {
-      await Promise.race([sent, broken]);
+      await Promise.race([sent, broken, aborted]);
     } catch (error) {
       throw asAnswered(error);
     } finally {
+      signal.removeEventListener('abort', abort);
       end();
     }
   }

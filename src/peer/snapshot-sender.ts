@@ -14,7 +14,7 @@ import {
 /**
  * Offers the snapshot, sends what the other end lacks of it, and waits until it is taken, as long as the other end says that
  * it is there. Rejects when it is not wanted, or the connection broke: the same call later goes on where this one stopped.
- * @throws SnapshotRefusedError, KvorumError DATA_DAMAGED when it arrived damaged
+ * @throws SnapshotRefusedError, KvorumError DATA_DAMAGED when it arrived damaged, what the signal was aborted with
  */
 export async function sendSnapshot(
   call: Omit<Call, 'purpose' | 'signal'>,
@@ -32,6 +32,9 @@ export async function sendSnapshot(
     if (answer.type !== 'go-on') throw answerError(answer);
     transfer.resume(answer.place);
     await new Sending(line, call.clock, transfer, answer.place.chunks).run();
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
   } finally {
     signal.removeEventListener('abort', abort);
     line.destroy();

@@ -76,7 +76,7 @@ export interface OutgoingSnapshot {
   next(): SnapshotChunk | SnapshotEnd;
   /** The receiver has so many chunks: those need not be sent again. */
   taken(chunks: number): void;
-  /** Ends the transfer early; sendSnapshot then rejects. */
+  /** Ends the transfer early; sendSnapshot then rejects at once, with the reason. */
   readonly signal: AbortSignal;
 }
 

@@ -127,6 +127,7 @@ describe('kvorum.v1.Cluster', () => {
         featureLevelMax: 1,
         snapshotSentBytes: 1n,
         snapshotSizeBytes: 2n,
+        snapshotFailure: 'the disk is full there',
       },
     ]);
   });

@@ -196,6 +196,7 @@ function peerStatus({
   reach,
   matchIndex,
   snapshot,
+  snapshotFailure,
 }: PeerStatus): wire.PeerStatus {
   return {
     ...{ id, name, voter },
@@ -208,6 +209,7 @@ function peerStatus({
     featureLevelMax: levels.max,
     snapshotSentBytes: whole(snapshot?.doneBytes),
     snapshotSizeBytes: whole(snapshot?.sizeBytesEstimated),
+    snapshotFailure,
   };
 }
 

@@ -177,6 +177,7 @@ export class MapMember implements Member {
         },
         matchIndex: 0,
         snapshot: { doneBytes: 1, sizeBytesEstimated: 2 },
+        snapshotFailure: 'the disk is full there',
       }));
   }
 
