@@ -4,7 +4,7 @@ import type { BackendOperation, MemoryBackend } from '../src/storage/backend/mem
 import type { MemoryDisk } from '../src/storage/disk/memory-disk.js';
 import type { DiskOperation } from '../src/storage/disk/memory-file.js';
 import type { Dice } from './dice.js';
-import type { DiskPlan } from './plan.js';
+import type { DiskPlan } from './disk-plan.js';
 import type { Process } from './process.js';
 
 /** Operations of which the next one fails. */

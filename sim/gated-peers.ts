@@ -11,7 +11,14 @@ import type {
 } from '../src/ports/peers.js';
 import type { Message } from '../src/raft/types.js';
 import type { Process } from './process.js';
-import type { Attempt } from './snapshot-conduct.js';
+
+/** Of one attempt to bring a snapshot to a member. */
+export interface Attempt {
+  /** A bit of what it brings has been changed on its way. */
+  changed(): void;
+  arrived(): void;
+  failed(error: unknown): void;
+}
 
 /** Of the snapshots that a process sends. */
 export interface Sending {

@@ -17,6 +17,7 @@ import {
 import { callSizeBytesMax, drawClients, type ClientFrame, type ClientPlan } from './client-plan.js';
 import { snapshotMsMax } from './checkers/liveness-bounds.js';
 import { Dice } from './dice.js';
+import type { DiskPlan } from './disk-plan.js';
 import { faultKinds, faultThemes, stragglerThemes, type FaultKind } from './faults/kinds.js';
 import {
   boundBacklog,
@@ -34,23 +35,6 @@ export interface PlannedFault {
   readonly atMs: number;
   readonly kind: FaultKind | CornerKind;
   readonly seed: number;
-}
-
-/** How the disks behave when nothing is wrong with them. */
-export interface DiskPlan {
-  readonly syncMsMin: number;
-  readonly syncMsMax: number;
-  /** Of operations that take their time before they have effect, and before they are reported. */
-  readonly writeDelayProbability: number;
-  readonly reportDelayProbability: number;
-  /** What it takes besides, at most, to put a state in place that was brought by a snapshot. */
-  readonly installMsMax: number;
-  /** What it takes at most until a view of the state, which is fixed, is in the hands of who asked for it. */
-  readonly viewMsMax: number;
-  readonly flushIntervalMsMin: number;
-  readonly flushIntervalMsMax: number;
-  /** Changed keys of the state, which are flushed at once when they are so many; Infinity: never. */
-  readonly flushKeysMax: number;
 }
 
 /** Everything about a run that is decided before it begins: drawn from the seed, then changed by what was asked for. */

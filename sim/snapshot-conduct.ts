@@ -6,6 +6,7 @@ import type { MemberParts } from '../src/member/parts.js';
 import type { Raft } from '../src/raft/raft.js';
 import type { BackendView } from '../src/ports/backend.js';
 import type { SnapshotOffer } from '../src/ports/peers.js';
+import type { Attempt } from './gated-peers.js';
 import { KeptArrivals } from './kept-arrivals.js';
 import type { Machine } from './machine.js';
 import type { Process } from './process.js';
@@ -20,14 +21,6 @@ export interface Offered {
   readonly from: Machine;
   readonly to: MemberId;
   readonly offer: SnapshotOffer;
-}
-
-/** Of one attempt to bring a snapshot to a member. */
-export interface Attempt {
-  /** A bit of what it brings has been changed on its way. */
-  changed(): void;
-  arrived(): void;
-  failed(error: unknown): void;
 }
 
 interface OpenView {

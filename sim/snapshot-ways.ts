@@ -1,10 +1,19 @@
-import type { Cluster } from './cluster.js';
+import type { MemberOptions } from '../src/member/options.js';
+import type { Clock } from '../src/ports/clock.js';
 import type { Receiving, Sending } from './gated-peers.js';
 import type { Machine } from './machine.js';
 import type { Process } from './process.js';
 import { SnapshotConduct } from './snapshot-conduct.js';
 
-export function snapshotConduct(cluster: Cluster): SnapshotConduct {
+/** What is needed of a cluster. */
+interface Surroundings {
+  readonly options: MemberOptions;
+  readonly plan: { readonly driftMax: number };
+  readonly clock: Clock;
+  fail(error: unknown): void;
+}
+
+export function snapshotConduct(cluster: Surroundings): SnapshotConduct {
   const { options, plan, clock } = cluster;
   return new SnapshotConduct({
     options,
@@ -16,7 +25,7 @@ export function snapshotConduct(cluster: Cluster): SnapshotConduct {
 
 /** What is done to the snapshots of one process on their way, and who is told of them. */
 export function snapshotWays(
-  { options, snapshots }: Cluster,
+  { options, snapshots }: { readonly options: MemberOptions; readonly snapshots: SnapshotConduct },
   machine: Machine,
   process: Process,
 ): { readonly sending: Sending; readonly receiving: Receiving } {

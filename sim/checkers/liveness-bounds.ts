@@ -1,6 +1,6 @@
 import type { MemberOptions } from '../../src/member/options.js';
 import type { NetworkConditions } from '../../src/peer/memory-network.js';
-import type { DiskPlan } from '../plan.js';
+import type { DiskPlan } from '../disk-plan.js';
 
 /** How long what a healthy member does may take, in true milliseconds. */
 export interface LivenessBounds {
