@@ -32,6 +32,8 @@ import { MembershipCalls } from './membership-calls.js';
 import { Observer } from './observer.js';
 import type { Plan } from './plan.js';
 import { Process } from './process.js';
+import type { SnapshotConduct } from './snapshot-conduct.js';
+import { snapshotConduct, snapshotWays } from './snapshot-ways.js';
 import type { TraceEvent, TraceSink } from './trace.js';
 
 const clusterId = 77n;
@@ -51,6 +53,7 @@ export class Cluster {
   readonly network: MemoryNetwork;
   readonly machines: Machine[] = [];
   readonly observer: Observer;
+  readonly snapshots: SnapshotConduct;
   readonly history = new History();
   readonly membershipCalls = new MembershipCalls(this);
   readonly compactions: Compactions;
@@ -96,6 +99,7 @@ export class Cluster {
       sink === undefined ? undefined : (where, event, text) => this.trace(where, event, text),
       rowUnits(plan),
     );
+    this.snapshots = snapshotConduct(this);
     this.liveness = watch(this);
     if (sink !== undefined) {
       this.network.watch = (event, message) => {
@@ -278,11 +282,7 @@ export class Cluster {
       },
       (error) => this.fail(error),
       (message) => asReadBy(levels, message),
-      {
-        keptMs: this.options.snapshotKeptMs,
-        viewCount: () => machine.backend.viewCount,
-        rotsChunk: () => machine.rotsChunk(),
-      },
+      snapshotWays(this, machine, process),
     );
   }
 
@@ -299,6 +299,7 @@ export class Cluster {
     if (machine.hollowLog) this.fail(new Error(`${machine.name} starts, and a part of its log is gone`));
     machine.rottenLog = false;
     this.observer.attach(machine, parts);
+    this.snapshots.attach(machine, parts);
     this.compactions.attach(parts.machine);
     if (this.plan.disturbsHalfEntries) this.#disturbHalfEntries(machine, life, parts);
     const member = new RaftMember(parts);

@@ -31,6 +31,8 @@ export const livenessCornerKinds = [
   'corner-hung-leader',
   'corner-lost-proposals',
 ] as const;
+/** Of seeds that are led to none of those before. */
+export const streamCornerKinds = ['corner-snapshot-stream'] as const;
 export const allCornerKinds = [
   ...cornerKinds,
   ...laterCornerKinds,
@@ -38,6 +40,7 @@ export const allCornerKinds = [
   ...lastCornerKinds,
   ...movingCornerKinds,
   ...livenessCornerKinds,
+  ...streamCornerKinds,
 ] as const;
 export type CornerKind = (typeof allCornerKinds)[number];
 
@@ -48,6 +51,8 @@ export interface Corner {
   /** One of them. */
   readonly leaseReads?: readonly boolean[];
   readonly options?: Partial<MemberOptions>;
+  /** One of them, besides. */
+  readonly optionChoices?: readonly Partial<MemberOptions>[];
   readonly segmentSizesBytes?: readonly number[];
   readonly network?: Partial<NetworkConditions>;
   readonly disk?: {
@@ -55,6 +60,8 @@ export interface Corner {
     readonly syncMsMax: number;
     readonly flushIntervalMsMin: number;
     readonly flushIntervalMsMax: number;
+    readonly installMsMax?: number;
+    readonly viewMsMax?: number;
   };
   readonly clients: {
     readonly count: number;
@@ -210,6 +217,27 @@ export const corners: Readonly<Record<CornerKind, Corner>> = {
   'corner-distant-member': watched,
   'corner-hung-leader': watched,
   'corner-lost-proposals': watched,
+  // Two of five may be away. A transfer takes longer than an election, and more is written meanwhile than the log keeps.
+  'corner-snapshot-stream': {
+    members: 5,
+    heartbeatIntervalMs: 20,
+    options: {
+      ...{ ...shortLog, logSizeBytesKept: 64 * 1024 * 1024, logMarkSizeBytes: 50 },
+      ...{ snapshotChunkSizeBytes: 50, diskReserveSizeBytes: 20_000 },
+    },
+    optionChoices: [
+      { snapshotViewsMax: 1, snapshotKeptMs: 600 },
+      { snapshotViewsMax: 1, snapshotKeptMs: 2000 },
+      { snapshotViewsMax: 2, snapshotKeptMs: 600 },
+      { snapshotViewsMax: 2, snapshotKeptMs: 2000 },
+      { snapshotViewsMax: 1, snapshotKeptMs: 2000, logSizeBytesMax: 4000 },
+      { snapshotViewsMax: 2, snapshotKeptMs: 2000, logSizeBytesMax: 8000, snapshotGrowthSizeBytesMax: 8000 },
+    ],
+    segmentSizesBytes: [4096],
+    network: { ...network, latencyMsMin: 1, latencyMsMax: 4 },
+    disk: { ...quickDisk, installMsMax: 400, viewMsMax: 60 },
+    clients: { count: 5, callsPerSecond: 60, valueSizeBytesMax: 50 },
+  },
   'corner-late-proposal': {
     members: 3,
     heartbeatIntervalMs: 20,

@@ -4,7 +4,7 @@ import type { BackendOperation, MemoryBackend } from '../src/storage/backend/mem
 import type { MemoryDisk } from '../src/storage/disk/memory-disk.js';
 import type { DiskOperation } from '../src/storage/disk/memory-file.js';
 import type { Dice } from './dice.js';
-import type { DiskPlan } from './plan.js';
+import type { DiskPlan } from './disk-plan.js';
 import type { Process } from './process.js';
 
 /** Operations of which the next one fails. */
@@ -31,6 +31,7 @@ export class DiskModel {
   readonly #failing = new Set<FailingOperation>();
   #beforeSync: (() => void) | undefined;
   #beforeInstall: (() => Promise<void>) | undefined;
+  #beforePrepare: (() => void) | undefined;
   #isReserveLeft = (): boolean => true;
   /** How many times slower than planned. */
   slowness = 1;
@@ -52,6 +53,7 @@ export class DiskModel {
     this.#failing.clear();
     this.#beforeSync = undefined;
     this.#beforeInstall = undefined;
+    this.#beforePrepare = undefined;
   }
 
   /** Calls `action` when the next sync has begun, and has not taken effect. */
@@ -62,6 +64,11 @@ export class DiskModel {
   /** The next state that was brought by a snapshot is put in place when what `action` returns has ended. */
   beforeNextInstall(action: () => Promise<void>): void {
     this.#beforeInstall = action;
+  }
+
+  /** Calls `action` when the next state that was brought by a snapshot is here as a whole, and not durable. */
+  beforeNextPrepare(action: () => void): void {
+    this.#beforePrepare = action;
   }
 
   /** Something takes longer than planned. */
@@ -80,13 +87,25 @@ export class DiskModel {
     const { dice } = this.#around;
     this.#beforeSync = undefined;
     this.#beforeInstall = undefined;
+    this.#beforePrepare = undefined;
     this.#slowLogOperations = new Set();
     disk.damage = dice;
     disk.faults = (operation, path) => this.#begin(operation, path);
     disk.report = (operation, path) => this.#report(operation, path, process);
     backend.faults = (operation) => this.#beginState(operation, process);
     disk.takenByOthers = () => backend.sizeBytes() + (backend.arrivingSizeBytes ?? 0);
+    if (this.#around.plan.viewMsMax > 0) this.#delayViews(backend, process);
     this.#watchSpace(disk);
+  }
+
+  #delayViews(backend: MemoryBackend, process: Process): void {
+    const { plan, dice } = this.#around;
+    const open = backend.view.bind(backend);
+    backend.view = async () => {
+      const view = await open();
+      await new Promise<void>((resolve) => process.setTimer(dice.ms(0, plan.viewMsMax), resolve));
+      return view;
+    };
   }
 
   #watchSpace(disk: MemoryDisk): void {
@@ -160,6 +179,12 @@ export class DiskModel {
     });
   }
 
+  #beginPrepare(): void {
+    const action = this.#beforePrepare;
+    this.#beforePrepare = undefined;
+    action?.();
+  }
+
   async #beginInstall(): Promise<void> {
     const { plan, dice } = this.#around;
     const action = this.#beforeInstall;
@@ -175,6 +200,7 @@ export class DiskModel {
       return undefined;
     }
     if (operation === 'abort') return undefined;
+    if (operation === 'prepare') this.#beginPrepare();
     if (operation === 'activate') await this.#beginInstall();
     await this.#after(dice.ms(plan.syncMsMin, plan.syncMsMax * 3), undefined);
     if (process.paused) await process.entering();

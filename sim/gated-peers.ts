@@ -7,18 +7,40 @@ import type {
   PeerAddress,
   Peers,
   PeersHandler,
+  SnapshotOffer,
 } from '../src/ports/peers.js';
 import type { Message } from '../src/raft/types.js';
 import type { Process } from './process.js';
 
+/** Of one attempt to bring a snapshot to a member. */
+export interface Attempt {
+  /** A bit of what it brings has been changed on its way. */
+  changed(): void;
+  arrived(): void;
+  failed(error: unknown): void;
+}
+
 /** Of the snapshots that a process sends. */
-interface Sending {
+export interface Sending {
   /** So long their views may be open when nothing is sent. */
   readonly keptMs: number;
   /** Views of the state that are open. */
   readonly viewCount: () => number;
   /** Whether a bit of the next chunk changes on its way. */
   readonly rotsChunk: () => boolean;
+  /** The same of the end, in which it is a bit of its sum or its number of rows. */
+  readonly rotsEnd: () => 'sum' | 'rows' | undefined;
+  /** One begins to be sent. */
+  readonly attempt: (to: MemberId, offer: SnapshotOffer) => Attempt;
+}
+
+/** Of those that it receives. */
+export interface Receiving {
+  readonly leader: () => MemberId;
+  /** @param leader as it was known when the snapshot was offered */
+  readonly taken: (from: MemberId, leader: MemberId) => void;
+  /** A connection by which one came is gone. */
+  readonly broken: () => void;
 }
 
 /** What passes between two attempts is no more, by far. */
@@ -36,6 +58,7 @@ export class GatedPeers implements Peers {
   /** Ids of snapshots that arrived damaged. */
   readonly #damaged = new Set<bigint>();
   readonly #sending: Sending;
+  readonly #receiving: Receiving;
   /** Transfers that are under way, or broke off not long ago. */
   readonly #transfers = new Map<bigint, number>();
   #closed = false;
@@ -46,8 +69,9 @@ export class GatedPeers implements Peers {
     sent: (messages: readonly Message[]) => void,
     failed: (error: unknown) => void,
     read: (message: Message) => Message,
-    sending: Sending,
+    { sending, receiving }: { readonly sending: Sending; readonly receiving: Receiving },
   ) {
+    this.#receiving = receiving;
     this.#sending = sending;
     this.#read = read;
     this.#failed = failed;
@@ -67,8 +91,15 @@ export class GatedPeers implements Peers {
       removedFromCluster: (by) => process.enter(() => handler.removedFromCluster(by)),
       refused: (by, code, reason) => process.enter(() => handler.refused(by, code, reason)),
       incomingSnapshot: async (from, offer) => {
-        const incoming = await process.call(() => handler.incomingSnapshot(from, offer));
-        return incoming === undefined ? undefined : gated(incoming, process);
+        const { leader, taken, broken } = this.#receiving;
+        let known: MemberId = from;
+        const incoming = await process.call(() => {
+          known = leader();
+          return handler.incomingSnapshot(from, offer);
+        });
+        if (incoming === undefined) return undefined;
+        taken(from, known);
+        return gated(incoming, process, broken);
       },
     });
   }
@@ -110,9 +141,12 @@ export class GatedPeers implements Peers {
     const { id } = transfer.offer;
     if (this.#damaged.has(id)) this.#failed(new Error(`the damaged snapshot ${id} is sent again`));
     this.#transfers.set(id, (this.#transfers.get(id) ?? 0) + 1);
+    const attempt = this.#sending.attempt(to, transfer.offer);
     try {
-      await this.#peers.sendSnapshot(to, this.#rotting(transfer));
+      await this.#peers.sendSnapshot(to, this.#rotting(transfer, attempt));
+      attempt.arrived();
     } catch (error) {
+      attempt.failed(error);
       if (isDamage(error)) this.#damaged.add(id);
       throw error;
     } finally {
@@ -137,12 +171,19 @@ export class GatedPeers implements Peers {
     this.#failed(new Error(`${views} views of the state are open, for ${this.#transfers.size} snapshots`));
   }
 
-  #rotting(transfer: OutgoingSnapshot): OutgoingSnapshot {
+  #rotting(transfer: OutgoingSnapshot, attempt: Attempt): OutgoingSnapshot {
     return {
       ...transfer,
       next: () => {
         const next = transfer.next();
-        if (!('bytes' in next) || !this.#sending.rotsChunk()) return next;
+        if (!('bytes' in next)) {
+          const part = this.#sending.rotsEnd();
+          if (part === undefined) return next;
+          attempt.changed();
+          return { ...next, [part]: next[part] ^ 1 };
+        }
+        if (!this.#sending.rotsChunk()) return next;
+        attempt.changed();
         const bytes = next.bytes.slice();
         bytes[next.number % bytes.length]! ^= 1 << (next.number % 8);
         return { ...next, bytes };
@@ -161,11 +202,15 @@ export class GatedPeers implements Peers {
   }
 }
 
-function gated(incoming: IncomingSnapshot, process: Process): IncomingSnapshot {
+function gated(incoming: IncomingSnapshot, process: Process, broken: () => void): IncomingSnapshot {
   return {
     place: incoming.place,
     write: (chunk) => process.call(() => incoming.write(chunk)),
     finish: (end) => process.call(() => incoming.finish(end)),
-    suspend: () => process.call(() => incoming.suspend()),
+    suspend: () =>
+      process.call(() => {
+        broken();
+        return incoming.suspend();
+      }),
   };
 }

@@ -53,6 +53,7 @@ export class LivenessWatch implements LivenessObserver {
     const { standings, changed } = this.#standings.look();
     if (changed) this.disturb();
     this.#checker.look(this.#cluster.clock.monotonicMs(), standings);
+    this.#cluster.snapshots.arrivals.look();
   }
 
   arrived({ server, id, request, timeoutMs }: Arrival): void {

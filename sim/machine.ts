@@ -66,6 +66,8 @@ export class Machine {
   hollowLog = false;
   /** Whether a bit is changed in the next chunk of a snapshot that it sends. */
   rotsChunk = (): boolean => false;
+  /** The same of the end of a snapshot, and what of it. */
+  rotsEnd = (): 'sum' | 'rows' | undefined => undefined;
   /** Its disk says that things are durable which are not: only processes may die. */
   lying = false;
   /** What its disk has said since it began to lie will be gone: it cannot be counted on. */

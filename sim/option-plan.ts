@@ -56,6 +56,42 @@ export function drawTransferOptions(pick: Draw): Partial<MemberOptions> {
   };
 }
 
+/** What a run writes while a snapshot is on its way, as far as it is known before. */
+export interface StreamPace {
+  /** At most, until the last of those that may need one has it. */
+  readonly transferMs: number;
+  readonly stateBytesPerMs: number;
+  readonly logBytesPerMs: number;
+}
+
+/** Between two attempts, at least, and until it is known that one is needed. */
+const retryMs = 700;
+/** By chance a transfer takes no longer, and no more is written meanwhile: it would begin anew for ever. */
+const streamMargin = 3;
+
+/**
+ * What a snapshot on its way may keep on the disk, of the state and of the log: what is written while it waits for a link
+ * crosses that, and what is written while nothing keeps it from arriving does not.
+ */
+export function drawStreamBounds(
+  pick: Draw,
+  { transferMs, stateBytesPerMs, logBytesPerMs }: StreamPace,
+): Partial<MemberOptions> {
+  const writtenMs = streamMargin * (transferMs + retryMs);
+  return {
+    snapshotGrowthSizeBytesMax: Math.max(
+      pick('snapshot growth', [1000, 10_000, 100_000]),
+      Math.ceil(writtenMs * stateBytesPerMs),
+    ),
+    logSizeBytesMax: Math.max(
+      pick('whole log size', [1000, 10_000, 100_000]),
+      Math.ceil(writtenMs * logBytesPerMs),
+    ),
+    logMarkSizeBytes: pick('stream log marks', [50, 1000]),
+    logMemorySizeBytes: pick('stream log memory', [0, 500, 16 * 1024 * 1024]),
+  };
+}
+
 /**
  * One call to an entry, and one entry on its way to each: more is asked for than fits. What waits is bounded then, or no
  * call of those that end the run would ever be served.

@@ -10,17 +10,21 @@ import {
   laterCornerKinds,
   livenessCornerKinds,
   movingCornerKinds,
+  streamCornerKinds,
   type Corner,
   type CornerKind,
 } from './corners.js';
 import { callSizeBytesMax, drawClients, type ClientFrame, type ClientPlan } from './client-plan.js';
+import { snapshotMsMax } from './checkers/liveness-bounds.js';
 import { Dice } from './dice.js';
+import type { DiskPlan } from './disk-plan.js';
 import { faultKinds, faultThemes, stragglerThemes, type FaultKind } from './faults/kinds.js';
 import {
   boundBacklog,
   drawLaterOptions,
   drawOptions,
   drawPolicy,
+  drawStreamBounds,
   drawTransferOptions,
 } from './option-plan.js';
 
@@ -31,21 +35,6 @@ export interface PlannedFault {
   readonly atMs: number;
   readonly kind: FaultKind | CornerKind;
   readonly seed: number;
-}
-
-/** How the disks behave when nothing is wrong with them. */
-export interface DiskPlan {
-  readonly syncMsMin: number;
-  readonly syncMsMax: number;
-  /** Of operations that take their time before they have effect, and before they are reported. */
-  readonly writeDelayProbability: number;
-  readonly reportDelayProbability: number;
-  /** What it takes besides, at most, to put a state in place that was brought by a snapshot. */
-  readonly installMsMax: number;
-  readonly flushIntervalMsMin: number;
-  readonly flushIntervalMsMax: number;
-  /** Changed keys of the state, which are flushed at once when they are so many; Infinity: never. */
-  readonly flushKeysMax: number;
 }
 
 /** Everything about a run that is decided before it begins: drawn from the seed, then changed by what was asked for. */
@@ -94,6 +83,8 @@ const latestCornerKnob = 'latest corner 8';
 const lastCornerKnob = 'last corner 1';
 const movingCornerKnob = 'moving corner 9';
 const livenessCornerKnob = 'liveness corner 18';
+const streamCornerKnob = 'stream corner 4';
+const streamBoundsKnob = 'stream bounds 38';
 const installKnob = 'slow installations 161';
 const stragglerKnob = 'straggler theme 1';
 const sixKnob = 'six 103';
@@ -115,6 +106,8 @@ const latestCornerPart = 0.02;
 const lastCornerPart = 0.02;
 const movingCornerPart = 0.02;
 const livenessCornerPart = 0.03;
+const streamCornerPart = 0.03;
+const streamBoundsPart = 0.15;
 const slowInstallPart = 0.05;
 const stragglerThemePart = 0.06;
 const probesPart = 0.05;
@@ -141,6 +134,11 @@ const largeLogSizeBytes = 64 * 1024 * 1024;
 
 /** Besides values: a call may write several keys, each with a row of its own and a change. */
 const stateBytesPerCall = 600;
+/** As a rule: what the state grows by, and the log. */
+const usualStateBytesPerCall = 250;
+const usualLogBytesPerCall = 150;
+/** Of its clients, before and behind the time of the faults. */
+const besidesMs = 10_000;
 
 /**
  * Draws a plan. Each knob has a stream of its own, so that a knob that is added later leaves the plans of known
@@ -160,7 +158,8 @@ class Draft {
       this.#drawn(cornerKnob, cornerPart, cornerKinds) ??
       this.#drawn(lastCornerKnob, lastCornerPart, lastCornerKinds) ??
       this.#drawn(movingCornerKnob, movingCornerPart, movingCornerKinds) ??
-      this.#drawn(livenessCornerKnob, livenessCornerPart, livenessCornerKinds);
+      this.#drawn(livenessCornerKnob, livenessCornerPart, livenessCornerKinds) ??
+      this.#drawn(streamCornerKnob, streamCornerPart, streamCornerKinds);
     this.#corner = this.#cornerKind === undefined ? undefined : corners[this.#cornerKind];
   }
 
@@ -184,8 +183,7 @@ class Draft {
 
   plan(): Plan {
     const corner = this.#corner;
-    const durationMs =
-      corner === undefined ? this.#pick('duration', [4000, 8000, 15_000, 30_000]) : cornerDurationMs;
+    const durationMs = this.#durationMs();
     const heartbeatIntervalMs = corner?.heartbeatIntervalMs ?? this.#pick('heartbeat', [20, 50, 100, 100]);
     const leaseReads =
       corner?.leaseReads === undefined
@@ -198,6 +196,7 @@ class Draft {
       options: {
         ...this.#options(heartbeatIntervalMs, leaseReads),
         ...corner?.options,
+        ...(corner?.optionChoices !== undefined && this.#pick('corner options', corner.optionChoices)),
         ...(this.#probes() && { requestTimeoutMs: probedTimeoutMs }),
       },
       segmentSizesBytes:
@@ -215,6 +214,12 @@ class Draft {
       faults:
         this.#cornerKind === undefined ? this.#faults(durationMs) : this.#cornerFaults(this.#cornerKind),
     };
+  }
+
+  #durationMs(): number {
+    return this.#corner === undefined
+      ? this.#pick('duration', [4000, 8000, 15_000, 30_000])
+      : cornerDurationMs;
   }
 
   #upgradesLogs(): boolean {
@@ -241,7 +246,32 @@ class Draft {
       snapshotChunkSizeBytes: this.#snapshotChunkSizeBytes,
       ...drawTransferOptions(pick),
       ...(this.#corner === undefined && drawLaterOptions(pick)),
+      ...this.#streamBounds(heartbeatIntervalMs),
       ...this.#policy(),
+    });
+  }
+
+  /** Not where transfers break off by chance: one that begins anew each time would not arrive. */
+  #streamBounds(heartbeatIntervalMs: number): Partial<MemberOptions> {
+    const network = this.#network(heartbeatIntervalMs);
+    if (this.#corner !== undefined || network.lossProbability > 0) return {};
+    if (!this.#dice(streamBoundsKnob).chance(streamBoundsPart)) return {};
+    const clients = this.#clients();
+    const pick = this.#picker();
+    const { revisionSegmentSizeBytesMax = 0 } = drawOptions(pick);
+    const { snapshotViewsMax } = drawTransferOptions(pick);
+    const callsPerMs = (2 * clients.count) / clients.pauseMsMax;
+    const callSizeBytes = callSizeBytesMax(clients, this.#keys().chunkSizeBytes);
+    const stateBytesPerMs = callsPerMs * (usualStateBytesPerCall + callSizeBytes);
+    const options = {
+      snapshotChunkSizeBytes: this.#snapshotChunkSizeBytes,
+      snapshotViewsMax: snapshotViewsMax!,
+    };
+    const stateSizeBytes = stateBytesPerMs * (this.#durationMs() + besidesMs);
+    return drawStreamBounds(pick, {
+      transferMs: snapshotMsMax({ network, disk: this.#disk(), options }, stateSizeBytes, membersMax - 1),
+      stateBytesPerMs: stateBytesPerMs + callsPerMs * revisionSegmentSizeBytesMax,
+      logBytesPerMs: callsPerMs * (usualLogBytesPerCall + callSizeBytes),
     });
   }
 
@@ -308,6 +338,7 @@ class Draft {
       writeDelayProbability: this.#pick('write delay', [0, 0.02, 0.3]),
       reportDelayProbability: this.#pick('report delay', [0, 0.02, 0.3]),
       installMsMax: this.#installMsMax(),
+      viewMsMax: 0,
       flushIntervalMsMin,
       flushIntervalMsMax: flushIntervalMsMin * this.#pick('flush spread', [1, 4]),
       flushKeysMax:

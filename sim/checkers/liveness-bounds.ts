@@ -1,6 +1,6 @@
 import type { MemberOptions } from '../../src/member/options.js';
 import type { NetworkConditions } from '../../src/peer/memory-network.js';
-import type { DiskPlan } from '../plan.js';
+import type { DiskPlan } from '../disk-plan.js';
 
 /** How long what a healthy member does may take, in true milliseconds. */
 export interface LivenessBounds {
@@ -36,6 +36,11 @@ export interface Pace {
   readonly driftMax: number;
 }
 
+/** As Pace, of what bears on snapshots. */
+type TransferPace = Pick<Pace, 'network' | 'disk'> & {
+  readonly options: Pick<MemberOptions, 'snapshotChunkSizeBytes' | 'snapshotViewsMax'>;
+};
+
 /** With those that nobody wins, of which each has less than half a chance. */
 const electionsMax = 6;
 /** An election begins after one to two time-outs. */
@@ -64,7 +69,7 @@ const phaseTicks = 6;
  * @param receivers that may need it at once
  */
 export function snapshotMsMax(
-  { network, disk, options }: Pick<Pace, 'network' | 'disk' | 'options'>,
+  { network, disk, options }: TransferPace,
   stateSizeBytes: number,
   receivers: number,
 ): number {
@@ -73,7 +78,7 @@ export function snapshotMsMax(
   const writeMs = (writeDelayProbability + reportDelayProbability) * Math.max(1, syncMsMax);
   const chunkMs = 2 * network.latencyMsMax + writeMs;
   const waves = Math.ceil(receivers / options.snapshotViewsMax);
-  return waves * (Math.ceil(chunks * chunkMs) + 2 * disk.installMsMax);
+  return waves * (Math.ceil(chunks * chunkMs) + 2 * disk.installMsMax + disk.viewMsMax);
 }
 
 /**

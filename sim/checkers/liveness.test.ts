@@ -211,6 +211,7 @@ describe('the bounds of liveness', () => {
       writeDelayProbability: 0,
       reportDelayProbability: 0,
       installMsMax: 0,
+      viewMsMax: 0,
       flushIntervalMsMin: 10,
       flushIntervalMsMax: 10,
       flushKeysMax: Infinity,

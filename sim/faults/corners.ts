@@ -10,6 +10,7 @@ import { orderTransfer } from './order.js';
 import type { Fault } from './scene.js';
 import { successionCorners } from './succession-corners.js';
 import { brokenTransfer, secondSnapshot, staleSnapshot, voteWhileInstalling } from './snapshot-corners.js';
+import { snapshotStream } from './snapshot-stream.js';
 import { play, type Stage } from './stage.js';
 
 /** Faults that watch the cluster and act in the one moment that matters; only in runs that are led there (corners.ts). */
@@ -147,6 +148,7 @@ export const cornerFaults = {
   'corner-lease-given': leaseGiven,
   'corner-slow-links': slowLinks,
   'corner-moves': moves,
+  'corner-snapshot-stream': snapshotStream,
   ...successionCorners,
   ...livenessCorners,
 };

@@ -49,6 +49,7 @@ export const visibleKinds: ReadonlySet<string> = new Set([
   ...faultKinds.filter((kind) => !hiddenKinds.has(kind)),
   'corner-distant-member',
   'corner-hung-leader',
+  'corner-snapshot-stream',
 ]);
 
 /** As faultThemes, of runs that chance gives none of those to take its place. */

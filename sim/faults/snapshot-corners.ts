@@ -6,7 +6,7 @@ import type { Fault, FaultScene } from './scene.js';
 import { handOver, holdOffer, play, type LateOffer, type Stage } from './stage.js';
 
 /** Rows of a snapshot have come. */
-function isArriving({ running, backend }: Machine): boolean {
+export function isArriving({ running, backend }: Machine): boolean {
   return running && (backend.arrivingSizeBytes ?? 0) > 0;
 }
 

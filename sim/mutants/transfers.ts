@@ -1,4 +1,5 @@
 import { mutant, type Mutant } from './mutant.js';
+import { streamMutants } from './stream.js';
 
 const rowStream = 'src/storage/backend/row-stream.ts';
 
@@ -67,4 +68,5 @@ export const transferMutants: readonly Mutant[] = [
     'setTimer(options.snapshotKeptMs, () => this.#drop(transfer));',
     'setTimer(options.snapshotKeptMs, () => void this.#transfers.delete(transfer.to));',
   ),
+  ...streamMutants,
 ];
