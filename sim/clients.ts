@@ -3,7 +3,7 @@ import { Calls, plainRequest, type Request } from './calls.js';
 import type { Answer, Call, Outcome } from './checkers/history.js';
 import type { Cluster } from './cluster.js';
 import { Dice } from './dice.js';
-import type { Life, Machine } from './machine.js';
+import type { Machine } from './machine.js';
 import { perform } from './perform.js';
 
 /** A request on its way. */
@@ -93,7 +93,7 @@ export class Clients {
       for (const { request, ids, arrived, told } of begun) {
         for (const id of ids) this.#cluster.history.arrive(id);
         arrived();
-        this.#perform(life, request, timeoutMs, told);
+        this.#perform(machine, request, timeoutMs, told);
       }
     });
   }
@@ -140,14 +140,19 @@ export class Clients {
   }
 
   #perform(
-    life: Life,
+    { name, life: now }: Machine,
     request: Request,
     timeoutMs: number,
     told: (outcomes: readonly Outcome[]) => void,
   ): void {
+    const life = now!;
+    const server = `${name}.${life.number}`;
     const options = { timeoutMs, signal: this.#someSignal() };
-    const failed = (error: unknown): void => this.#cluster.fail(error);
-    perform(life.member!, request, options, failed).then(
+    const ways = {
+      failed: (error: unknown): void => this.#cluster.fail(error),
+      pageRead: (): void => this.#cluster.liveness.pageRead(server, request.calls[0]!),
+    };
+    perform(life.member!, request, options, ways).then(
       (answers) => told(answers.map((answer) => this.#outcomeOf(answer))),
       (error: unknown) => {
         if (!life.process.ended) told(request.calls.map(() => this.#refusal(error)));

@@ -300,7 +300,7 @@ export class Cluster {
     machine.rottenLog = false;
     this.observer.attach(machine, parts);
     this.snapshots.attach(machine, parts);
-    this.compactions.attach(parts.machine);
+    this.compactions.attach(parts.machine, () => machine.compactions++);
     if (this.plan.disturbsHalfEntries) this.#disturbHalfEntries(machine, life, parts);
     const member = new RaftMember(parts);
     void member.stopped.then((reason) => {

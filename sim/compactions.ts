@@ -57,14 +57,17 @@ export class Compactions {
     return compactionAgeMs > 0 ? revision : Math.max(0, Math.ceil(byNumber));
   }
 
-  attach(state: StateMachine): void {
+  /** @param compacts told of each entry that is applied there and compacts, whoever asked for that */
+  attach(state: StateMachine, compacts: () => void): void {
     if (!this.byPolicy) return;
     const apply = state.apply.bind(state);
     state.apply = (entry, work) => {
       this.#begins(entry, state.revision);
       const applied = apply(entry, work);
       this.#reached(state.revision);
-      if (applied !== undefined) this.#ended(entry.index, applied);
+      if (applied === undefined) return undefined;
+      this.#ended(entry.index, applied);
+      if (this.#seen.has(entry.index)) compacts();
       return applied;
     };
   }

@@ -1,5 +1,5 @@
 import type { Request } from './calls.js';
-import type { Outcome } from './checkers/history.js';
+import type { Call, Outcome } from './checkers/history.js';
 
 /** A call as it comes to a member. */
 export interface Arrival {
@@ -15,6 +15,8 @@ export interface LivenessObserver {
   arrived(arrival: Arrival): void;
   /** @param outcomes undefined: the member is gone, or the way to its caller */
   ended(arrival: Arrival, outcomes: readonly Outcome[] | undefined): void;
+  /** A part of what `call` reads has been read. */
+  pageRead(server: string, call: Call): void;
   /** The network is another for good. */
   networkChanged(): void;
   /** A fault begins or ends: what it left is to be got over from now on. */

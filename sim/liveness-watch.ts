@@ -64,13 +64,18 @@ export class LivenessWatch implements LivenessObserver {
     this.#checker.begun(server, id, { kind, arrivedMs, timeoutMs: givenMs });
   }
 
+  pageRead(server: string, call: Call): void {
+    const kind = kindOf(call);
+    if (kind !== undefined) this.#checker.served(server, kind, this.#cluster.clock.monotonicMs());
+  }
+
   ended({ server, id, request }: Arrival, outcomes: readonly Outcome[] | undefined): void {
-    const kind = kindOf(request.calls[0]);
-    if (kind === undefined) return;
     const nowMs = this.#cluster.clock.monotonicMs();
-    const end = endOf(outcomes);
-    if (end === 'served') this.#checker.served(server, kind, nowMs);
-    this.#checker.ended(server, id, end, nowMs);
+    for (const [at, outcome] of (outcomes ?? []).entries()) {
+      const kind = kindOf(request.calls[at]);
+      if (kind !== undefined && isServed(outcome)) this.#checker.served(server, kind, nowMs);
+    }
+    this.#checker.ended(server, id, endOf(outcomes), nowMs);
   }
 }
 
@@ -87,9 +92,14 @@ function isOneStep({ calls }: Request): boolean {
   return call?.type !== 'range' || call.end === undefined;
 }
 
+function isServed(outcome: Outcome): boolean {
+  return outcome.kind === 'ok' || servedCodes.includes(outcome.code);
+}
+
 function endOf(outcomes: readonly Outcome[] | undefined): CallEnd {
   if (outcomes === undefined) return 'lost';
-  const codes = outcomes.map((each) => (each.kind === 'ok' ? undefined : each.code));
-  if (codes.some((code) => code === undefined || servedCodes.includes(code))) return 'served';
-  return codes.some((code) => notServedCodes.includes(code!)) ? 'not-served' : 'refused';
+  if (outcomes.some(isServed)) return 'served';
+  return outcomes.some((each) => each.kind !== 'ok' && notServedCodes.includes(each.code))
+    ? 'not-served'
+    : 'refused';
 }

@@ -74,6 +74,8 @@ export class Machine {
   forgetful = false;
   /** What fits on its disk. */
   capacityBytes = Infinity;
+  /** Entries that compact, by a policy, and were applied there. */
+  compactions = 0;
   /** What is known to be on its disk. */
   durable: DurableLog | undefined;
 

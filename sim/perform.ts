@@ -14,29 +14,35 @@ import type { Answer, Call, Item } from './checkers/history.js';
 type RangeCall = Extract<Call, { type: 'range' }>;
 type RangeSeen = Extract<Answer, { type: 'range' }>;
 
+interface Told {
+  /** What no caller may see: the run is to fail. */
+  readonly failed: (error: unknown) => void;
+  /** A part of a range has been read, of which the caller hears when all of it has. */
+  readonly pageRead: () => void;
+}
+
 /**
  * Makes the calls of one request at the member.
- * @param failed told what no caller may see: the run is to fail
  * @returns an answer for each call, or why it alone was refused
  */
 export async function perform(
   member: Member,
   request: Request,
   options: ReadOptions,
-  failed: (error: unknown) => void,
+  told: Told,
 ): Promise<(Answer | KvorumError)[]> {
   const { calls } = request;
   const [call] = calls;
   const answers =
     call?.type === 'range'
-      ? [await performRange(member, call, request, options, failed)]
-      : await performWrites(member, request, options, failed);
+      ? [await performRange(member, call, request, options, told)]
+      : await performWrites(member, request, options, told.failed);
   try {
     answers.forEach((answer, at) => {
       if (!(answer instanceof KvorumError)) checkFits(calls[at]!, answer);
     });
   } catch (error) {
-    failed(error);
+    told.failed(error);
   }
   return answers;
 }
@@ -88,7 +94,7 @@ async function performRange(
   call: RangeCall,
   { path, reading }: Request,
   options: ReadOptions,
-  failed: (error: unknown) => void,
+  { failed, pageRead }: Told,
 ): Promise<Answer> {
   const { revision, limit, serializable, paged = false } = call;
   const end = call.end === undefined ? undefined : toBytes(call.end);
@@ -97,8 +103,11 @@ async function performRange(
   const { sizeBytesMax, unitsMax } = reading;
   let query: RangeQuery = { key: toBytes(call.key), end, revision, limit, ...(reverse && { reverse }) };
   if (paged) query = { ...query, pageOnly: true, limit: reading.limit, sizeBytesMax, unitsMax };
-  const read = (): Promise<RangeAnswer> =>
-    readOnce(member, query, path, { ...options, serializable }, failed);
+  const read = async (): Promise<RangeAnswer> => {
+    const page = await readOnce(member, query, path, { ...options, serializable }, failed);
+    pageRead();
+    return page;
+  };
   const first = await read();
   const items = first.items.map(toItem);
   let count = first.count;

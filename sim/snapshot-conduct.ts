@@ -125,6 +125,13 @@ export class SnapshotConduct {
   #watchLog({ name }: Machine, { wal, raft }: MemberParts, { open, arrived }: Sender): void {
     if (this.#mayForget) return;
     const { logSizeBytesKept } = this.#around.options;
+    const status = raft.status.bind(raft);
+    // Whoever looks may find that one has caught up, or is silent: it is not waited for any more, whatever it lacks later.
+    raft.status = () => {
+      const found = status();
+      if (arrived.size > 0) forgetCaughtUp(arrived, found);
+      return found;
+    };
     const cut = wal.cut.bind(wal);
     wal.cut = (index) => {
       for (const { index: viewIndex } of open) {
@@ -142,15 +149,10 @@ export class SnapshotConduct {
   /** Were it cut before who was brought a snapshot has caught up, one would not be enough. */
   #checkKept(name: string, raft: Raft, arrived: Map<MemberId, Index>, cutIndex: Index): void {
     if (arrived.size === 0) return;
-    const { progress, commit } = raft.status();
+    const { progress } = raft.status();
     for (const [to, index] of arrived) {
-      const row = progress.get(to);
-      if (row === undefined || !row.recentActive || row.match >= commit) arrived.delete(to);
-      else if (cutIndex > Math.max(index, row.match)) {
-        throw new Error(
-          `${name} forgets its log up to ${cutIndex}, and ${to} has just been brought ${index}`,
-        );
-      }
+      if (cutIndex <= Math.max(index, progress.get(to)?.match ?? 0)) continue;
+      throw new Error(`${name} forgets its log up to ${cutIndex}, and ${to} has just been brought ${index}`);
     }
   }
 
@@ -246,5 +248,15 @@ export class SnapshotConduct {
     this.arrivals.connected(process);
     if (leader === noMember || leader === from) return;
     this.#around.fail(new Error(`${at.name} takes a snapshot of ${from}, and ${leader} leads it`));
+  }
+}
+
+function forgetCaughtUp(
+  arrived: Map<MemberId, Index>,
+  { progress, commit }: ReturnType<Raft['status']>,
+): void {
+  for (const to of arrived.keys()) {
+    const row = progress.get(to);
+    if (row === undefined || !row.recentActive || row.match >= commit) arrived.delete(to);
   }
 }

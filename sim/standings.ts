@@ -113,7 +113,7 @@ export class Standings {
       behind,
       transferMs: behind ? this.#transferMs() : 0,
       appliedIndex: state.applied.index,
-      ownWrites: raft.role === 'leader' ? state.compactRevision : Infinity,
+      ownWrites: raft.role === 'leader' ? machine.compactions : Infinity,
       serving: life!.member!.serving,
       diskSinceMs,
       replaceable: diskSinceMs !== undefined && raft.role === 'leader' && group.length > 0,

@@ -17,7 +17,7 @@ export interface Standing {
   /** What a snapshot takes to it, where it may need one. */
   readonly transferMs: number;
   readonly appliedIndex: number;
-  /** What writes of its own move on, that no client waits for: how much is compacted. Of who leads alone. */
+  /** Of who leads: its compactions, which are writes like others, and no client waits for them. */
   readonly ownWrites: number;
   /** What its health says. */
   readonly serving: boolean;

@@ -101,7 +101,7 @@ export class MemoryBackend implements Backend {
     return this.#flusher.target.flipBit(choose);
   }
 
-  /** Some row on disk may be one that has changed. */
+  /** Some row on disk is one that has changed. */
   get holdsRot(): boolean {
     return this.#flusher.target.holdsRot;
   }

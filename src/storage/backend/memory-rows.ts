@@ -26,7 +26,7 @@ export class MemoryRows implements FlushTarget {
   #writtenBytes = 0;
   /** As of Backend. */
   installedAt: AppliedPosition | undefined;
-  /** Values that were changed since they were written. */
+  /** Values in the tables that were changed since they were written. */
   readonly #rotten: Set<Uint8Array>;
   /** Called when a read meets a row that has changed, before it is refused. */
   damageMet: () => void = () => {};
@@ -106,6 +106,7 @@ export class MemoryRows implements FlushTarget {
         before = rows.get(key);
         rows.add(key, value);
       } else before = value === undefined ? rows.delete(key) : rows.set(key, value);
+      if (before !== undefined) this.#rotten.delete(before);
       this.#sizeChanged(key, before, value);
     }
     for (const name of tableNames) {
@@ -116,7 +117,7 @@ export class MemoryRows implements FlushTarget {
     return Promise.resolve();
   }
 
-  /** Some row may be one that has changed. */
+  /** Some row is one that has changed. */
   get holdsRot(): boolean {
     return this.#rotten.size > 0;
   }
