@@ -9,7 +9,7 @@ export const progressTimeoutMs = 30_000;
 export const aliveIntervalMs = 5000;
 
 /** Whoever has said its last word reads on for so long, at most, until the other end hangs up. */
-export const lingerMs = 10_000;
+export const lingerTimeoutMs = 10_000;
 
 /** Frames one at a time, for the two ends of a snapshot: reading waits for the reader, writing for the socket. */
 export class FrameLine {
@@ -122,7 +122,7 @@ export class FrameLine {
     this.#isOver = true;
     socket.end();
     socket.resume();
-    const end = this.#clock.setTimer(lingerMs, () => socket.destroy());
+    const end = this.#clock.setTimer(lingerTimeoutMs, () => socket.destroy());
     if (socket.closed) end.cancel();
     else socket.once('close', () => end.cancel());
   }
