@@ -88,8 +88,8 @@ export const streamMutants: readonly Mutant[] = [
     'arrival-kept-for-ever',
     'what has arrived of a snapshot that broke off is kept until another comes',
     arrival,
-    'const leftMs = untilMs - clock.monotonicMs();',
-    'const leftMs = Infinity * untilMs;',
+    'clock.setTimer(keptMs, () => void this.abort());',
+    'clock.setTimer(keptMs, () => {});',
   ),
   mutant(
     'state-may-grow-for-a-view',

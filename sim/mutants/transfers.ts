@@ -44,8 +44,8 @@ export const transferMutants: readonly Mutant[] = [
     'damaged-snapshot-sent-for-ever',
     'a view whose rows have arrived damaged is sent again and again',
     'src/member/outgoing-snapshots.ts',
-    '.isUseless === true || isDamage(error))',
-    '.isUseless === true)',
+    '.isUseless === true || isDamage(error) || isRefused)',
+    '.isUseless === true || isRefused)',
   ),
   mutant(
     'second-snapshot-beside-the-first',

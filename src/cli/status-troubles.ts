@@ -57,9 +57,9 @@ function waitingMembers(answers: readonly Answer[], starting: readonly bigint[])
       by.peers.filter((peer) => peer.id === id).map((peer) => ({ by, peer })),
     );
     const isStarting = starting.includes(id);
-    const sender = rows.find(
-      ({ peer }) => peer.snapshotSizeBytes !== undefined || peer.snapshotFailure !== '',
-    );
+    const sender =
+      rows.find(({ peer }) => peer.snapshotSizeBytes !== undefined) ??
+      rows.find(({ peer }) => peer.snapshotFailure !== '');
     if (sender !== undefined) {
       const how = transferText(sender.by.name, sender.peer);
       return [`${name} ${isStarting ? 'does not serve yet' : 'lacks what is no longer in the log'}: ${how}`];

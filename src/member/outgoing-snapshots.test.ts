@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KvorumError } from '../base/errors.js';
 import { formatId } from '../base/ids.js';
+import { DiskError } from '../ports/disk.js';
 import { failureLogIntervalMs } from './attempt-failure.js';
 import { Gate } from './testing/gate.js';
 import { caughtUp, count, installations, lagging, watchArrival, write, type Lag } from './testing/lagging.js';
@@ -204,4 +205,64 @@ void test('a refusal is logged once, and then now and then; who asks is told as 
   });
   await caughtUp(lag);
   assert.deepEqual([inTransfer, failureTo(leader, away)], ['', '']);
+});
+
+/** Two members away, and one view for both. */
+async function twoAway(seed: number) {
+  const cluster = await MemoryCluster.of(5, seed, {
+    ...{ snapshotViewsMax: 1, logEntriesKept: 20, snapshotChunkSizeBytes: 1000 },
+    ...{ diskReserveSizeBytes: 0, snapshotStallMs: 5000 },
+  });
+  const leader = cluster.leaderMachine();
+  const [first, second] = cluster.followers() as [Machine, Machine];
+  for (const each of [first, second]) cluster.crash(each);
+  await write(cluster, 40);
+  const hasAll = (each: Machine): boolean =>
+    each.member.status().appliedIndex === leader.member.status().commitIndex;
+  return { cluster, leader, first, second, hasAll };
+}
+
+void test('one that takes some of the state and then refuses it, again and again, keeps nobody else waiting', async () => {
+  const { cluster, first, second, hasAll } = await twoAway(120);
+  let taken = 0;
+  let refusals = 0;
+  first.backend.faults = (operation) => {
+    if (operation !== 'add' || ++taken % 20 > 0) return undefined;
+    refusals++;
+    throw new DiskError('full', 'no room for it');
+  };
+  await cluster.start(first);
+  await cluster.until(() => refusals > 0);
+  await cluster.start(second);
+  await cluster.until(() => hasAll(second), 60_000);
+});
+
+void test('one that had all of it, began anew and hangs before it says so takes nothing either', async () => {
+  const { cluster, first, second, hasAll } = await twoAway(121);
+  const [prepare, begin] = [new Gate(), new Gate()];
+  first.backend.faults = (operation) => (operation === 'prepare' ? prepare.pass() : undefined);
+  await cluster.start(first);
+  await cluster.until(() => prepare.arrivals > 0);
+  cluster.crash(first);
+  await cluster.start(first);
+  const beginInstall = first.backend.beginInstall.bind(first.backend);
+  first.backend.beginInstall = async () => {
+    await begin.pass();
+    return beginInstall();
+  };
+  await cluster.until(() => begin.arrivals > 0);
+  await cluster.start(second);
+  await cluster.until(() => hasAll(second), 120_000);
+});
+
+void test('a member that leads no more does not say why a state does not arrive', async () => {
+  const lag = await lagging(122, { diskReserveSizeBytes: 100_000 });
+  const { cluster, leader, other, away } = lag;
+  await cluster.start(away);
+  away.disk.capacityBytes = away.disk.usedBytes + 150_000;
+  await cluster.until(() => failureTo(leader, away) !== '');
+  const handedOver = leader.member.transferLeadership(other.id);
+  await cluster.until(() => cluster.leader() !== undefined && cluster.leaderMachine() !== leader);
+  await handedOver;
+  assert.equal(failureTo(leader, away), '');
 });

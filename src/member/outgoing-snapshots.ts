@@ -134,9 +134,15 @@ export class OutgoingSnapshots {
     return transfer?.phase === 'kept' ? undefined : transfer?.progress;
   }
 
-  /** Why nothing of it gets there; empty: it does, or there is none. */
+  /** Why nothing of it gets there; empty: it does, or there is none, or none is needed any more. */
   failureTo(to: MemberId): string {
-    return this.#transfers.get(to)?.failure.reason ?? '';
+    const transfer = this.#transfers.get(to);
+    if (transfer === undefined) return '';
+    const { role, progress, firstIndex } = this.#parts.raft.status();
+    const row = progress.get(to);
+    const isNeeded =
+      role === 'leader' && row !== undefined && (row.match === 0 || row.match + 1 < firstIndex);
+    return isNeeded ? transfer.failure.reason : '';
   }
 
   /** Views that are open, or being opened. */
@@ -267,9 +273,9 @@ export class OutgoingSnapshots {
 
   #brokeOff(transfer: Transfer, error: unknown): void {
     const { log, clock } = this.#parts;
-    if (transfer.view?.isUseless === true || isDamage(error)) this.#drop(transfer);
     const isRefused = error instanceof SnapshotRefusedError;
-    if (isRefused) transfer.progress?.lost();
+    // Of one that is refused the other end has nothing: others that wait for a view may have this one's place.
+    if (transfer.view?.isUseless === true || isDamage(error) || isRefused) this.#drop(transfer);
     transfer.phase = 'waiting';
     if (this.#closed) {
       this.#drop(transfer);
@@ -279,7 +285,7 @@ export class OutgoingSnapshots {
     if (transfer.failure.happened(reason, clock.monotonicMs())) {
       log.warn(
         { to: formatId(transfer.to), reason },
-        transfer.view === undefined || isRefused
+        transfer.view === undefined
           ? 'sending a snapshot failed; it begins anew'
           : 'sending a snapshot broke off; it goes on where it stopped',
       );

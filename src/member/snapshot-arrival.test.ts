@@ -125,3 +125,21 @@ void test('what is gone on with is not given up for what was seen of the disk be
   assert.deepEqual(told, []);
   assert.equal(arrival.isKept, false);
 });
+
+void test('what is kept is given up in time though the disk does not say what is free', async () => {
+  const keptMs = 2 * keptLookIntervalMs + 500;
+  const { arrival, backend, clock, disk, told, chunks } = await arriving(keptMs);
+  const connection = arrival.connect();
+  await connection.write(chunks[0]!);
+  await connection.suspend();
+  const gate = new Gate();
+  disk.space = async () => {
+    await gate.pass();
+    return 10 * reserveSizeBytes;
+  };
+  await clock.advanceAsync(keptMs);
+  assert.deepEqual([gate.arrivals, told], [1, ['ended']]);
+  gate.open();
+  await clock.advanceAsync(10 * keptMs);
+  assert.deepEqual([gate.arrivals, backend.arrivingSizeBytes], [1, undefined]);
+});

@@ -45,6 +45,7 @@ export class SnapshotArrival {
   /** Which of its connections counts. */
   #connection = 0;
   #keptTimer: Timer | undefined;
+  #lookTimer: Timer | undefined;
   #removing: Promise<void> | undefined;
 
   constructor(from: MemberId, offer: SnapshotOffer, install: BackendInstall, around: Surroundings) {
@@ -70,7 +71,7 @@ export class SnapshotArrival {
 
   /** A connection goes on with it. */
   connect(): IncomingSnapshot {
-    this.#keptTimer?.cancel();
+    this.#cancelTimers();
     this.#phase = 'connected';
     const connection = ++this.#connection;
     return {
@@ -97,27 +98,29 @@ export class SnapshotArrival {
     }
   }
 
+  #cancelTimers(): void {
+    this.#keptTimer?.cancel();
+    this.#lookTimer?.cancel();
+  }
+
   #keep(): void {
     const { clock, keptMs } = this.#around;
     this.#phase = 'kept';
-    this.#wait(clock.monotonicMs() + keptMs);
+    this.#keptTimer = clock.setTimer(keptMs, () => void this.abort());
+    this.#lookLater();
   }
 
   /** One that is written finds out by itself that the disk is short, one that is kept does not. */
-  #wait(untilMs: number): void {
-    const { clock } = this.#around;
-    const leftMs = untilMs - clock.monotonicMs();
+  #lookLater(): void {
     const connection = this.#connection;
-    this.#keptTimer = clock.setTimer(Math.min(leftMs, keptLookIntervalMs), () => {
-      void this.#look(leftMs <= keptLookIntervalMs, connection, untilMs);
-    });
+    this.#lookTimer = this.#around.clock.setTimer(keptLookIntervalMs, () => void this.#look(connection));
   }
 
-  async #look(isLate: boolean, connection: number, untilMs: number): Promise<void> {
-    const isOver = isLate || (await this.#isSpaceShort());
+  async #look(connection: number): Promise<void> {
+    const isShort = await this.#isSpaceShort();
     if (this.#phase !== 'kept' || this.#connection !== connection) return;
-    if (isOver) await this.abort();
-    else this.#wait(untilMs);
+    if (isShort) await this.abort();
+    else this.#lookLater();
   }
 
   async #isSpaceShort(): Promise<boolean> {
@@ -170,7 +173,7 @@ export class SnapshotArrival {
   /** Gives it up: nothing of it is left when this resolves. Never rejects. */
   async abort(): Promise<void> {
     if (!this.#hasEnded()) {
-      this.#keptTimer?.cancel();
+      this.#cancelTimers();
       this.#phase = 'ended';
       this.#removing = this.#remove();
     }

@@ -41,6 +41,8 @@ export class SnapshotView {
   #advances = 0;
   /** Of all of it, once they are counted. */
   #chunks = Infinity;
+  /** What the other end has was told in this attempt: it may have begun anew since the one before. */
+  #isPlaced = false;
 
   private constructor(view: BackendView, offer: SnapshotOffer, source: Source) {
     this.#view = view;
@@ -86,7 +88,7 @@ export class SnapshotView {
 
   /** The other end has all of it, and makes it durable. */
   get isTaken(): boolean {
-    return this.#heldChunks >= this.#chunks;
+    return this.#isPlaced && this.#heldChunks >= this.#chunks;
   }
 
   pinnedSizeBytes(): number {
@@ -94,6 +96,7 @@ export class SnapshotView {
   }
 
   transfer({ signal, progress, advanced }: Attempt): OutgoingSnapshot {
+    this.#isPlaced = false;
     const holds = (chunks: number): void => {
       if (this.#holds(chunks)) advanced();
     };
@@ -105,6 +108,7 @@ export class SnapshotView {
         if (this.#isUseless) throw new Error(`the other end has ${place.chunks} chunks of something else`);
         progress.moved(this.#rows.sizeBytes);
         holds(place.chunks);
+        this.#isPlaced = true;
       },
       next: () => {
         try {

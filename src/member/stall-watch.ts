@@ -19,18 +19,19 @@ export class StallWatch {
   constructor(options: Options) {
     this.#options = options;
     this.#beganMs = options.clock.monotonicMs();
-    this.#arm();
+    this.#arm(options.stallMs);
   }
 
-  #arm(): void {
+  #arm(delayMs: number): void {
+    this.#timer = this.#options.clock.setTimer(delayMs, () => this.#look());
+  }
+
+  #look(): void {
     const { clock, stallMs, advancedMs, isTaken, stalled } = this.#options;
     const idleMs = clock.monotonicMs() - Math.max(this.#beganMs, advancedMs());
-    this.#timer = clock.setTimer(stallMs - idleMs, () => {
-      if (isTaken()) return;
-      const isIdle = clock.monotonicMs() - Math.max(this.#beganMs, advancedMs()) >= stallMs;
-      if (isIdle) stalled();
-      else this.#arm();
-    });
+    if (idleMs < stallMs) this.#arm(stallMs - idleMs);
+    else if (isTaken()) this.#arm(stallMs);
+    else stalled();
   }
 
   end(): void {

@@ -38,11 +38,6 @@ export class TransferProgress implements Progress {
     return Math.max(this.#sizeBytesEstimated, this.#doneBytes);
   }
 
-  /** The other end has nothing of it. */
-  lost(): void {
-    this.#doneBytes = 0;
-  }
-
   moved(doneBytes: number): void {
     this.#doneBytes = doneBytes;
     const nowMs = this.#clock.monotonicMs();

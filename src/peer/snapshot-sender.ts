@@ -21,7 +21,10 @@ export async function sendSnapshot(
   transfer: OutgoingSnapshot,
 ): Promise<void> {
   const { offer, signal } = transfer;
-  const connection = await dial({ ...call, purpose: 'snapshot', signal });
+  const connection = await dial({ ...call, purpose: 'snapshot', signal }).catch((error: unknown) => {
+    signal.throwIfAborted();
+    throw error;
+  });
   const line = new FrameLine(connection, call.clock, encodeFromSender({ type: 'alive' }));
   const abort = (): void => line.destroy();
   signal.addEventListener('abort', abort, { once: true });

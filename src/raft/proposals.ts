@@ -8,7 +8,7 @@ import {
   isJoint,
   isLearner,
 } from './config-change.js';
-import { appendAsLeader, isActive } from './replication.js';
+import { appendAsLeader, isActive, lacksState } from './replication.js';
 import { configVote } from './tracker.js';
 import type { ClusterConfig, DropReason, Index, ProposalOutcome } from './types.js';
 
@@ -157,11 +157,11 @@ function objectionToConfig(core: Core, data: Uint8Array, basedOn: Index): DropRe
   return hasEmptyVoter(core, config) ? 'learner-behind' : undefined;
 }
 
-/** One that is being brought a snapshot answers, and acknowledges no entry before it has it: minutes, if it is large. */
+/** One that needs a snapshot answers, and acknowledges no entry before it has it: minutes, if it is large. */
 function canAcknowledge(core: Core, id: MemberId): boolean {
   if (id === core.id) return true;
   const progress = core.tracker.others.get(id);
-  return progress !== undefined && progress.state !== 'snapshot' && isActive(core, progress);
+  return progress !== undefined && !lacksState(core, progress) && isActive(core, progress);
 }
 
 /** A voter that holds nothing cannot help to elect anyone, should it be needed, and may not even find the others. */

@@ -42,7 +42,7 @@ function sendAppends(core: Core, progress: Progress): void {
     if (progress.state === 'snapshot') return;
     const previousIndex = progress.next - 1;
     const previousTerm = core.log.term(previousIndex);
-    if (previousTerm === undefined || (previousIndex === 0 && !isFounder(core, progress.id))) {
+    if (previousTerm === undefined || lacksState(core, progress)) {
       sendSnapshot(core, progress);
       return;
     }
@@ -69,6 +69,13 @@ function sendAppends(core: Core, progress: Progress): void {
       progress.inflights.add(progress.next - 1, entriesSizeBytes(entries));
     }
   }
+}
+
+/** As far as is known, it acknowledges no entry before it has been brought a snapshot. */
+export function lacksState(core: Core, { id, state, next }: Progress): boolean {
+  return (
+    state === 'snapshot' || core.log.term(next - 1) === undefined || (next === 1 && !isFounder(core, id))
+  );
 }
 
 /**

@@ -176,6 +176,8 @@ const commands: Record<string, (trace: Trace, words: string[]) => void> = {
     trace.member(id).input((raft) => raft.transferLeadership(BigInt(target ?? 0))),
   'connection-lost': (trace, [id, leader]) =>
     trace.member(id).input((raft) => raft.leaderConnectionLost(BigInt(leader!))),
+  'snapshot-failed': (trace, [id, to]) =>
+    trace.member(id).input((raft) => raft.reportSnapshot(BigInt(to!), false)),
   unreachable: (trace, [id, peer]) => trace.member(id).input((raft) => raft.reportUnreachable(BigInt(peer!))),
   reachable: (trace, [id, peer]) => trace.member(id).input((raft) => raft.reportReachable(BigInt(peer!))),
   persist: (trace, [id, count]) => {
