@@ -91,11 +91,8 @@ function decideForwarded(core: Core, message: MessageOf<'propose'>): ProposalOut
   if (core.role !== 'leader' || core.term !== message.term) return noLeader;
   if (message.entryType === 'normal' && message.behindId > 0) {
     const before = core.ledger.outcome(message.from, message.behindId);
-    if (before?.kind === 'dropped') return before;
-    // Nobody knows any more whether it was appended. It is proposed again, behind what is open then.
-    if (before === undefined) {
-      return core.ledger.isForgotten(message.from, message.behindId) ? noLeader : undefined;
-    }
+    if (before === undefined) return undefined;
+    if (before.kind === 'dropped') return before;
   }
   return decide(core, message.entryType, message.data, message.configIndex);
 }
