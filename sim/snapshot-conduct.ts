@@ -91,20 +91,24 @@ export class SnapshotConduct {
       const views = ++sender.opening + sender.open.size;
       const { installations } = sender;
       try {
-        if (views > snapshotViewsMax) throw new Error(`${name} opens ${views} views of its state at once`);
+        if (views > snapshotViewsMax) this.#refuse(`${name} opens ${views} views of its state at once`);
         const view = await open();
         const { index } = view.position;
         const isCut = installations === sender.installations && raft.firstIndex > index + 1;
-        if (isCut && !this.#mayForget) throw new Error(`${name} has cut its log behind a view of ${index}`);
+        if (isCut && !this.#mayForget) this.#refuse(`${name} has cut its log behind a view of ${index}`);
         this.#opened(view, sender);
         return view;
-      } catch (error) {
-        if (error instanceof Error && error.message.startsWith(`${name} `)) this.#around.fail(error);
-        throw error;
       } finally {
         sender.opening--;
       }
     };
+  }
+
+  /** The run fails, and so does what was asked for. */
+  #refuse(what: string): never {
+    const error = new Error(what);
+    this.#around.fail(error);
+    throw error;
   }
 
   #opened(view: BackendView, { open }: Sender): void {

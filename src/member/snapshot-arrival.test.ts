@@ -41,6 +41,15 @@ async function arriving(keptMs = 1000) {
   return { arrival, backend, clock, disk, told, ...(await chunksOfState()) };
 }
 
+/** A chunk of it is here, and its connection has broken. */
+async function kept(keptMs: number) {
+  const arrived = await arriving(keptMs);
+  const connection = arrived.arrival.connect();
+  await connection.write(arrived.chunks[0]!);
+  await connection.suspend();
+  return arrived;
+}
+
 void test('what comes late by an earlier connection gets no further, and does no harm', async () => {
   const { arrival, told, chunks, end } = await arriving();
   const first = arrival.connect();
@@ -94,10 +103,7 @@ void test('once all of it is here it gives way to no other, and whoever ends it 
 });
 
 void test('what is kept is given up where the disk becomes short of it, and not while there is just enough', async () => {
-  const { arrival, backend, clock, disk, told, chunks } = await arriving(300_000);
-  const connection = arrival.connect();
-  await connection.write(chunks[0]!);
-  await connection.suspend();
+  const { backend, clock, disk, told } = await kept(300_000);
   disk.capacityBytes = disk.usedBytes + reserveSizeBytes;
   await clock.advanceAsync(10 * keptLookIntervalMs);
   assert.deepEqual(told, []);
@@ -108,10 +114,7 @@ void test('what is kept is given up where the disk becomes short of it, and not 
 });
 
 void test('what is gone on with is not given up for what was seen of the disk before', async () => {
-  const { arrival, clock, disk, told, chunks } = await arriving(300_000);
-  const connection = arrival.connect();
-  await connection.write(chunks[0]!);
-  await connection.suspend();
+  const { arrival, clock, disk, told } = await kept(300_000);
   const gate = new Gate();
   disk.space = async () => {
     await gate.pass();
@@ -128,10 +131,7 @@ void test('what is gone on with is not given up for what was seen of the disk be
 
 void test('what is kept is given up in time though the disk does not say what is free', async () => {
   const keptMs = 2 * keptLookIntervalMs + 500;
-  const { arrival, backend, clock, disk, told, chunks } = await arriving(keptMs);
-  const connection = arrival.connect();
-  await connection.write(chunks[0]!);
-  await connection.suspend();
+  const { backend, clock, disk, told } = await kept(keptMs);
   const gate = new Gate();
   disk.space = async () => {
     await gate.pass();

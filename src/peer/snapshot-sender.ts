@@ -20,11 +20,17 @@ export async function sendSnapshot(
   call: Omit<Call, 'purpose' | 'signal'>,
   transfer: OutgoingSnapshot,
 ): Promise<void> {
-  const { offer, signal } = transfer;
-  const connection = await dial({ ...call, purpose: 'snapshot', signal }).catch((error: unknown) => {
-    signal.throwIfAborted();
+  try {
+    await bring(call, transfer);
+  } catch (error) {
+    transfer.signal.throwIfAborted();
     throw error;
-  });
+  }
+}
+
+async function bring(call: Omit<Call, 'purpose' | 'signal'>, transfer: OutgoingSnapshot): Promise<void> {
+  const { offer, signal } = transfer;
+  const connection = await dial({ ...call, purpose: 'snapshot', signal });
   const line = new FrameLine(connection, call.clock, encodeFromSender({ type: 'alive' }));
   const abort = (): void => line.destroy();
   signal.addEventListener('abort', abort, { once: true });
@@ -35,9 +41,6 @@ export async function sendSnapshot(
     if (answer.type !== 'go-on') throw answerError(answer);
     transfer.resume(answer.place);
     await new Sending(line, call.clock, transfer, answer.place.chunks).run();
-  } catch (error) {
-    signal.throwIfAborted();
-    throw error;
   } finally {
     signal.removeEventListener('abort', abort);
     line.destroy();

@@ -3,7 +3,7 @@ import { entriesSizeBytes } from './log.js';
 import { nextEntries } from './log-reads.js';
 import type { Progress } from './progress.js';
 import { memberIds } from './config-change.js';
-import type { EntryType, Index, MemberId, SnapshotMeta } from './types.js';
+import type { EntryType, Index, MemberId, SnapshotMeta, Term } from './types.js';
 
 /** Takes an entry into the leader's log. It is sent with the next Ready, together with its neighbours. */
 export function appendAsLeader(core: Core, type: EntryType, data: Uint8Array): Index {
@@ -41,8 +41,8 @@ function sendAppends(core: Core, progress: Progress): void {
   while (!progress.paused || progress.sendDue) {
     if (progress.state === 'snapshot') return;
     const previousIndex = progress.next - 1;
-    const previousTerm = core.log.term(previousIndex);
-    if (previousTerm === undefined || lacksState(core, progress)) {
+    const previousTerm = termBefore(core, progress);
+    if (previousTerm === undefined) {
       sendSnapshot(core, progress);
       return;
     }
@@ -72,10 +72,13 @@ function sendAppends(core: Core, progress: Progress): void {
 }
 
 /** As far as is known, it acknowledges no entry before it has been brought a snapshot. */
-export function lacksState(core: Core, { id, state, next }: Progress): boolean {
-  return (
-    state === 'snapshot' || core.log.term(next - 1) === undefined || (next === 1 && !isFounder(core, id))
-  );
+export function lacksState(core: Core, progress: Progress): boolean {
+  return progress.state === 'snapshot' || termBefore(core, progress) === undefined;
+}
+
+/** Of the entry behind which it is sent the next one; undefined: it must be brought a snapshot first. */
+function termBefore(core: Core, { id, next }: Progress): Term | undefined {
+  return next === 1 && !isFounder(core, id) ? undefined : core.log.term(next - 1);
 }
 
 /**

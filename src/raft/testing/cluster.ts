@@ -19,7 +19,6 @@ export const defaultClusterOptions: ClusterOptions = {
   inflightSizeBytesMax: 16 << 20,
   uncommittedSizeBytesMax: 64 << 20,
   committedSizeBytesMax: 1 << 20,
-  proposalsRemembered: 32,
 };
 
 export interface ClusterEvents {
