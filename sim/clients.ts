@@ -3,7 +3,7 @@ import { Calls, plainRequest, type Request } from './calls.js';
 import type { Answer, Call, Outcome } from './checkers/history.js';
 import type { Cluster } from './cluster.js';
 import { Dice } from './dice.js';
-import type { Machine } from './machine.js';
+import type { Life, Machine } from './machine.js';
 import { perform } from './perform.js';
 
 /** A request on its way. */
@@ -11,6 +11,8 @@ interface Invocation {
   readonly ids: readonly number[];
   /** It has come to the member. */
   readonly arrived: () => void;
+  /** The member has read a part of it. */
+  readonly pageRead: () => void;
   /** Takes the outcomes, or nothing if there are none; but for the first time it does nothing. */
   readonly told: (outcomes: readonly Outcome[] | undefined) => void;
 }
@@ -90,10 +92,10 @@ export class Clients {
     });
     // Callers that share a turn share its entries too.
     life.process.enter(() => {
-      for (const { request, ids, arrived, told } of begun) {
+      for (const { request, ids, arrived, ...ways } of begun) {
         for (const id of ids) this.#cluster.history.arrive(id);
         arrived();
-        this.#perform(machine, request, timeoutMs, told);
+        this.#perform(life, request, timeoutMs, ways);
       }
     });
   }
@@ -136,23 +138,19 @@ export class Clients {
     const arrived = (): void => {
       if (open) liveness.arrived(arrival);
     };
-    return { ids, arrived, told: end };
+    const pageRead = (): void => liveness.pageRead(server, calls[0]!);
+    return { ids, arrived, pageRead, told: end };
   }
 
   #perform(
-    { name, life: now }: Machine,
+    life: Life,
     request: Request,
     timeoutMs: number,
-    told: (outcomes: readonly Outcome[]) => void,
+    { pageRead, told }: Pick<Invocation, 'pageRead' | 'told'>,
   ): void {
-    const life = now!;
-    const server = `${name}.${life.number}`;
     const options = { timeoutMs, signal: this.#someSignal() };
-    const ways = {
-      failed: (error: unknown): void => this.#cluster.fail(error),
-      pageRead: (): void => this.#cluster.liveness.pageRead(server, request.calls[0]!),
-    };
-    perform(life.member!, request, options, ways).then(
+    const failed = (error: unknown): void => this.#cluster.fail(error);
+    perform(life.member!, request, options, { failed, pageRead }).then(
       (answers) => told(answers.map((answer) => this.#outcomeOf(answer))),
       (error: unknown) => {
         if (!life.process.ended) told(request.calls.map(() => this.#refusal(error)));

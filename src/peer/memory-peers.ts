@@ -308,16 +308,15 @@ export class MemoryPeers implements Peers, Station {
     if (!this.#network.understands(this, other)) throw new Error('no common version of the protocol');
     if (!this.#network.trusts(this, other)) throw new Error('the other end does not know the secret');
     const connection = new SnapshotConnection();
-    let end = (): void => {};
-    const broken = new Promise<never>((_, reject) => {
-      end = this.#network.stream(this.identity.memberId, to, () => {
-        connection.close();
-        reject(new Error('the connection was closed'));
-      });
-    });
     let stop: (reason: Error) => void = () => {};
-    const aborted = new Promise<never>((_, reject) => {
-      stop = reject;
+    const stopped = new Promise<never>((_, reject) => {
+      stop = (reason) => {
+        connection.close();
+        reject(reason);
+      };
+    });
+    const end = this.#network.stream(this.identity.memberId, to, () => {
+      stop(new Error('the connection was closed'));
     });
     const sent = other.offered(this.identity, to, transfer.offer).then((incoming) => {
       if (incoming === undefined) throw new Error('the snapshot is not wanted now');
@@ -325,13 +324,10 @@ export class MemoryPeers implements Peers, Station {
       return this.#sendRows(to, transfer, connection, incoming);
     });
     const { signal } = transfer;
-    const abort = (): void => {
-      connection.close();
-      stop(signal.reason as Error);
-    };
+    const abort = (): void => stop(signal.reason as Error);
     signal.addEventListener('abort', abort, { once: true });
     try {
-      await Promise.race([sent, broken, aborted]);
+      await Promise.race([sent, stopped]);
     } catch (error) {
       throw asAnswered(error);
     } finally {
