@@ -100,11 +100,21 @@ export const livenessMutants: readonly Mutant[] = [
     'Math.min(this.#resends, doublingsMax)',
     'this.#resends',
   ),
-  mutant(
-    'waits-behind-what-is-forgotten',
-    'a proposal that is applied stays open, and what names it waits where the leader has forgotten it (it was so once)',
-    'src/raft/raft.ts',
-    'this.#core.forwarded.applied(proposalId, this.#core.tickCount);',
-    '',
-  ),
+  {
+    name: 'proposes-past-what-is-remembered',
+    fault:
+      'a member has proposals on their way that are so far apart that the leader has forgotten the first (it was so once)',
+    patches: [
+      {
+        file: 'src/raft/forwarded-proposals.ts',
+        original: 'return this.#newestNumber - firstNumber + 1 >= this.#windowMax;',
+        replacement: 'return this.#open.length >= forwardedMax;',
+      },
+      {
+        file: 'src/raft/forwarded-proposals.ts',
+        original: 'if (isAppended) this.#releaseBehind(proposalId);',
+        replacement: '',
+      },
+    ],
+  },
 ];

@@ -68,7 +68,7 @@ void test('a way on which everything was lost for long is soon used again', asyn
   assert.ok(waitedMs <= 25 * heartbeatIntervalMs, `${waitedMs} ms`);
 });
 
-void test('writes do not wait behind one that is applied, and whose outcome the leader has forgotten', async () => {
+void test('writes do not wait behind one that is applied, whose outcome the leader could not tell', async () => {
   for (const timeoutMs of [150, undefined]) {
     const cluster = await MemoryCluster.of(3, 436, { proposalsRemembered: 1 });
     const asked = cluster.followers()[0]!;

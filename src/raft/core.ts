@@ -6,7 +6,7 @@ import type { TermRuns } from '../base/term-runs.js';
 import type { ConfigAt } from './config-history.js';
 import { ConfigHistory } from './config-history.js';
 import { applyConfigChange, decodeConfigChange, isVoter } from './config-change.js';
-import { ForwardedProposals } from './forwarded-proposals.js';
+import { ForwardedProposals, forwardedMax } from './forwarded-proposals.js';
 import { RaftLog } from './log.js';
 import { Outbox } from './outbox.js';
 import { Persistence } from './persistence.js';
@@ -49,7 +49,10 @@ export interface RaftOptions {
   readonly inflightSizeBytesMax: number;
   /** Reads that wait at one member, as leader and as asker each; one more is not answered. Default: raftReadsMax. */
   readonly raftReadsMax?: number;
-  /** Outcomes of proposals that a leader remembers of each run of another member, 1 to 32. Default: 32. */
+  /**
+   * Outcomes of proposals that a leader remembers of each run of another member, 1 to 32, at all members alike.
+   * Default: 32. With fewer than forwardedMax, so many are on their way.
+   */
   readonly proposalsRemembered?: number;
   /** For so long a proposal is sent to the leader again and again until its outcome is known. Default: 70. */
   readonly proposalTicksMax?: number;
@@ -188,7 +191,10 @@ export class Core {
     this.voteFreeTick = options.leaseReads ? options.electionTicks : 0;
     this.tracker = new Tracker(this.id, options);
     this.ledger = new ProposalLedger(options.proposalsRemembered);
-    this.forwarded = new ForwardedProposals(options.proposalTicksMax ?? proposalTicksMax);
+    this.forwarded = new ForwardedProposals(
+      options.proposalTicksMax ?? proposalTicksMax,
+      Math.min(forwardedMax, options.proposalsRemembered ?? forwardedMax),
+    );
     this.reads = new ReadQueue(options.raftReadsMax);
     this.#run = randomInt(options.random, 2 ** 20) * 2 ** 32;
     this.drawElectionTimeout();

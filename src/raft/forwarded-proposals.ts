@@ -1,6 +1,7 @@
+import { assert } from '../base/assert.js';
 import type { Message, Term } from './types.js';
 
-/** Proposals of this member whose outcome the leader has not told; with so many, one more is not taken. */
+/** Proposals of this member, from the first whose outcome still matters on; with so many, one more is not taken. */
 export const forwardedMax = 16;
 
 /** Ticks until the first is sent again, which its answer has rarely needed. Each time it is twice as long, up to a limit. */
@@ -15,7 +16,11 @@ const movingTicksMax = 40;
 type Proposal = Extract<Message, { readonly type: 'propose' }>;
 
 interface Forwarded {
+  /** Of those of a term, the first is 1. */
+  readonly number: number;
   message: Proposal;
+  /** The number of what the message names as its predecessor; its own, if it names none. */
+  afterNumber: number;
   readonly sinceTick: number;
   /** When it was sent again by itself. */
   againTick: number;
@@ -24,40 +29,64 @@ interface Forwarded {
 /**
  * Proposals on their way to the leader of `term`, oldest first. They are sent again, all in their order, until each
  * has its outcome: the leader decides once on each id, and on none before the one that it names as its predecessor.
+ *
+ * The outcomes that still matter are of the newest `windowMax`: more are never proposed behind the oldest of them. So
+ * a leader that remembers as many has never forgotten one (the sessions of Ongaro's thesis, section 6.3, whose client
+ * says which answer it still waits for).
  */
 export class ForwardedProposals {
   readonly #ageMaxTicks: number;
+  readonly #windowMax: number;
   #term: Term = 0;
   #open: Forwarded[] = [];
+  #newestNumber = 0;
   #sentTick = 0;
   #movedTick = 0;
   #resends = 0;
 
-  /** @param ageMaxTicks so old they are given up: their callers have been told that the outcome is unknown */
-  constructor(ageMaxTicks: number) {
+  /**
+   * @param ageMaxTicks so old they are given up: their callers have been told that the outcome is unknown
+   * @param windowMax no more than any leader remembers
+   */
+  constructor(ageMaxTicks: number, windowMax = forwardedMax) {
+    assert(windowMax >= 1 && windowMax <= forwardedMax, `${windowMax} proposals are on their way`);
     this.#ageMaxTicks = ageMaxTicks;
+    this.#windowMax = windowMax;
   }
 
   /** Of an earlier term none is left: the log tells what became of them. */
   full(term: Term): boolean {
-    return this.#term === term && this.#open.length >= forwardedMax;
+    if (this.#term !== term) return false;
+    const firstNumber = this.#open.reduce(
+      (first, { afterNumber }) => Math.min(first, afterNumber),
+      this.#newestNumber + 1,
+    );
+    return this.#newestNumber - firstNumber + 1 >= this.#windowMax;
   }
 
   /** The newest whose place in the log is open; 0 if none. Changes of members are in no order with the others. */
   newestId(term: Term): number {
-    if (this.#term !== term) return 0;
-    return this.#open.findLast(({ message }) => message.entryType === 'normal')?.message.proposalId ?? 0;
+    return this.#newest(term)?.message.proposalId ?? 0;
   }
 
+  #newest(term: Term): Forwarded | undefined {
+    if (this.#term !== term) return undefined;
+    return this.#open.findLast(({ message }) => message.entryType === 'normal');
+  }
+
+  /** @param message names as its predecessor the newest, or none */
   add(message: Proposal, tick: number): void {
     if (message.term !== this.#term) this.#begin(message.term);
     if (this.#open.length === 0) this.#progress(tick);
-    this.#open.push({ message, sinceTick: tick, againTick: -Infinity });
+    const number = ++this.#newestNumber;
+    const afterNumber = message.behindId === 0 ? number : this.#newest(message.term)!.number;
+    this.#open.push({ number, message, afterNumber, sinceTick: tick, againTick: -Infinity });
   }
 
   #begin(term: Term): void {
     this.#term = term;
     this.#open = [];
+    this.#newestNumber = 0;
   }
 
   #progress(tick: number): void {
@@ -70,10 +99,15 @@ export class ForwardedProposals {
     this.#movedTick = tick;
   }
 
-  /** @returns those before it: the leader has decided on them, and its answers are lost, unless they come in no order */
-  settled(proposalId: number, tick: number): readonly Proposal[] {
+  /**
+   * @param isAppended nothing is left to wait for: what goes behind it need not name it. Behind one that was dropped
+   *   nothing may be appended, so that stays named.
+   * @returns those before it: the leader has decided on them, and its answers are lost, unless they come in no order
+   */
+  settled(proposalId: number, isAppended: boolean, tick: number): readonly Proposal[] {
     const at = this.#open.findIndex(({ message }) => message.proposalId === proposalId);
     if (at < 0) return [];
+    if (isAppended) this.#releaseBehind(proposalId);
     const [settled] = this.#open.splice(at, 1);
     if (at === 0) this.#progress(tick);
     if (settled!.message.entryType !== 'normal') return [];
@@ -128,7 +162,9 @@ export class ForwardedProposals {
 
   #releaseBehind(proposalId: number): void {
     for (const each of this.#open) {
-      if (each.message.behindId === proposalId) each.message = { ...each.message, behindId: 0 };
+      if (each.message.behindId !== proposalId) continue;
+      each.message = { ...each.message, behindId: 0 };
+      each.afterNumber = each.number;
     }
   }
 }

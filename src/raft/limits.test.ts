@@ -93,27 +93,64 @@ void test('proposals without an answer are bounded in number and age', () => {
   }
   assert.ok(forwarded.full(3));
   assert.ok(!forwarded.full(4), 'of another term there are none');
-  forwarded.settled(2, 16);
+  forwarded.settled(2, true, 16);
   assert.deepEqual(
     forwarded
       .overdue(3, 23)
       .map(({ proposalId, behindId }) => [proposalId, behindId])
       .slice(0, 2),
     [
-      [3, 2],
+      [3, 0],
       [4, 3],
     ],
     'the first has been given up, nobody waits for it',
   );
   assert.equal(forwarded.newestId(3), forwardedMax);
   assert.deepEqual(
-    forwarded.settled(6, 24).map(({ proposalId }) => proposalId),
+    forwarded.settled(6, false, 24).map(({ proposalId }) => proposalId),
     [3, 4, 5],
     'what stands before one that is decided is decided too',
   );
-  assert.deepEqual(forwarded.settled(7, 24), [], 'and is asked for once a tick');
+  assert.deepEqual(forwarded.settled(7, false, 24), [], 'and is asked for once a tick');
   assert.deepEqual(forwarded.overdue(3, 60), []);
   assert.equal(forwarded.newestId(3), 0);
+});
+
+void test('proposals go no further apart than a leader remembers, whatever has been answered between them', () => {
+  const forwarded = new ForwardedProposals(1000, 4);
+  const add = (proposalId: number, entryType: 'normal' | 'config' = 'normal'): void => {
+    assert.ok(!forwarded.full(3), `${proposalId}`);
+    const behindId = entryType === 'normal' ? forwarded.newestId(3) : 0;
+    forwarded.add(
+      {
+        ...{ type: 'propose', from: 1n, to: 2n, term: 3 },
+        ...{ proposalId, entryType, behindId },
+        data,
+        configIndex: 0,
+      },
+      0,
+    );
+  };
+  const data = new Uint8Array();
+  for (const id of [1, 2, 3, 4]) add(id);
+  for (const id of [2, 3, 4]) forwarded.settled(id, true, 0);
+  assert.ok(forwarded.full(3), 'the answer to the first is lost');
+  forwarded.settled(1, true, 0);
+  add(5);
+  add(6);
+  forwarded.settled(5, false, 0);
+  add(7, 'config');
+  add(8, 'config');
+  forwarded.settled(7, true, 0);
+  forwarded.settled(8, true, 0);
+  assert.ok(forwarded.full(3), 'one was turned down, which decides on what goes behind it');
+  forwarded.settled(6, false, 0);
+  for (const id of [9, 10, 11, 12]) add(id);
+  assert.ok(forwarded.full(3));
+  forwarded.applied(9, 0);
+  add(13);
+  assert.ok(forwarded.full(3));
+  assert.ok(!forwarded.full(4));
 });
 
 void test('a term that jumps is followed up to the limit, and beyond it changes nothing', () => {

@@ -102,7 +102,9 @@ const noLeader: ProposalOutcome = { kind: 'dropped', reason: 'no-leader' };
 export function handleProposeResponse(core: Core, message: MessageOf<'propose-response'>): void {
   const { proposalId, outcome } = message;
   if (!core.ownsId(proposalId)) return;
-  for (const overtaken of core.forwarded.settled(proposalId, core.tickCount)) core.send(overtaken);
+  const isAppended = outcome.kind === 'appended';
+  for (const overtaken of core.forwarded.settled(proposalId, isAppended, core.tickCount))
+    core.send(overtaken);
   core.outbox.proposalResults.push({ proposalId, outcome });
 }
 
