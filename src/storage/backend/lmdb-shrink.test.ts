@@ -197,8 +197,11 @@ describe('a state file most of which is free', () => {
       await backend.flush();
     }
     assert.equal(outcome, 'given up');
-    assert.equal((await second).outcome, 'shrunk');
-    writer.check('at the second time');
+    // The last change may have overtaken the second attempt too.
+    let later = await second;
+    while (later.outcome === 'given up') later = await report();
+    assert.equal(later.outcome, 'shrunk');
+    writer.check('at a later time');
     await backend.close();
   });
 });

@@ -61,10 +61,16 @@ export class Content {
     this.dirty.clear();
   }
 
-  /** What survives: of each sector that was not synced, the old or the new, and a size between old and new. */
+  /**
+   * What survives: of each sector that was not synced, the old or the new, and the old size, the new one, or one between
+   * them at the end of a sector: a system notes a size once what it covers was written, page by page. A file that ended
+   * within a sector that was written as a whole could not be told from one that rotted.
+   */
   afterCrash(random: RandomSource): Uint8Array<ArrayBuffer> {
     const [least, most] = [this.durable.length, this.bytes.length].sort((left, right) => left - right);
-    const size = [least!, most!, least! + randomInt(random, most! - least! + 1)][randomInt(random, 3)]!;
+    const drawn = least! + randomInt(random, most! - least! + 1);
+    const between = Math.max(least!, Math.floor(drawn / sectorSizeBytes) * sectorSizeBytes);
+    const size = [least!, most!, between][randomInt(random, 3)]!;
     const survived = resized(this.durable, size);
     for (const sector of this.dirty) {
       if (randomInt(random, 2) === 0) continue;
