@@ -59,7 +59,9 @@ describe('a memory disk at a power loss', () => {
       200,
       async () => {
         const disk = await diskOfThree();
-        await (await disk.open('f')).write(3 * sectorSizeBytes, [Buffer.alloc(2 * sectorSizeBytes + 300, 'b')]);
+        await (
+          await disk.open('f')
+        ).write(3 * sectorSizeBytes, [Buffer.alloc(2 * sectorSizeBytes + 300, 'b')]);
         return disk;
       },
       (disk) => Promise.resolve(String(disk.sizeOf('f'))),
