@@ -1,12 +1,14 @@
 import type { ServiceError } from '@grpc/grpc-js';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, type ServerHttp2Session } from 'node:http2';
+import { createServer, type Http2Server, type ServerHttp2Session } from 'node:http2';
 import { describe, it, type TestContext } from 'node:test';
 import { serveMember, type ServedMember } from '../api/testing/served-member.js';
 import { clusterField, formatId, type ClusterId } from '../base/ids.js';
 import { connect, type KvorumClient } from './client.js';
 
+/** No time that a test waits for. */
+const timeoutMs = 10 ** 9;
 const [one, other]: readonly [ClusterId, ClusterId] = [0x1111n, 0x2222n];
 
 function clientOf(t: TestContext, ...members: readonly ServedMember[]): KvorumClient {
@@ -17,9 +19,11 @@ function clientOf(t: TestContext, ...members: readonly ServedMember[]): KvorumCl
 }
 
 /** Answers each call with an empty message, or with an error, and with any name of a cluster. */
-async function fakeServer(
-  t: TestContext,
-): Promise<{ readonly endpoint: string; readonly answer: { cluster: string; error?: string } }> {
+async function fakeServer(t: TestContext): Promise<{
+  readonly endpoint: string;
+  readonly server: Http2Server;
+  readonly answer: { cluster: string; error?: string };
+}> {
   const answer: { cluster: string; error?: string } = { cluster: '' };
   const server = createServer().listen(0, '127.0.0.1');
   const sessions = new Set<ServerHttp2Session>();
@@ -42,7 +46,7 @@ async function fakeServer(
   await once(server, 'listening');
   const address = server.address();
   assert.ok(typeof address === 'object' && address !== null);
-  return { endpoint: `127.0.0.1:${address.port}`, answer };
+  return { endpoint: `127.0.0.1:${address.port}`, server, answer };
 }
 
 const refusal = {
@@ -55,14 +59,15 @@ const refusal = {
 describe('another cluster at a known address', () => {
   it('is refused by a client that has talked to the first one, for writes, reads and the rest', async (t) => {
     const first = await serveMember(t, { clusterId: one });
-    const second = await serveMember(t, { clusterId: other });
-    const client = clientOf(t, first, second);
+    const client = clientOf(t, first);
     await client.set('a', '1');
     await first.server.closeGracefully(0);
-    await assert.rejects(client.set('a', '2'), refusal);
-    await assert.rejects(client.get('a'), refusal);
-    await assert.rejects(client.get('a', { serializable: true }), refusal);
-    await assert.rejects(client.members(), refusal);
+    const second = await serveMember(t, { clusterId: other, port: first.port });
+    // Nobody is left to wait for: each call ends long before its time.
+    await assert.rejects(client.set('a', '2', { timeoutMs }), refusal);
+    await assert.rejects(client.get('a', { timeoutMs }), refusal);
+    await assert.rejects(client.get('a', { serializable: true, timeoutMs }), refusal);
+    await assert.rejects(client.members({ timeoutMs }), refusal);
     assert.equal(second.member.status().revision, 1, 'nothing was written there');
     // Who has not talked to either is not hindered.
     const anew = clientOf(t, second);
@@ -80,6 +85,22 @@ describe('another cluster at a known address', () => {
     await client.set('b', '2');
     assert.equal(second.member.status().revision, 1);
     assert.equal(third.member.status().revision, 2);
+  });
+
+  it('is passed over until one of the first one is back', async (t) => {
+    const first = await serveMember(t, { clusterId: one });
+    const second = await fakeServer(t);
+    Object.assign(second.answer, { cluster: formatId(other), error: 'WRONG_CLUSTER' });
+    const client = connect({ endpoints: [`127.0.0.1:${first.port}`, second.endpoint] });
+    t.after(() => client.close());
+    await client.set('a', '1');
+    await first.server.closeGracefully(0);
+    const refused = once(second.server, 'stream');
+    const written = client.set('b', '2', { timeoutMs });
+    await refused;
+    const again = await serveMember(t, { clusterId: one, port: first.port });
+    await written;
+    assert.equal(again.member.status().revision, 2);
   });
 
   it('is the right one where the first only refuses, for want of a leader', async (t) => {

@@ -172,7 +172,8 @@ export class Batcher {
     if (operation.settled) return false;
     const write = isWrite(operation);
     // What was filtered out before it was sent, or not sent for want of a connection, did nothing.
-    if (failure.mayRetry(write) && operation.deadlineMs - performance.now() >= retryTimeMsMin) {
+    const mayRetry = failure.mayRetry(write) && !this.#endpoints.isOtherCluster;
+    if (mayRetry && operation.deadlineMs - performance.now() >= retryTimeMsMin) {
       operation.lastError = failure.error;
       return true;
     }

@@ -74,6 +74,13 @@ export class Endpoints {
     return (this.#trouble ??= this.#findTrouble());
   }
 
+  /** Each server, when it was last asked, was a member of another cluster: none is left that may answer. */
+  get isOtherCluster(): boolean {
+    if (this.#wrong.size < this.#endpoints.length) return false;
+    for (const { code } of this.#wrong.values()) if (code !== 'WRONG_CLUSTER') return false;
+    return true;
+  }
+
   #findTrouble(): KvorumError | undefined {
     const errors = [...this.#wrong.values()];
     // A server that answers tells more than one that cannot be reached.

@@ -46,9 +46,8 @@ export async function callUnary<Request, Response>(
       if (!(failure instanceof CallFailure)) throw failure;
       if (failure.elsewhere && connection !== undefined) endpoints.failed(connection, failure.error);
       const remainingMs = deadline - performance.now();
-      if (!failure.mayRetry(method.isWrite) || remainingMs < retryTimeMsMin) {
-        throw failure.toError(method.isWrite);
-      }
+      const mayRetry = failure.mayRetry(method.isWrite) && !endpoints.isOtherCluster;
+      if (!mayRetry || remainingMs < retryTimeMsMin) throw failure.toError(method.isWrite);
     }
   }
 }

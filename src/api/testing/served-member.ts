@@ -17,6 +17,8 @@ export interface ServeOptions {
   readonly prefaceTimeoutMs?: number;
   /** Other than the member's own. */
   readonly clusterId?: ClusterId;
+  /** Other than a free one. */
+  readonly port?: number;
   /** Served besides Kvorum's own. */
   readonly services?: readonly Service[];
 }
@@ -42,7 +44,7 @@ export async function faultedConnections(port: number): Promise<number> {
   return Number(/^kvorum_client_connections_faulted_total (\d+)$/m.exec(metrics)![1]);
 }
 
-/** A MapMember served on a free port of 127.0.0.1 until the test ends. */
+/** A MapMember served on a port of 127.0.0.1 until the test ends. */
 export async function serveMember(t: TestContext, options: ServeOptions = {}): Promise<ServedMember> {
   const member = new MapMember();
   const limits = makeApiLimits(options.limits);
@@ -60,7 +62,7 @@ export async function serveMember(t: TestContext, options: ServeOptions = {}): P
     clusterId: options.clusterId ?? member.status().clusterId,
     ...(prefaceTimeoutMs === undefined ? {} : { prefaceTimeoutMs }),
   });
-  const port = await server.listen('127.0.0.1', 0);
+  const port = await server.listen('127.0.0.1', options.port ?? 0);
   const client = new RawClient(port);
   t.after(async () => {
     client.close();

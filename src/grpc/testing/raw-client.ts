@@ -147,8 +147,9 @@ export class RawClient {
   }
 
   #receive(each: Frame): void {
-    if (this.acknowledges && each.type === 'SETTINGS' && (each.flags & ACK) === 0)
-      this.frame('SETTINGS', ACK, 0);
+    // Whoever has ended his side has nothing more to say.
+    const mayAnswer = this.acknowledges && this.socket.writable;
+    if (mayAnswer && each.type === 'SETTINGS' && (each.flags & ACK) === 0) this.frame('SETTINGS', ACK, 0);
     if (each.type !== 'HEADERS' && each.type !== 'CONTINUATION') {
       this.#publish(each);
       return;
