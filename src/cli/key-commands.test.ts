@@ -170,6 +170,44 @@ describe('get, set and delete', () => {
     assert.deepEqual(await client(['list', 'none/']), { ...done, stdout: '' });
   });
 
+  it('get reads from a key on, so many, counted, and of the past', async () => {
+    for (const key of ['from/a', 'from/b', 'from/c']) await client(['set', key, 'old']);
+    const { stdout } = await client(['get', 'from/c', '-json']);
+    const { modRevision } = JSON.parse(stdout) as { readonly modRevision: number };
+    await client(['set', 'from/b', 'new']);
+    await client(['delete', 'from/c']);
+    const rev = `-rev=${modRevision}`;
+    for (const [words, shown] of [
+      [['-from=from/b', '-limit=1'], 'from/b\tnew\n'],
+      [['-from=from/a', '-limit=2', '-keys-only'], 'from/a\nfrom/b\n'],
+      [['-prefix=from/', '-count'], '2\n'],
+      [['-prefix=from/', '-count', rev], '3\n'],
+      [['-prefix=from/', '-count', rev, '-limit=2'], '2\n'],
+      [['-prefix=from/', '-limit=5', rev, '-keys-only'], 'from/a\nfrom/b\nfrom/c\n'],
+      [[rev, 'from/b'], 'old\n'],
+      [[rev, 'from/c'], 'old\n'],
+      [['-count', 'from/c'], '0\n'],
+      [['-count', rev, 'from/c'], '1\n'],
+    ] as const) {
+      assert.deepEqual(await client(['get', ...words]), { ...done, stdout: shown }, words.join(' '));
+    }
+    assert.equal((await client(['get', rev, 'from/d'])).stderr, 'key from/d not found\n');
+    for (const [words, rule] of [
+      [['-limit=1', 'k'], /flag -limit is for many keys: with -prefix or -from/],
+      [['-from=a', '-prefix=a'], /-prefix=TEXT or -from=TEXT, not both/],
+      [['-from=a', 'k'], /KEY or -from=TEXT, not both/],
+      [['-from=a', '-raw'], /-raw is for one value, -from for many keys/],
+      [['-rev=0', 'k'], /flag -rev/],
+    ] as const) {
+      const { code, stderr } = await client(['get', ...words]);
+      assert.equal(code, exitCodes.usage);
+      assert.match(stderr, rule);
+    }
+    const future = await client(['get', `-rev=${modRevision + 1000}`, 'from/a']);
+    assert.equal(future.code, exitCodes.failed);
+    assert.match(future.stderr, /is in the future/);
+  });
+
   it('list pairs for programs with their revisions, as import takes them', async () => {
     const { stdout } = await client(['list', 'list/', '-json']);
     const told = stdout

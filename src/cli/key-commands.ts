@@ -23,6 +23,31 @@ const keysOnlyFlag: FlagSpec = {
   summary: 'print no values',
 };
 
+const revisionFlag: FlagSpec = {
+  name: 'rev',
+  kind: 'number',
+  value: 'N',
+  min: 1,
+  max: Number.MAX_SAFE_INTEGER,
+  summary: 'as it was at this revision',
+};
+
+const limitFlag: FlagSpec = {
+  name: 'limit',
+  kind: 'number',
+  value: 'N',
+  min: 1,
+  max: 2 ** 31 - 1,
+  summary: 'no more than so many keys',
+};
+
+const countFlag: FlagSpec = {
+  name: 'count',
+  kind: 'boolean',
+  default: 'false',
+  summary: 'print only how many keys there are',
+};
+
 const jsonLinesFlag: FlagSpec = {
   ...jsonFlag,
   summary: 'print each pair as a line of JSON, with its revisions',
@@ -42,7 +67,16 @@ export const keyCommands: readonly Command[] = [
         value: 'TEXT',
         summary: 'instead of KEY: list all keys that begin with this',
       },
+      {
+        name: 'from',
+        kind: 'text',
+        value: 'TEXT',
+        summary: 'instead of KEY: list this key and all behind it, in the order of their bytes',
+      },
+      revisionFlag,
+      limitFlag,
       keysOnlyFlag,
+      countFlag,
       jsonLinesFlag,
       keyStdinFlag,
     ],
@@ -53,8 +87,11 @@ export const keyCommands: readonly Command[] = [
       '-server=localhost:50053 get mykey',
       'get -raw photo > photo.jpg',
       'get -prefix=app/ -keys-only',
+      'get -prefix=app/ -count',
+      'get -rev=17 mykey',
+      'get -from=m -limit=10',
     ],
-    load: async () => (await import('./key-actions.js')).runGet,
+    load: async () => (await import('./read-actions.js')).runGet,
   }),
   clientCommand({
     name: 'list',
@@ -65,7 +102,7 @@ export const keyCommands: readonly Command[] = [
     argumentsMin: 0,
     argumentsMax: 1,
     examples: ['list', 'list app/', 'list app/ --json'],
-    load: async () => (await import('./key-actions.js')).runList,
+    load: async () => (await import('./read-actions.js')).runList,
   }),
   clientCommand({
     name: 'keys',
@@ -75,7 +112,7 @@ export const keyCommands: readonly Command[] = [
     argumentsMin: 0,
     argumentsMax: 1,
     examples: ['keys', 'keys app/'],
-    load: async () => (await import('./key-actions.js')).runKeys,
+    load: async () => (await import('./read-actions.js')).runKeys,
   }),
   clientCommand({
     name: 'set',
