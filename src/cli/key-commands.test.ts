@@ -198,6 +198,9 @@ describe('get, set and delete', () => {
       [['-from=a', 'k'], /KEY or -from=TEXT, not both/],
       [['-from=a', '-raw'], /-raw is for one value, -from for many keys/],
       [['-rev=0', 'k'], /flag -rev/],
+      [[''], /key is empty/],
+      [[rev, ''], /key is empty/],
+      [[rev, '-count', ''], /key is empty/],
     ] as const) {
       const { code, stderr } = await client(['get', ...words]);
       assert.equal(code, exitCodes.usage);

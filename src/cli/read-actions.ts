@@ -1,4 +1,5 @@
 import { keyAfter } from '../base/bytes.js';
+import { KvorumError } from '../base/errors.js';
 import type { KeyValue, KvorumClient } from '../client/index.js';
 import type { ClientAction, Invocation } from './command.js';
 import { exitCodes, UsageError, type ExitCode } from './exit-codes.js';
@@ -52,9 +53,11 @@ async function pairOf(client: KvorumClient, key: Key, { flags }: Invocation): Pr
   const serializable = flags.boolean('serializable');
   const revision = flags.optionalNumber('rev');
   if (revision === undefined) return client.getPair(key, { serializable });
+  // As the first bound of a range it would be no bound at all.
+  if (key.length === 0) throw new KvorumError('INVALID_KEY', 'key is empty');
   const start = Buffer.from(key);
-  for await (const pair of client.listBytes({ start, end: keyAfter(start), revision, serializable }))
-    return pair;
+  const pairs = client.listBytes({ start, end: keyAfter(start), revision, serializable });
+  for await (const pair of pairs) return pair;
   return undefined;
 }
 
